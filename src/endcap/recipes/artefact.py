@@ -1,0 +1,79 @@
+"""A fitted recipe as data: named arrays (safetensors) and a JSON-able manifest. Never code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load as read_arrays
+from safetensors.numpy import save as write_arrays
+from scipy import sparse
+
+from endcap.errors import ArtefactError
+from endcap.recipes import create, recipe_name
+from endcap.recipes.base import Recipe
+
+FORMAT = 1
+"""Version of the manifest; a reader refuses any other."""
+
+
+def dump(recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
+    """(safetensors bytes, manifest) of a fitted recipe; recipes inside it go under dotted names."""
+    arrays: dict[str, np.ndarray] = {}
+    manifest = {"format": FORMAT, **_describe(recipe, "", arrays)}
+    return write_arrays(arrays), manifest
+
+
+def load(data: bytes, manifest: Mapping[str, Any]) -> Recipe:
+    """The recipe that `dump` was given. Raises `ArtefactError` when the two do not fit together."""
+    if manifest.get("format") != FORMAT:
+        raise ArtefactError(
+            f"The model was written in format {manifest.get('format')!r}; this version reads {FORMAT}.",
+            fix="Train it again with this version.",
+        )
+    try:
+        return _build(manifest, "", read_arrays(data))
+    except (KeyError, ValueError, TypeError) as error:
+        raise ArtefactError(f"The model's arrays do not match its manifest: {error}.", fix="Train it again.") from error
+
+
+def _describe(recipe: Recipe, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    kinds: dict[str, Any] = {}
+    for field in fields(recipe):
+        if field.init:
+            continue
+        value, name = getattr(recipe, field.name), f"{prefix}{field.name}"
+        if isinstance(value, Recipe):
+            kinds[field.name] = _describe(value, f"{name}.", arrays)
+        elif isinstance(value, dict):
+            kinds[field.name] = {
+                "parts": {key: _describe(part, f"{name}.{key}.", arrays) for key, part in value.items()}
+            }
+        elif sparse.issparse(value):
+            kinds[field.name] = {"csr": list(value.shape)}
+            for part in ("data", "indices", "indptr"):
+                arrays[f"{name}.{part}"] = np.ascontiguousarray(getattr(value, part))
+        else:
+            kinds[field.name] = "array"
+            arrays[name] = np.ascontiguousarray(value)
+    return {"recipe": recipe_name(recipe), "settings": recipe.settings(), "fitted": kinds}
+
+
+def _build(manifest: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Recipe:
+    recipe = create(manifest["recipe"], manifest["settings"])
+    for name, kind in manifest["fitted"].items():
+        place = f"{prefix}{name}"
+        value: Any
+        if kind == "array":
+            value = arrays[place]
+        elif "csr" in kind:
+            parts = tuple(arrays[f"{place}.{part}"] for part in ("data", "indices", "indptr"))
+            value = sparse.csr_matrix(parts, shape=tuple(kind["csr"]))
+        elif "parts" in kind:
+            value = {key: _build(part, f"{place}.{key}.", arrays) for key, part in kind["parts"].items()}
+        else:
+            value = _build(kind, f"{place}.", arrays)
+        setattr(recipe, name, value)
+    return recipe

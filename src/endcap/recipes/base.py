@@ -1,0 +1,244 @@
+"""What a recipe is: hyper-parameters and fitted arrays in one dataclass; histories in, scores out.
+
+A recipe writes `_fit` and `score` (or `query_vectors`). Candidate choice, exclusion, padding and top-k are written
+once, here, so that every recipe answers in the same way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+from numba import njit
+
+from endcap.errors import InputError, StateError, UnknownName
+from endcap.lake.dataset import Dataset
+from endcap.recipes.queries import Exclusions, Queries
+from endcap.recipes.topk import top_k, top_k_inner
+from endcap.seams import Progress, no_progress
+from endcap.types import Bool, Float32, Int32, Int64, Ranking
+
+SCORES_PER_BATCH = 16_000_000
+"""At most this many float32 scores (64 MB) are held at once."""
+FEW_ALLOWED = 0.1
+"""Below this share of allowed items, exactly those are scored."""
+
+
+def param(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
+    """One hyper-parameter: its default, one line of documentation and its inclusive range."""
+    metadata = {"doc": doc, "low": low, "high": high}
+    if isinstance(default, (dict, list)):
+        return dataclasses.field(default_factory=lambda: default.copy(), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def fitted() -> Any:
+    """One fitted array (NumPy, SciPy CSR, or a recipe): set by `_fit`, saved and loaded by name."""
+    return dataclasses.field(init=False, repr=False, compare=False)
+
+
+@dataclasses.dataclass
+class Recipe(ABC):
+    """Base of all recipes. Fields made by `param` are the hyper-parameters, fields made by `fitted` the model."""
+
+    title: ClassVar[str] = ""
+    """A few words for tables and pages."""
+    reason: ClassVar[str] = "Recommended for you"
+    """Why an item of this recipe is shown, in words for the shopper."""
+
+    popularity_: Float32 = fitted()
+    """float32 [n]: summed weight of each item in training; orders what the recipe itself cannot score."""
+
+    def __post_init__(self) -> None:
+        for field in self.hyper_parameters():
+            _check(type(self).__name__, field, getattr(self, field.name))
+
+    @classmethod
+    def hyper_parameters(cls) -> tuple[dataclasses.Field[Any], ...]:
+        """The fields that are hyper-parameters, in order."""
+        return tuple(field for field in dataclasses.fields(cls) if field.init)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """From names and values, values possibly strings (`--set factors=64`). Raises `UnknownName`, `InputError`."""
+        known = {field.name: field for field in cls.hyper_parameters()}
+        for name in settings:
+            if name not in known:
+                raise UnknownName(f"hyper-parameter of {cls.__name__}", name, known)
+        return cls(**{name: _coerce(known[name], value) for name, value in settings.items()})
+
+    def settings(self) -> dict[str, Any]:
+        """Names and values of the hyper-parameters."""
+        return {field.name: getattr(self, field.name) for field in self.hyper_parameters()}
+
+    @final
+    def fit(self, dataset: Dataset, progress: Progress = no_progress) -> Self:
+        """Learn from a dataset and return self. Raises `StateError` where there is nothing to learn from."""
+        if not len(dataset.interactions):
+            raise StateError("There are no interactions to learn from.", fix="Import some, or widen the date range.")
+        self.popularity_ = dataset.popularity()
+        self._fit(dataset, progress)
+        return self
+
+    @abstractmethod
+    def _fit(self, dataset: Dataset, progress: Progress) -> None:
+        """Set the fitted arrays."""
+
+    @abstractmethod
+    def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
+        """float32 [q, m] scores of `items` (rows; all n when None) for each query, NaN where the recipe cannot tell."""
+
+    def similar_scores(self, items: Int32) -> Float32:
+        """float32 [m, n]: how related every item is to each of `items`; by default, scores asked about that item."""
+        return self.score(Queries.about(items))
+
+    @property
+    def n_items(self) -> int:
+        """Number of items the model knows. Raises `StateError` before `fit`."""
+        try:
+            return len(self.popularity_)
+        except AttributeError:
+            raise StateError(f"{type(self).__name__} is not fitted yet.", fix="Call fit(dataset) first.") from None
+
+    @final
+    def recommend(
+        self, queries: Queries, k: int, *, allowed: Bool | None = None, exclude: Exclusions | None = None
+    ) -> Ranking:
+        """The k best items of each query: no duplicates, descending, nothing excluded, never short while k items qualify.
+
+        `allowed` is bool [n], `exclude` bars items per query. What the recipe cannot score follows by popularity (NaN).
+        """
+        exclude = exclude or Exclusions(np.zeros(len(queries) + 1, np.int64), np.zeros(0, np.int32))
+        items, scores = self._choose(queries, k, allowed, exclude)
+        barred = np.zeros(self.n_items, np.bool_) if allowed is None else ~allowed
+        _fill(items, self._fallback_order(), barred, exclude.indptr, exclude.items)
+        return Ranking(items, scores)
+
+    @final
+    def similar(self, items: Int32, k: int, *, allowed: Bool | None = None) -> Ranking:
+        """The k most related items of each of `items` (int32 [m] rows), the item itself left out."""
+        items = np.asarray(items, np.int32)
+        alone = Exclusions(np.arange(len(items) + 1, dtype=np.int64), items)
+        chosen = np.full((len(items), k), -1, np.int32)
+        values = np.full((len(items), k), np.nan, np.float32)
+        for start, stop in self._batches(len(items)):
+            scores = self.similar_scores(items[start:stop])
+            chosen[start:stop], values[start:stop] = top_k(scores, k, allowed, alone.indptr[start : stop + 1], items)
+        barred = np.zeros(self.n_items, np.bool_) if allowed is None else ~allowed
+        _fill(chosen, self._fallback_order(), barred, alone.indptr, alone.items)
+        return Ranking(chosen, values)
+
+    def _choose(self, queries: Queries, k: int, allowed: Bool | None, exclude: Exclusions) -> tuple[Int32, Float32]:
+        items = np.full((len(queries), k), -1, np.int32)
+        values = np.full((len(queries), k), np.nan, np.float32)
+        rows = None
+        if allowed is not None and allowed.mean() <= FEW_ALLOWED:
+            rows = np.flatnonzero(allowed).astype(np.int32)
+        for start, stop in self._batches(len(queries)):
+            scores = self.score(queries.batch(start, stop), rows)
+            if rows is not None:
+                scores = _spread(scores, rows, self.n_items)
+            indptr = exclude.indptr[start : stop + 1]
+            items[start:stop], values[start:stop] = top_k(scores, k, allowed, indptr, exclude.items)
+        return items, values
+
+    def _batches(self, count: int) -> list[tuple[int, int]]:
+        size = max(1, SCORES_PER_BATCH // max(self.n_items, 1))
+        return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def _fallback_order(self) -> Int32:
+        return np.argsort(-self.popularity_, kind="stable").astype(np.int32)
+
+
+@dataclasses.dataclass
+class InnerProductRecipe(Recipe):
+    """A recipe whose score is `query_vectors(queries) @ item_vectors.T`: servable from a vector index."""
+
+    item_vectors_: Float32 = fitted()
+    """float32 [n, d]."""
+
+    @property
+    def item_vectors(self) -> Float32:
+        """float32 [n, d], C-contiguous."""
+        return self.item_vectors_
+
+    @abstractmethod
+    def query_vectors(self, queries: Queries) -> Float32:
+        """float32 [q, d]; a row of NaN where the recipe cannot tell."""
+
+    def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
+        vectors = self.item_vectors_ if items is None else self.item_vectors_[items]
+        return self.query_vectors(queries) @ vectors.T
+
+    def similar_scores(self, items: Int32) -> Float32:
+        """Cosine of item vectors."""
+        norms = np.linalg.norm(self.item_vectors_, axis=1)
+        scale = np.where(norms > 0, 1 / np.maximum(norms, 1e-12), np.nan).astype(np.float32)
+        return (self.item_vectors_[items] @ self.item_vectors_.T) * scale * scale[items][:, None]
+
+    def _choose(self, queries: Queries, k: int, allowed: Bool | None, exclude: Exclusions) -> tuple[Int32, Float32]:
+        if allowed is not None and allowed.mean() <= FEW_ALLOWED:
+            return super()._choose(queries, k, allowed, exclude)
+        vectors = self.query_vectors(queries)
+        return top_k_inner(vectors, self.item_vectors_, k, allowed, exclude.indptr, exclude.items)
+
+
+def _spread(scores: Float32, rows: Int32, n: int) -> Float32:
+    full = np.full((len(scores), n), np.nan, np.float32)
+    full[:, rows] = scores
+    return full
+
+
+@njit(cache=True, nogil=True)
+def _fill(items: Int32, order: Int32, barred: Bool, indptr: Int64, excluded: Int32) -> None:
+    """Complete short rows of `items` in place, in the given order of fallback."""
+    q, k = items.shape
+    for row in range(q):
+        if k == 0 or items[row, k - 1] >= 0:
+            continue
+        used = barred.copy()
+        for place in range(indptr[row], indptr[row + 1]):
+            used[excluded[place]] = True
+        size = 0
+        while size < k and items[row, size] >= 0:
+            used[items[row, size]] = True
+            size += 1
+        for item in order:
+            if size == k:
+                break
+            if not used[item]:
+                items[row, size] = item
+                size += 1
+
+
+def _check(owner: str, field: dataclasses.Field[Any], value: Any) -> None:
+    low, high = field.metadata.get("low"), field.metadata.get("high")
+    if value is None or isinstance(value, (str, bool, dict)):
+        return
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise InputError(f"{owner}: {field.name} is {value}, expected {low} … {high}.", fix="Give a value in range.")
+
+
+def _coerce(field: dataclasses.Field[Any], value: Any) -> Any:
+    """A string as the type of the field's annotation (int, float, bool, str, each optionally None)."""
+    if not isinstance(value, str):
+        return value
+    kinds = str(field.type).replace(" ", "").split("|")
+    if value.lower() == "none" and "None" in kinds:
+        return None
+    for kind, read in (("bool", _boolean), ("int", int), ("float", float)):
+        if kind in kinds:
+            try:
+                return read(value)
+            except ValueError:
+                raise InputError(f"Hyper-parameter {field.name} was given {value!r}, expected {field.type}.") from None
+    return value
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"

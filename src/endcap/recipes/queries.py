@@ -1,0 +1,147 @@
+"""A batch of questions to a recipe, in columns and in model rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from endcap.lake.dataset import Dataset, Vocabulary
+from endcap.types import Float32, Int16, Int32, Int64, Query
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """Items not to show, per query: `items[indptr[q]:indptr[q + 1]]` (int64 [q + 1], int32 [m])."""
+
+    indptr: Int64
+    items: Int32
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Histories of q queries, oldest event first: query i owns `indptr[i]:indptr[i + 1]` of the columns.
+
+    `item` holds model rows (items unknown to the model are left out), `now` int64 [q] is the moment of asking,
+    `current` int32 [q] the item being looked at or -1, `user` int32 [q] the training row of the user or -1.
+    `event_type` holds codes of `Dataset.event_types`, -1 where unknown.
+    """
+
+    indptr: Int64
+    item: Int32
+    time: Int64
+    event_type: Int16
+    weight: Float32
+    order: Int64
+    now: Int64
+    current: Int32
+    user: Int32
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @classmethod
+    def histories(cls, dataset: Dataset, users: Int32 | None = None, now: int | None = None) -> Self:
+        """The histories that `dataset` holds of these users (all when None), asked at `now` (default: just after the last event)."""
+        users = np.arange(dataset.n_users, dtype=np.int32) if users is None else np.asarray(users, np.int32)
+        starts, lengths = dataset.indptr[users], np.diff(dataset.indptr)[users]
+        indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        rows = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        events = dataset.interactions
+        moment = dataset.last_time + 1 if now is None else now
+        q = len(users)
+        return cls(
+            indptr,
+            events.item[rows],
+            events.time[rows],
+            events.event_type[rows],
+            events.weight[rows],
+            events.order[rows],
+            np.full(q, moment, np.int64),
+            np.full(q, -1, np.int32),
+            users,
+        )
+
+    @classmethod
+    def about(cls, items: Int32, now: int = 0) -> Self:
+        """One query per item, with that item as the current one and no history."""
+        q = len(items)
+        empty = np.zeros(0, np.int32)
+        return cls(
+            np.zeros(q + 1, np.int64),
+            empty,
+            empty.astype(np.int64),
+            empty.astype(np.int16),
+            empty.astype(np.float32),
+            empty.astype(np.int64),
+            np.full(q, now, np.int64),
+            np.asarray(items, np.int32),
+            np.full(q, -1, np.int32),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        queries: Sequence[Query],
+        items: Vocabulary,
+        *,
+        event_types: tuple[str, ...] = ("",),
+        now: int = 0,
+        users: Vocabulary | None = None,
+    ) -> Self:
+        """From external ids; history items that the model does not know are left out. `now` stands in for a query without one."""
+        lengths = np.array([len(query.items) for query in queries], np.int64)
+        flat = items.rows([item for query in queries for item in query.items])
+        times = np.array([t for query in queries for t in (query.times or (0,) * len(query.items))], np.int64)
+        code = {name: number for number, name in enumerate(event_types)}
+        types = [code.get(t, -1) for query in queries for t in (query.event_types or ("",) * len(query.items))]
+        known = flat >= 0
+        owner = np.repeat(np.arange(len(queries)), lengths)[known]
+        indptr = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(queries))))).astype(np.int64)
+        count = int(indptr[-1])
+        return cls(
+            indptr,
+            flat[known],
+            times[known],
+            np.array(types, np.int16)[known],
+            np.ones(count, np.float32),
+            np.full(count, -1, np.int64),
+            np.array([now if query.now is None else query.now for query in queries], np.int64),
+            items.rows([query.current_item or "" for query in queries]),
+            np.full(len(queries), -1, np.int32) if users is None else users.rows([q.user_id or "" for q in queries]),
+        )
+
+    def batch(self, start: int, stop: int) -> Self:
+        """Queries start … stop - 1."""
+        low, high = self.indptr[start], self.indptr[stop]
+        return type(self)(
+            self.indptr[start : stop + 1] - low,
+            self.item[low:high],
+            self.time[low:high],
+            self.event_type[low:high],
+            self.weight[low:high],
+            self.order[low:high],
+            self.now[start:stop],
+            self.current[start:stop],
+            self.user[start:stop],
+        )
+
+    def owner(self) -> Int32:
+        """int32 [m]: the query that each history event belongs to."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.indptr))
+
+    def matrix(self, n_items: int, values: Float32 | None = None) -> sparse.csr_matrix:
+        """float32 [q, n_items]: summed weights (or `values`, one per event) of each history."""
+        data = self.weight if values is None else values
+        matrix = sparse.csr_matrix(
+            (data, self.item, self.indptr), shape=(len(self), n_items), dtype=np.float32, copy=True
+        )
+        matrix.sum_duplicates()
+        return matrix
+
+    def seen(self) -> Exclusions:
+        """Everything in each history, to be left out of the answer."""
+        return Exclusions(self.indptr, self.item)
