@@ -78,9 +78,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 def _convert(name: str, value: Any, kind: type, source: str) -> Any:
     try:
-        converted = Path(value) if issubclass(kind, Path) else kind(value)
+        converted: Any = Path(value) if issubclass(kind, Path) else kind(value)
     except (TypeError, ValueError):
         raise InputError(f"Setting {name} is {value!r} in {source}, expected {kind.__name__}.") from None
-    if name == "port" and not 1 <= converted <= 65535:
+    if name == "port" and converted not in range(1, 65536):
         raise InputError(f"Setting port is {value} in {source}, expected 1-65535.")
     return converted

@@ -105,7 +105,9 @@ class Dataset:
     def from_table(
         cls, table: pa.Table, *, users: Vocabulary | None = None, items: Vocabulary | None = None
     ) -> Dataset:
-        """From columns `user_id, item_id[, timestamp (µs, or an Arrow timestamp) | pos][, event_type][, weight][, order_id]`.
+        """From columns `user_id, item_id[, timestamp | pos][, event_type][, weight][, order_id]`.
+
+        `timestamp` holds int64 microseconds or an Arrow timestamp.
 
         Given vocabularies are kept and rows outside them dropped; otherwise ids are numbered in order of appearance.
         Raises `SchemaError` for a missing column, `DataError` for nulls in ids.

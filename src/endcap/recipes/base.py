@@ -31,7 +31,7 @@ def param(default: Any, doc: str, *, low: float | None = None, high: float | Non
     """One hyper-parameter: its default, one line of documentation and its inclusive range."""
     metadata = {"doc": doc, "low": low, "high": high}
     if isinstance(default, (dict, list)):
-        return dataclasses.field(default_factory=lambda: default.copy(), metadata=metadata)
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -107,7 +107,7 @@ class Recipe(ABC):
     def recommend(
         self, queries: Queries, k: int, *, allowed: Bool | None = None, exclude: Exclusions | None = None
     ) -> Ranking:
-        """The k best items of each query: no duplicates, descending, nothing excluded, never short while k items qualify.
+        """The k best items of each query: no duplicates, descending, never short while k items qualify.
 
         `allowed` is bool [n], `exclude` bars items per query. What the recipe cannot score follows by popularity (NaN).
         """

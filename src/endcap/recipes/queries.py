@@ -45,7 +45,10 @@ class Queries:
 
     @classmethod
     def histories(cls, dataset: Dataset, users: Int32 | None = None, now: int | None = None) -> Self:
-        """The histories that `dataset` holds of these users (all when None), asked at `now` (default: just after the last event)."""
+        """The histories that `dataset` holds of these users (all when None).
+
+        `now` is the moment of asking, by default just after the last event.
+        """
         users = np.arange(dataset.n_users, dtype=np.int32) if users is None else np.asarray(users, np.int32)
         starts, lengths = dataset.indptr[users], np.diff(dataset.indptr)[users]
         indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
@@ -92,7 +95,10 @@ class Queries:
         now: int = 0,
         users: Vocabulary | None = None,
     ) -> Self:
-        """From external ids; history items that the model does not know are left out. `now` stands in for a query without one."""
+        """From external ids; history items that the model does not know are left out.
+
+        `now` stands in for a query without one.
+        """
         lengths = np.array([len(query.items) for query in queries], np.int64)
         flat = items.rows([item for query in queries for item in query.items])
         times = np.array([t for query in queries for t in (query.times or (0,) * len(query.items))], np.int64)

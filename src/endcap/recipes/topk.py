@@ -24,7 +24,8 @@ def top_k(
     allowed = np.ones(n, np.bool_) if allowed is None else allowed
     indptr = np.zeros(q + 1, np.int64) if exclude_indptr is None else exclude_indptr
     items = np.zeros(0, np.int32) if exclude_items is None else exclude_items
-    return _select(np.ascontiguousarray(scores), k, allowed, indptr, items)
+    chosen, values = _select(np.ascontiguousarray(scores), k, allowed, indptr, items)
+    return chosen, values
 
 
 def top_k_inner(
