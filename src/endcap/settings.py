@@ -76,7 +76,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     }
 
 
-def _convert(name: str, value: Any, kind: type, source: str) -> Any:
+def _convert(name: str, value: Any, kind: type[Any], source: str) -> Any:
     try:
         converted: Any = Path(value) if issubclass(kind, Path) else kind(value)
     except (TypeError, ValueError):
