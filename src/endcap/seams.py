@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -65,6 +66,17 @@ class Disk:
 
     def rename(self, source: Path, target: Path) -> None:
         os.rename(source, target)
+
+    def mkdir(self, path: Path) -> None:
+        """Make one directory; its parent must exist, it must not."""
+        path.mkdir()
+
+    def remove(self, path: Path) -> None:
+        """Remove one file, or a directory with everything in it."""
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 class Tick(Protocol):

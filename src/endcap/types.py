@@ -40,6 +40,7 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Int16 = NDArray[np.int16]
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}")

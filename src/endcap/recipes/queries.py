@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from scipy import sparse
 
 from endcap.lake.dataset import Dataset, Vocabulary
-from endcap.types import Float32, Int16, Int32, Int64, Query
+from endcap.types import DAY, Float32, Float64, Int16, Int32, Int64, Query
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,35 @@ class Queries:
     def owner(self) -> Int32:
         """int32 [m]: the query that each history event belongs to."""
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.indptr))
+
+    def with_current(self) -> Self:
+        """The current item, where there is one, taken as the newest event of its history."""
+        asked = np.flatnonzero(self.current >= 0)
+        if not len(asked):
+            return self
+        ends = self.indptr[asked + 1]
+        added = np.concatenate(([0], np.cumsum(self.current >= 0)))
+        return replace(
+            self,
+            indptr=self.indptr + added,
+            item=np.insert(self.item, ends, self.current[asked]),
+            time=np.insert(self.time, ends, self.now[asked]),
+            event_type=np.insert(self.event_type, ends, -1),
+            weight=np.insert(self.weight, ends, 1.0),
+            order=np.insert(self.order, ends, -1),
+        )
+
+    def age_days(self) -> Float64:
+        """float64 [m]: age of each history event at the moment of asking, in days, never negative."""
+        return np.maximum(np.repeat(self.now, np.diff(self.indptr)) - self.time, 0) / DAY
+
+    def decay(self, half_life_days: float) -> Float64:
+        """float64 [m]: 2^(-age / half-life) of each history event."""
+        return np.exp2(-self.age_days() / half_life_days)
+
+    def steps_back(self) -> Int64:
+        """int64 [m]: how many events of the same history come after each."""
+        return np.repeat(self.indptr[1:], np.diff(self.indptr)) - 1 - np.arange(len(self.item))
 
     def matrix(self, n_items: int, values: Float32 | None = None) -> sparse.csr_matrix:
         """float32 [q, n_items]: summed weights (or `values`, one per event) of each history."""

@@ -1,0 +1,62 @@
+# `make` alone lists what there is.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SHOP   ?= complete-journey
+DATA   ?=
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo serve test verify format bench soak docs clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,excel]"
+	@touch $@
+
+$(VENV)/.dev-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,excel,postgres,dev]"
+	@touch $@ $(VENV)/.run-ready
+
+setup: $(VENV)/.run-ready  ## Create .venv and install what running needs
+
+setup-dev: $(VENV)/.dev-ready  ## The same, with what tests and checks need
+
+demo: setup  ## Import a real shop, train, evaluate, publish, serve (SHOP=online-retail DATA=file for the other)
+	$(BIN)/endcap demo --shop $(SHOP) $(if $(DATA),--data "$(DATA)")
+
+serve: setup  ## Serve what is published in ENDCAP_HOME
+	$(BIN)/endcap serve
+
+test: setup-dev  ## Run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+verify: setup-dev  ## Format, lint, types, import rules, pinned versions, docs: am I done?
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/pinned.py
+	$(BIN)/python -m endcap.cli.reference --check
+
+format: setup-dev  ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup-dev  ## Measure speed and quality against named peers (long)
+	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python benchmarks/run.py
+
+soak: setup-dev  ## Kill imports, publishes and the server again and again (long)
+	SOAK=1 $(BIN)/python -m pytest -k "kill" $(PYTEST_ARGS)
+
+docs: setup-dev  ## Write the generated pages of docs/reference anew
+	$(BIN)/python -m endcap.cli.reference
+
+clean:  ## Remove the environment and caches, not your data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build

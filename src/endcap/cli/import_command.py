@@ -1,0 +1,44 @@
+"""`endcap import`: bring a shop's files into its lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from endcap.cli.output import AsJson, ScreenProgress, assignments, emit, say, settings, table
+
+
+def command(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV, JSON Lines, Parquet, xlsx, gzip.")] = None,
+    shop: Annotated[str, typer.Option("--shop", "-s", help="The shop to import into; made when new.")] = "shop",
+    dialect: Annotated[str | None, typer.Option(help="A built-in dialect or a file that declares one.")] = None,
+    mapping: Annotated[list[str] | None, typer.Option("--map", help="field=column, e.g. user_id=cust; repeat.")] = None,
+    kind: Annotated[str | None, typer.Option(help="interactions, items or users; guessed from the columns.")] = None,
+    mode: Annotated[str, typer.Option(help="FULL replaces what is there, INCREMENTAL adds to it.")] = "FULL",
+    as_json: AsJson = False,
+) -> None:
+    """Import a shop's interactions, items and users; wrong rows are counted, explained and kept."""
+    from endcap.jobs.importing import import_source
+    from endcap.jobs.workspace import open_workspace
+
+    key = open_workspace(settings()).new_shop(shop)
+    report = import_source(
+        settings(), key, paths or [], dialect=dialect, mapping=assignments(mapping), kind=kind, mode=mode.upper(), progress=ScreenProgress()
+    )
+    if as_json:
+        emit(report.json())
+        return
+    show(report.json())
+    say(f"Next: endcap check --shop {shop}, then endcap train --shop {shop}")
+
+
+def show(report: dict) -> None:  # type: ignore[type-arg]
+    """A report of an import, in words."""
+    rows = [[kind, f"{part['accepted']:,}", f"{part['rejected']:,}"] for kind, part in report["kinds"].items()]
+    table(("imported", "accepted", "rejected"), rows)
+    for reason in report["reasons"]:
+        say(f"  {reason['count']:,} × {reason['reason']}")
+    if report.get("rejects"):
+        say(f"  Rejected rows are kept in {report['rejects']}")

@@ -1,0 +1,51 @@
+"""Train a recipe on a shop's newest snapshot and publish the version, with its lineage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.metadata import version as package_version
+from typing import Any
+
+from endcap.jobs.workspace import Workspace
+from endcap.lake.dataset import Dataset
+from endcap.recipes import create
+from endcap.registry.lineage import Lineage
+from endcap.registry.versions import Version
+from endcap.seams import Progress, no_progress
+from endcap.types import ShopKey
+
+
+def train(
+    workspace: Workspace,
+    shop: ShopKey,
+    recipe: str,
+    *,
+    solution: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    dataset: Dataset | None = None,
+    progress: Progress = no_progress,
+) -> Version:
+    """Fit and publish one version; the solution is named after the recipe unless said otherwise.
+
+    Nothing that is served changes until `publish`. Raises `UnknownName` for a recipe or a hyper-parameter that does
+    not exist, `StateError` without data.
+    """
+    model = create(recipe, settings)
+    snapshot = workspace.lake.snapshot(shop)
+    data = dataset or workspace.lake.dataset(shop, snapshot=snapshot)
+    started = time.perf_counter()
+    model.fit(data, progress)
+    lineage = Lineage(
+        sources=workspace.sources(shop),
+        snapshot=snapshot.text(),
+        recipe=recipe,
+        settings=model.settings(),
+        seed=int(model.settings().get("seed", 0)),
+        code_version=package_version("endcap"),
+        metrics=dict(metrics or {}),
+        trained_until=data.last_time,
+        seconds=time.perf_counter() - started,
+    )
+    return workspace.versions.publish(shop, solution or recipe, model, data, lineage)

@@ -1,0 +1,72 @@
+"""What one event of each type says about interest, by default; written once.
+
+Names are compared without case and punctuation, so `AddToCart`, `add_to_cart` and `add to cart` are one.
+"""
+
+from __future__ import annotations
+
+import re
+
+DEFAULT_WEIGHTS = {
+    "purchase": 1.0,
+    "order": 1.0,
+    "checkout": 0.6,
+    "startcheckout": 0.6,
+    "begincheckout": 0.6,
+    "addtocart": 0.5,
+    "addtowishlist": 0.4,
+    "wishlist": 0.4,
+    "favorite": 0.4,
+    "like": 0.4,
+    "rating": 0.4,
+    "review": 0.4,
+    "share": 0.3,
+    "watch": 0.3,
+    "subscribe": 0.3,
+    "click": 0.15,
+    "selectitem": 0.15,
+    "detailpageview": 0.1,
+    "view": 0.1,
+    "viewitem": 0.1,
+    "viewcart": 0.1,
+    "search": 0.05,
+}
+"""Weight of one event relative to a purchase. Chosen as an order of commitment, not tuned: a solution may override."""
+
+LEFT_OUT = frozenset(
+    {
+        "return",
+        "returned",
+        "refund",
+        "cancel",
+        "cancelled",
+        "canceled",
+        "dislike",
+        "notinterested",
+        "removefromcart",
+        "removefromwishlist",
+        "impression",
+        "viewitemlist",
+    }
+)
+"""Events that are no sign of interest (taken back, refused, or merely shown): left out unless asked for by name."""
+
+UNKNOWN = 0.3
+"""A type this table does not know, between a view and a cart."""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def is_left_out(name: str) -> bool:
+    """Whether events of this type are left out of learning by default."""
+    return _plain(name) in LEFT_OUT
+
+
+def weight(name: str) -> float:
+    """Weight of one event of this type, > 0; 1 where no type is recorded or where it was asked for by name only."""
+    plain = _plain(name)
+    if not plain or plain in LEFT_OUT:
+        return 1.0
+    return DEFAULT_WEIGHTS.get(plain, UNKNOWN)
