@@ -48,5 +48,7 @@ def test_settings_are_few_and_documented() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [str(path) for path in MODULES if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [
+        str(path) for path in MODULES if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
     assert not silent

@@ -5,7 +5,19 @@ import sys
 
 import endcap
 
-HEAVY = ("torch", "pandas", "pyspark", "numba", "duckdb", "deltalake", "sqlalchemy", "botocore", "starlette", "scipy", "faiss")
+HEAVY = (
+    "torch",
+    "pandas",
+    "pyspark",
+    "numba",
+    "duckdb",
+    "deltalake",
+    "sqlalchemy",
+    "botocore",
+    "starlette",
+    "scipy",
+    "faiss",
+)
 
 
 def test_the_names_are_few_sorted_and_all_exist() -> None:

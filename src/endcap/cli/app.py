@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
 import typer
@@ -30,7 +30,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("status", "Answers"),
     ("env", "Answers"),
 )
-"""Each command's name and the heading it stands under; its function `command` is in `cli/<name>_.py` or `cli/<name>.py`."""
+"""Each command's name and the heading it stands under; its function `command` is in `cli/<name>_command.py`."""
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -56,35 +56,41 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is 0, an `EndcapError`'s, 70 for a fault of ours or 130 when interrupted."""
     try:
         code = typer.main.get_command(build()).main(list(arguments), prog_name="endcap", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except EndcapError as error:
-        return complain(error.message, error.fix, error.exit_code)
-    except click.ClickException as error:
-        return complain(error.format_message(), "See endcap --help.", 2)
-    except (KeyboardInterrupt, click.Abort):
-        return complain("Stopped.", "", INTERRUPTED)
     except BrokenPipeError:
         return 0
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return complain("The disk is full; nothing was changed.", "Make room, then run it again.", ResourceError.exit_code)
-        return _fault(error)
     except Exception as error:
-        return _fault(error)
+        return _explain(error)
+    except KeyboardInterrupt:
+        return complain("Stopped.", "", INTERRUPTED)
+    return code if isinstance(code, int) else 0
 
 
-def _root(
-    version: bool = typer.Option(False, "--version", is_eager=True, callback=lambda value: _version(value), help="Print the version and exit."),
-) -> None:
-    del version
+def _explain(error: Exception) -> int:
+    if isinstance(error, EndcapError):
+        return complain(error.message, error.fix, error.exit_code)
+    if isinstance(error, click.ClickException):
+        return complain(error.format_message(), "See endcap --help.", 2)
+    if isinstance(error, click.Abort):
+        return complain("Stopped.", "", INTERRUPTED)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return complain(
+            "The disk is full; nothing was changed.", "Make room, then run it again.", ResourceError.exit_code
+        )
+    return _fault(error)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"endcap {version('endcap')}")
+        typer.echo(f"endcap {metadata.version('endcap')}")
         raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del version
 
 
 def _function(name: str) -> Callable[..., Any]:

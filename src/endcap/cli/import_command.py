@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,9 @@ from endcap.cli.output import AsJson, ScreenProgress, assignments, emit, say, se
 
 
 def command(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders: CSV, JSON Lines, Parquet, xlsx, gzip.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files or folders: CSV, JSON Lines, Parquet, xlsx, gzip.")
+    ] = None,
     shop: Annotated[str, typer.Option("--shop", "-s", help="The shop to import into; made when new.")] = "shop",
     dialect: Annotated[str | None, typer.Option(help="A built-in dialect or a file that declares one.")] = None,
     mapping: Annotated[list[str] | None, typer.Option("--map", help="field=column, e.g. user_id=cust; repeat.")] = None,
@@ -25,7 +27,14 @@ def command(
 
     key = open_workspace(settings()).new_shop(shop)
     report = import_source(
-        settings(), key, paths or [], dialect=dialect, mapping=assignments(mapping), kind=kind, mode=mode.upper(), progress=ScreenProgress()
+        settings(),
+        key,
+        paths or [],
+        dialect=dialect,
+        mapping=assignments(mapping),
+        kind=kind,
+        mode=mode.upper(),
+        progress=ScreenProgress(),
     )
     if as_json:
         emit(report.json())
@@ -34,7 +43,7 @@ def command(
     say(f"Next: endcap check --shop {shop}, then endcap train --shop {shop}")
 
 
-def show(report: dict) -> None:  # type: ignore[type-arg]
+def show(report: dict[str, Any]) -> None:
     """A report of an import, in words."""
     rows = [[kind, f"{part['accepted']:,}", f"{part['rejected']:,}"] for kind, part in report["kinds"].items()]
     table(("imported", "accepted", "rejected"), rows)

@@ -60,7 +60,9 @@ def complain(message: str, fix: str, code: int) -> int:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """A table; every column but the first is aligned right when all its cells start with a digit."""
-    drawn = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2))
+    drawn = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2)
+    )
     for number, column in enumerate(columns):
         numeric = number > 0 and all(row[number][:1].isdigit() or row[number] in ("", "–") for row in rows)
         drawn.add_column(column, justify="right" if numeric else "left", no_wrap=number == 0)
@@ -90,7 +92,13 @@ class ScreenProgress:
     def __call__(self, label: str, total: int | None = None, unit: str = "") -> Iterator[Tick]:
         started, done = time.perf_counter(), 0
         if self._screen.is_terminal:
-            columns = (TextColumn("{task.description:<28}"), BarColumn(24), _Rate(), TimeElapsedColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description:<28}"),
+                BarColumn(24),
+                _Rate(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
             with Progress(*columns, console=self._screen, transient=True) as bars:
                 task = bars.add_task(label, total=total, unit=unit)
 

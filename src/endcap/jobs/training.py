@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from importlib.metadata import version as package_version
 from typing import Any
 
 from endcap.jobs.workspace import Workspace
@@ -39,11 +38,10 @@ def train(
     model.fit(data, progress)
     lineage = Lineage(
         sources=workspace.sources(shop),
-        snapshot=snapshot.text(),
+        snapshot=snapshot.text,
         recipe=recipe,
         settings=model.settings(),
         seed=int(model.settings().get("seed", 0)),
-        code_version=package_version("endcap"),
         metrics=dict(metrics or {}),
         trained_until=data.last_time,
         seconds=time.perf_counter() - started,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from endcap.errors import InputError, StateError, UnknownName
 from endcap.lake.tables import Lake
 from endcap.registry.campaigns import Campaigns
+from endcap.registry.imports import Imports
+from endcap.registry.lineage import SourceFile
 from endcap.registry.versions import Versions
 from endcap.seams import Clock, Disk, SystemClock
 from endcap.settings import Settings
@@ -25,11 +29,13 @@ class Workspace:
     lake: Lake
     versions: Versions
     campaigns: Campaigns
+    imports: Imports
 
     def shop(self, name: str | None) -> ShopKey:
         """The shop of this name; the only one there is when `name` is None.
 
-        Raises `UnknownName` for a shop without data, `InputError` when one must be named, `StateError` when there is none.
+        Raises `UnknownName` for a shop without data, `InputError` when one must be named, `StateError` when there
+        is none.
         """
         known = {key.group: key for key in self.lake.shops() if key.account == self.settings.account_key}
         if name is not None:
@@ -37,7 +43,9 @@ class Workspace:
                 raise UnknownName("shop", name, known, fix=f"Import its data first: endcap import … --shop {name}")
             return known[name]
         if not known:
-            raise StateError("No shop has been imported yet.", fix="Run endcap demo, or endcap import FILE --shop NAME.")
+            raise StateError(
+                "No shop has been imported yet.", fix="Run endcap demo, or endcap import FILE --shop NAME."
+            )
         if len(known) > 1:
             raise InputError(f"There are several shops: {', '.join(sorted(known))}.", fix="Say which with --shop NAME.")
         return next(iter(known.values()))
@@ -48,6 +56,15 @@ class Workspace:
             return ShopKey(self.settings.account_key, name)
         except ValueError as error:
             raise InputError(str(error)) from None
+
+    def sources(self, shop: ShopKey) -> tuple[SourceFile, ...]:
+        """The files that the shop's imports since the last full one read, with their hashes."""
+        found: list[SourceFile] = []
+        for record in self.imports.list(shop):
+            found.extend(msgspec.convert(source, SourceFile) for source in record.report.get("sources", ()))
+            if record.report.get("mode") == "FULL":
+                break
+        return tuple(found)
 
     @property
     def reports(self) -> Path:
@@ -72,4 +89,5 @@ def open_workspace(settings: Settings, clock: Clock | None = None) -> Workspace:
         Lake(settings.home / "lake", disk),
         Versions(database, settings.home / "models", disk=disk, clock=clock),
         Campaigns(database, clock=clock),
+        Imports(database, clock=clock),
     )

@@ -69,7 +69,8 @@ class CatalogueIndex:
         """The chunks that cover the index from 0 on, without gaps, the widest first where several begin alike."""
         found: dict[int, tuple[int, int, Path]] = {}
         for path in self.directory.glob("*.arrow"):
-            if match := _CHUNK.fullmatch(path.name):
+            match = _CHUNK.fullmatch(path.name)
+            if match and int(match[1]) < int(match[2]):
                 start, stop = int(match[1]), int(match[2])
                 found[start] = max(found.get(start, (start, 0, path)), (start, stop, path))
         chunks: list[tuple[int, int, Path]] = []

@@ -1,11 +1,24 @@
-"""Choosing the k best of many scores: one place for top-k, exclusion and ties."""
+"""Choosing the k best of many scores: one place for top-k, exclusion and ties.
+
+Scores are cut into chunks of 64. The k-th largest of the chunks' maxima is a lower bound of the k-th best score, so
+only chunks that reach it are looked into: one vectorised pass, then work on little more than k chunks. For inner
+products the scores of a few queries at a time are computed in the same kernel and never leave the cache, on numba's
+threads alone: threads of BLAS and of numba in turn fight over the cores.
+"""
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numba import njit, prange
 
+from endcap.recipes.topk_tile import CHUNK, ROWS, multiply_tile
 from endcap.types import Bool, Float32, Int32, Int64
+
+TOGETHER = 16
+"""Queries whose scores are held by one thread: 16 × 40,000 float32 is about the size of a second-level cache."""
+FEW = 16
+"""Up to this many queries, packing the items costs more than it saves."""
 
 
 def top_k(
@@ -18,14 +31,15 @@ def top_k(
     """The k best columns of each row of float32 [q, n]: (int32 [q, k], float32 [q, k]), descending.
 
     NaN is never chosen; ties go to the lower column; rows with fewer choices end in -1 / NaN.
-    `allowed` (bool [n]) and the exclusions (CSR over rows) bar columns.
+    `allowed` (bool [n]) and the exclusions (CSR over rows) bar columns; nothing given is changed.
     """
     q, n = scores.shape
-    allowed = np.ones(n, np.bool_) if allowed is None else allowed
-    indptr = np.zeros(q + 1, np.int64) if exclude_indptr is None else exclude_indptr
-    items = np.zeros(0, np.int32) if exclude_items is None else exclude_items
-    chosen, values = _select(np.ascontiguousarray(scores), k, allowed, indptr, items)
-    return chosen, values
+    items, values = _empty(q, k)
+    indptr, excluded = _exclusions(q, exclude_indptr, exclude_items)
+    barred = np.zeros(0, np.int32) if allowed is None else np.flatnonzero(~allowed).astype(np.int32)
+    if q and n and k:
+        _of_scores(np.ascontiguousarray(scores, np.float32), barred, indptr, excluded, items, values, _parts(q))
+    return items, values
 
 
 def top_k_inner(
@@ -36,41 +50,186 @@ def top_k_inner(
     exclude_indptr: Int64 | None = None,
     exclude_items: Int32 | None = None,
 ) -> tuple[Int32, Float32]:
-    """`top_k` of `query_vectors @ item_vectors.T` in blocks, so that the product is never held whole."""
+    """`top_k` of `query_vectors @ item_vectors.T`; beyond a copy of the items it holds 16 rows of scores a thread."""
     q, n = len(query_vectors), len(item_vectors)
-    block = max(1, 4_000_000 // max(n, 1))
-    items = np.full((q, k), -1, np.int32)
-    values = np.full((q, k), np.nan, np.float32)
-    for start in range(0, q, block):
-        stop = min(start + block, q)
-        indptr = None if exclude_indptr is None else exclude_indptr[start : stop + 1]
-        scores = query_vectors[start:stop] @ item_vectors.T
-        items[start:stop], values[start:stop] = top_k(scores, k, allowed, indptr, exclude_items)
+    if q <= FEW or not n or not k:
+        return top_k(query_vectors @ item_vectors.T, k, allowed, exclude_indptr, exclude_items)
+    items, values = _empty(q, k)
+    indptr, excluded = _exclusions(q, exclude_indptr, exclude_items)
+    columns = np.arange(n, dtype=np.int32) if allowed is None else np.flatnonzero(allowed).astype(np.int32)
+    place = np.full(n, -1, np.int32)
+    place[columns] = np.arange(len(columns), dtype=np.int32)
+    vectors, packed = np.ascontiguousarray(query_vectors, np.float32), _packed(item_vectors, columns)
+    if len(columns):
+        _of_products(vectors, packed, columns, place, indptr, excluded, items, values, _parts(q))
     return items, values
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _select(scores: Float32, k: int, allowed: Bool, indptr: Int64, excluded: Int32) -> tuple[Int32, Float32]:
+def _empty(q: int, k: int) -> tuple[Int32, Float32]:
+    return np.full((q, k), -1, np.int32), np.full((q, k), np.nan, np.float32)
+
+
+def _exclusions(q: int, indptr: Int64 | None, items: Int32 | None) -> tuple[Int64, Int32]:
+    if indptr is None or items is None:
+        return np.zeros(q + 1, np.int64), np.zeros(0, np.int32)
+    return np.ascontiguousarray(indptr, np.int64), np.ascontiguousarray(items, np.int32)
+
+
+def _parts(q: int) -> int:
+    return int(min(-(-q // TOGETHER), 8 * numba.get_num_threads()))
+
+
+def _packed(vectors: Float32, columns: Int32) -> Float32:
+    """float32 [chunks, d, CHUNK]: the chosen vectors, transposed chunk by chunk; the last one is filled with zeros."""
+    chosen = vectors if len(columns) == len(vectors) else vectors[columns]
+    chosen = np.pad(np.asarray(chosen, np.float32), ((0, -len(columns) % CHUNK), (0, 0)))
+    return np.ascontiguousarray(chosen.reshape(-1, CHUNK, chosen.shape[1]).transpose(0, 2, 1))
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _of_scores(scores, barred, indptr, excluded, items, values, parts):  # type: ignore[no-untyped-def]
     q, n = scores.shape
-    items = np.full((q, k), -1, np.int32)
-    values = np.full((q, k), np.nan, np.float32)
-    for row in prange(q):
-        barred = np.zeros(n, np.bool_)
-        for place in range(indptr[row], indptr[row + 1]):
-            barred[excluded[place]] = True
-        size = 0
-        for column in range(n):
-            value = scores[row, column]
-            if np.isnan(value) or barred[column] or not allowed[column]:
-                continue
-            if size == k and not value > values[row, k - 1]:
-                continue
-            place = size if size < k else k - 1
-            while place > 0 and values[row, place - 1] < value:
-                values[row, place] = values[row, place - 1]
-                items[row, place] = items[row, place - 1]
-                place -= 1
-            values[row, place] = value
-            items[row, place] = column
-            size = min(size + 1, k)
-    return items, values
+    chunks = (n + CHUNK - 1) // CHUNK
+    for part in prange(parts):
+        line = np.full(chunks * CHUNK, np.nan, np.float32)
+        best = np.empty(chunks, np.float32)
+        keys = np.empty(chunks * CHUNK, np.uint64)
+        for row in range(q * part // parts, q * (part + 1) // parts):
+            line[:n] = scores[row]
+            for column in barred:
+                line[column] = np.nan
+            for at in range(indptr[row], indptr[row + 1]):
+                line[excluded[at]] = np.nan
+            for chunk in range(chunks):
+                best[chunk] = _largest(line, chunk)
+            size = _choose(line, best, keys, items.shape[1])
+            for i in range(size):
+                column = _column(keys[i])
+                items[row, i] = column
+                values[row, i] = line[column]
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _of_products(queries, packed, columns, place, indptr, excluded, items, values, parts):  # type: ignore[no-untyped-def]
+    q = len(queries)
+    chunks = len(packed)
+    blocks = (q + TOGETHER - 1) // TOGETHER
+    for part in prange(parts):
+        lines = np.empty((TOGETHER, chunks * CHUNK), np.float32)
+        best = np.empty((TOGETHER, chunks), np.float32)
+        keys = np.empty(chunks * CHUNK, np.uint64)
+        together = np.zeros((TOGETHER, packed.shape[1]), np.float32)
+        for block in range(blocks * part // parts, blocks * (part + 1) // parts):
+            first = block * TOGETHER
+            count = min(TOGETHER, q - first)
+            together[:count] = queries[first : first + count]
+            for chunk in range(chunks):
+                for row in range(0, count, ROWS):
+                    multiply_tile(together, row, packed, chunk, lines, best)
+            for row in range(count):
+                line = lines[row]
+                line[len(columns) :] = np.nan
+                best[row, chunks - 1] = _largest(line, chunks - 1)
+                for at in range(indptr[first + row], indptr[first + row + 1]):
+                    column = place[excluded[at]]
+                    if column >= 0:
+                        line[column] = np.nan
+                        best[row, column // CHUNK] = _largest(line, column // CHUNK)
+                size = _choose(line, best[row], keys, items.shape[1])
+                for i in range(size):
+                    column = _column(keys[i])
+                    items[first + row, i] = columns[column]
+                    values[first + row, i] = line[column]
+
+
+@njit(cache=True, nogil=True)
+def _largest(line, chunk):  # type: ignore[no-untyped-def]
+    """Largest of one chunk, NaN passed over; -inf where there is none."""
+    largest = np.float32(-np.inf)
+    for j in range(CHUNK):
+        value = line[chunk * CHUNK + j]
+        largest = value if value > largest else largest
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def _key(bits, column):  # type: ignore[no-untyped-def]
+    """An integer that orders as (score descending, column ascending) does; of equal zeros the sign is dropped."""
+    sign = np.uint32(0x80000000)
+    if bits == sign:
+        bits = np.uint32(0)
+    ordered = ~bits if bits & sign else bits | sign
+    return (np.uint64(ordered) << np.uint64(32)) | (np.uint64(0xFFFFFFFF) - np.uint64(column))
+
+
+@njit(cache=True, nogil=True)
+def _column(key):  # type: ignore[no-untyped-def]
+    return np.int64(np.uint64(0xFFFFFFFF) - (key & np.uint64(0xFFFFFFFF)))
+
+
+@njit(cache=True, nogil=True)
+def _choose(line, best, keys, k):  # type: ignore[no-untyped-def]
+    """Put the keys of the k best of `line` into `keys`, in order; returns how many there are."""
+    bits = line.view(np.uint32)
+    best_bits = best.view(np.uint32)
+    chunks = len(best)
+    bound = np.float32(-np.inf)
+    if k < chunks:
+        for chunk in range(chunks):
+            keys[chunk] = _key(best_bits[chunk], chunk)
+        _largest_first(keys, chunks, k)
+        bound = best[_column(keys[:k].min())]
+    size = 0
+    for chunk in range(chunks):
+        if best[chunk] >= bound:
+            for j in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+                if line[j] >= bound:
+                    keys[size] = _key(bits[j], j)
+                    size += 1
+    if size > k:
+        _largest_first(keys, size, k)
+        size = k
+    _sort(keys, size)
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _largest_first(keys, size, k):  # type: ignore[no-untyped-def]
+    """Reorder keys[:size] so that the k largest come first (Hoare's selection)."""
+    low, high = 0, size - 1
+    while low < high:
+        x, y, z = keys[low], keys[(low + high) // 2], keys[high]
+        pivot = max(min(x, y), min(max(x, y), z))
+        i, j = low, high
+        while i <= j:
+            while keys[i] > pivot:
+                i += 1
+            while keys[j] < pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                i += 1
+                j -= 1
+        if k - 1 <= j:
+            high = j
+        elif k - 1 >= i:
+            low = i
+        else:
+            return
+
+
+@njit(cache=True, nogil=True)
+def _sort(keys, size):  # type: ignore[no-untyped-def]
+    """Shell sort, descending: short, and quick for the hundreds of keys it meets."""
+    gap = 1
+    while gap < size // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, size):
+            key = keys[i]
+            j = i
+            while j >= gap and keys[j - gap] < key:
+                keys[j] = keys[j - gap]
+                j -= gap
+            keys[j] = key
+        gap //= 3

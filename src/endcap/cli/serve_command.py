@@ -1,0 +1,12 @@
+"""`endcap serve`: answer over HTTP."""
+
+from __future__ import annotations
+
+from endcap.cli.output import settings
+
+
+def command() -> None:
+    """Serve every campaign of this home on http://ENDCAP_HOST:ENDCAP_PORT until stopped."""
+    from endcap.api.server import serve
+
+    serve(settings())

@@ -1,0 +1,48 @@
+"""Let a version serve: one more generation of a campaign."""
+
+from __future__ import annotations
+
+from endcap.errors import InputError, StateError, UnknownName
+from endcap.jobs.workspace import Workspace
+from endcap.registry.campaigns import Deployment
+from endcap.registry.versions import Version
+from endcap.types import ShopKey
+
+
+def campaign_name(shop: ShopKey, purpose: str) -> str:
+    """The default name of a shop's campaign for a purpose (`for-you`, `similar`, …); unique in the account."""
+    return f"{shop.group}-{purpose}"
+
+
+def publish(
+    workspace: Workspace, shop: ShopKey, version: str | None, campaign: str | None = None, weight: int = 100
+) -> tuple[Deployment, Version]:
+    """Serve a version (the newest when None) from a campaign, to `weight` percent of its shoppers.
+
+    Raises `UnknownName` for a version that does not exist, `StateError` for a rejected one or when there is none.
+    """
+    if version is None:
+        found = workspace.versions.list(shop)
+        if not found:
+            raise StateError(f"Nothing has been trained for {shop.group} yet.", fix=f"endcap train --shop {shop.group}")
+        chosen = found[0]
+    else:
+        chosen = workspace.versions.get(shop, version)
+    name = campaign or campaign_name(shop, chosen.solution)
+    return workspace.campaigns.deploy(shop, name, chosen, weight=weight), chosen
+
+
+def choose_campaign(workspace: Workspace, shop: ShopKey, name: str | None) -> str:
+    """A campaign's name as given, or the only one the shop has. Raises `UnknownName`, `StateError`, `InputError`."""
+    known = [deployment.campaign for deployment in workspace.campaigns.list(shop)]
+    if name is not None:
+        for full in (name, campaign_name(shop, name)):
+            if full in known:
+                return full
+        raise UnknownName("campaign", name, known)
+    if not known:
+        raise StateError(f"Nothing is published for {shop.group} yet.", fix=f"endcap publish --shop {shop.group}")
+    preferred = campaign_name(shop, "for-you")
+    if len(known) == 1 or preferred in known:
+        return preferred if preferred in known else known[0]
+    raise InputError(f"There are several campaigns: {', '.join(known)}.", fix="Say which.")

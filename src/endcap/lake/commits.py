@@ -1,0 +1,151 @@
+"""Delta commits that survive a power cut.
+
+The Delta writer flushes nothing to disk. So a commit is first written beside the table, in a staging directory that
+shares the table's log; what it wrote is flushed, the data files are moved into the table, and renaming the log entry
+into `_delta_log` is the commit. Until then readers see the old version, and a crash leaves only files that no entry
+names, which the next commit removes.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from endcap.errors import ArtefactError, ResourceError
+from endcap.lake.locks import make_directory
+from endcap.seams import Disk
+
+LOG = "_delta_log"
+CHECKPOINT_EVERY = 20
+"""After this many entries the log is summed up in a checkpoint, so that opening a table stays quick."""
+_HINT = "_last_checkpoint"
+
+
+def has_table(table: Path) -> bool:
+    """Whether at least one version has been committed."""
+    return any((table / LOG).glob("*.json"))
+
+
+def open_table(table: Path, version: int | None = None) -> DeltaTable:
+    """The table at a version, the newest when None. Raises `ArtefactError` where its log cannot be read."""
+    try:
+        return DeltaTable(table, version=version)
+    except DeltaError as error:
+        raise ArtefactError(
+            f"Table {table} cannot be read{f' at version {version}' if version is not None else ''}: {error}.",
+            fix="Import again with FULL, or restore the directory from a backup.",
+        ) from error
+
+
+def commit(table: Path, disk: Disk, write: Callable[[Path], None]) -> int:
+    """Make durable what `write(staging)` commits to the staging copy with the Delta writer; the new version.
+
+    The caller holds the table's lock. `write` must leave partition columns alone: data files are one flat list.
+    Raises `ResourceError` for a full disk; whatever is raised, the old version stays.
+    """
+    stage = _stage(table, disk)
+    try:
+        write(stage)
+        entries = sorted(name for name in _names(stage / LOG) - _names(table / LOG) if name.endswith(".json"))
+        if len(entries) != 1:
+            raise ArtefactError(f"A commit to {table} wrote {len(entries)} log entries, expected 1.", fix="Retry.")
+        entry = stage / LOG / entries[0]
+        _move(stage, table, _added(entry), disk)
+        _move(stage / LOG, table / LOG, entries, disk)
+        return int(entries[0].removesuffix(".json"))
+    except OSError as error:
+        raise _explained(error, table) from error
+    except DeltaError as error:
+        if "No space left" in str(error):
+            raise ResourceError(f"The disk of {table} is full.", fix="Free some space and retry.") from error
+        raise
+    finally:
+        recover(table)
+
+
+def recover(table: Path) -> None:
+    """Remove what an interrupted commit left: its staging directory and data files that no log entry names.
+
+    The caller holds the table's lock.
+    """
+    stage = _stage_of(table)
+    for name in _names(stage / LOG) - _names(table / LOG):
+        if name.endswith(".json"):
+            for path in _added(stage / LOG / name):
+                (table / path).unlink(missing_ok=True)
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def sum_up(table: Path, disk: Disk) -> None:
+    """Write a checkpoint of the log when one is due. The caller holds the table's lock."""
+    newest = max((int(path.stem) for path in (table / LOG).glob("*.json")), default=-1)
+    checkpoints = [int(path.name.split(".")[0]) for path in (table / LOG).glob("*.checkpoint.parquet")]
+    if newest - max(checkpoints, default=-1) < CHECKPOINT_EVERY:
+        return
+    stage = _stage(table, disk)
+    DeltaTable(stage).create_checkpoint()
+    fresh = sorted(_names(stage / LOG) - _names(table / LOG) - {_HINT})
+    _move(stage / LOG, table / LOG, fresh, disk)
+    _move(stage / LOG, table / LOG, [_HINT], disk)
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _stage_of(table: Path) -> Path:
+    return table.parent / f".{table.name}.staging"
+
+
+def _stage(table: Path, disk: Disk) -> Path:
+    """A fresh staging directory with the table's log in it."""
+    recover(table)
+    make_directory(table / LOG, disk)
+    stage = _stage_of(table)
+    (stage / LOG).mkdir(parents=True)
+    for name in _names(table / LOG):
+        _share(table / LOG / name, stage / LOG / name)
+    return stage
+
+
+def _share(source: Path, target: Path) -> None:
+    if source.name == _HINT:  # the only file of a log that is ever written over
+        shutil.copyfile(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
+
+
+def _move(source: Path, target: Path, names: list[str], disk: Disk) -> None:
+    """Flush files, rename them into `target`, flush the directory: in this order."""
+    for name in names:
+        disk.fsync(source / name)
+    for name in names:
+        disk.rename(source / name, target / name)
+    if names:
+        disk.fsync(target)
+
+
+def _added(entry: Path) -> list[str]:
+    """Data files that a log entry brings; none where the entry itself was cut off while being written."""
+    try:
+        actions = [json.loads(line) for line in entry.read_text("utf-8").splitlines()]
+    except ValueError:
+        return []
+    return [action["add"]["path"] for action in actions if "add" in action]
+
+
+def _names(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir() if path.is_file()} if directory.is_dir() else set()
+
+
+def _explained(error: OSError, table: Path) -> Exception:
+    if error.errno == errno.ENOSPC:
+        return ResourceError(f"The disk of {table} is full.", fix="Free some space and retry.")
+    return error

@@ -1,0 +1,138 @@
+"""Rows on their way into a table: held in DuckDB within a memory limit, cleaned, joined with what is there, sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from endcap.errors import DataError, ResourceError
+
+BATCH_ROWS = 131_072
+_ARRIVAL = "#arrival"  # no Avro field can be called so
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def listed(names: Iterable[str]) -> str:
+    """SQL identifiers, comma-separated."""
+    return ", ".join(quoted(name) for name in names)
+
+
+def parquet(files: Sequence[str]) -> str:
+    """SQL table expression over Parquet files, columns matched by name."""
+    paths = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{paths}], union_by_name = true)"
+
+
+class Intake:
+    """One import's rows, in order of arrival. A context manager: leaving it frees memory and spill files.
+
+    `failure` is what broke the stream of rows in or out, which foreign readers of the stream report in other words.
+    """
+
+    def __init__(self, schema: pa.Schema, spill: Path, memory_mb: int) -> None:
+        self.schema = schema
+        self.failure: BaseException | None = None
+        self._connection = duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": str(spill)})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._connection.close()
+
+    def load(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Take all batches, each already of the schema; how many rows. What the iterable raises is raised here."""
+        schema = self.schema.append(pa.field(_ARRIVAL, pa.int64()))
+        arriving = pa.RecordBatchReader.from_batches(schema, self._watched(_numbered(batches, schema)))
+        try:
+            self._connection.register("arriving", arriving)
+            self._connection.execute("CREATE TEMP TABLE intake AS SELECT * FROM arriving")
+            self._connection.unregister("arriving")
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise self.failure or _explained(error) from error
+        return self._number("SELECT count(*) FROM intake")
+
+    def require_values(self, columns: Iterable[str]) -> None:
+        """Raises `DataError` with the first row in which one of the columns is null."""
+        for column in columns:
+            query = f"SELECT coalesce(min({quoted(_ARRIVAL)}), -1) FROM intake WHERE {quoted(column)} IS NULL"  # noqa: S608
+            if (row := self._number(query) + 1) > 0:
+                fix = "Every row needs a value there."
+                raise DataError(f"Column {column} is empty in row {row}.", row=row, column=column, fix=fix)
+
+    def distinct(self, column: str) -> pa.Array:
+        """string [n]: the distinct values of a column, ascending."""
+        name = quoted(column)
+        table = self._connection.sql(f"SELECT DISTINCT {name} FROM intake ORDER BY {name}").to_arrow_table()  # noqa: S608
+        return table[column].combine_chunks()
+
+    def events(self, order: Sequence[str], files: Sequence[str]) -> pa.RecordBatchReader:
+        """Exact duplicates once, those already in `files` not at all; sorted by `order`, then by arrival."""
+        columns, arrival = listed(self.schema.names), quoted(_ARRIVAL)
+        rows = f"SELECT {columns}, min({arrival}) AS {arrival} FROM intake GROUP BY {columns}"  # noqa: S608
+        if files:
+            there = self._columns(files)
+            old = f"""SELECT {listed(there)} FROM {parquet(files)}
+                WHERE timestamp BETWEEN (SELECT min(timestamp) FROM intake) AND (SELECT max(timestamp) FROM intake)"""  # noqa: S608
+            same = [
+                f"new.{quoted(name)} IS NOT DISTINCT FROM {f'old.{quoted(name)}' if name in there else 'NULL'}"
+                for name in self.schema.names
+            ]
+            rows = f"SELECT new.* FROM ({rows}) new ANTI JOIN ({old}) old ON {' AND '.join(same)}"  # noqa: S608
+        return self._reader(f"SELECT {columns} FROM ({rows}) ORDER BY {listed(order)}, {arrival}")  # noqa: S608
+
+    def records(self, key: str, files: Sequence[str]) -> pa.RecordBatchReader:
+        """The last row of each key; rows of `files` whose key did not come stay. Sorted by key."""
+        name, arrival = quoted(key), quoted(_ARRIVAL)
+        rows = f"SELECT * FROM intake WHERE {arrival} IN (SELECT max({arrival}) FROM intake GROUP BY {name})"  # noqa: S608
+        if files:
+            old = f"SELECT * FROM {parquet(files)} WHERE {name} NOT IN (SELECT {name} FROM intake)"  # noqa: S608
+            rows = f"({rows}) UNION ALL BY NAME ({old})"
+        return self._reader(f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}")  # noqa: S608
+
+    def _reader(self, query: str) -> pa.RecordBatchReader:
+        reader = self._connection.sql(query).to_arrow_reader(BATCH_ROWS)
+        batches = (batch.cast(self.schema) for batch in reader)
+        return pa.RecordBatchReader.from_batches(self.schema, self._watched(batches))
+
+    def _watched(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except (duckdb.Error, pa.ArrowException) as error:
+            self.failure = _explained(error)
+            raise
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _number(self, query: str) -> int:
+        rows = self._connection.execute(query).fetchall()
+        return int(rows[0][0])
+
+    def _columns(self, files: Sequence[str]) -> list[str]:
+        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {parquet(files)}").fetchall()  # noqa: S608
+        return [str(row[0]) for row in rows]
+
+
+def _numbered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    start = 0
+    for batch in batches:
+        arrival = pa.array(np.arange(start, start + batch.num_rows, dtype=np.int64))
+        yield pa.RecordBatch.from_arrays([*batch.columns, arrival], schema=schema)
+        start += batch.num_rows
+
+
+def _explained(error: Exception) -> Exception:
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
+        return ResourceError(f"The import met its memory limit: {error}.", fix="Raise import_memory_mb, or free disk.")
+    return error

@@ -1,0 +1,60 @@
+"""Reports of imports, so that what came in, and what was refused, can be listed later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from endcap.registry.shops import ensure_shop, key_of
+from endcap.seams import Clock, SystemClock
+from endcap.storage.db import Database
+from endcap.storage.schema import imports
+from endcap.types import Micros, ShopKey
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """One finished import: its job id, the dataset's kind and its report as JSON-able data."""
+
+    shop: ShopKey
+    job: str
+    kind: str
+    report: Mapping[str, Any]
+    created: Micros
+
+
+class Imports:
+    """The import reports of all shops."""
+
+    def __init__(self, database: Database, *, clock: Clock | None = None) -> None:
+        self._database, self._clock = database, clock or SystemClock()
+
+    def record(self, shop: ShopKey, job: str, kind: str, report: Mapping[str, Any]) -> ImportRecord:
+        """Keep a report; the same job recorded again replaces its own."""
+        made = ImportRecord(shop, job, kind, dict(report), self._clock.now())
+        account, region, group = shop.parts()
+        key = {"account": account, "region": region, "shop": group}
+
+        def work(connection: Connection) -> None:
+            ensure_shop(connection, shop, made.created)
+            connection.execute(delete(imports).where(*_of_shop(shop), imports.c.job == job))
+            row = {**key, "job": job, "kind": kind, "report": made.report, "created": made.created}
+            connection.execute(insert(imports).values(row))
+
+        self._database.write(work)
+        return made
+
+    def list(self, shop: ShopKey) -> list[ImportRecord]:
+        """A shop's imports, newest first."""
+        query = select(imports).where(*_of_shop(shop)).order_by(imports.c.created.desc(), imports.c.job)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [ImportRecord(key_of(row), row.job, row.kind, row.report, Micros(row.created)) for row in rows]
+
+
+def _of_shop(shop: ShopKey) -> tuple[Any, ...]:
+    account, region, group = shop.parts()
+    return imports.c.account == account, imports.c.region == region, imports.c.shop == group

@@ -1,0 +1,217 @@
+"""Solution versions: published whole, never changed, verified whenever they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from endcap.errors import UnknownName
+from endcap.lake.dataset import Dataset, TimeKind, Vocabulary
+from endcap.recipes import recipe_name
+from endcap.recipes.base import Recipe
+from endcap.registry import artefacts
+from endcap.registry.lineage import Lineage
+from endcap.registry.shops import ensure_named, key_of
+from endcap.seams import Clock, Disk, SystemClock
+from endcap.storage.db import Database
+from endcap.storage.directories import publish_directory
+from endcap.storage.schema import solutions, versions
+from endcap.types import Micros, ShopKey
+
+Status = Literal["pending", "approved", "rejected"]
+"""What the gate said: nothing yet, may serve, must not serve."""
+
+
+def random_id() -> str:
+    """8 hex digits, as in Personalize's solution version ARNs."""
+    return token_hex(4)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One trained, immutable model. `path` is relative to the models' root, `manifest` vouches for every file in it."""
+
+    shop: ShopKey
+    solution: str
+    id: str
+    recipe: str
+    status: Status
+    created: Micros
+    lineage: Lineage
+    path: str
+    size: int
+    manifest: artefacts.File
+    reason: str = ""
+
+    @property
+    def arn(self) -> str:
+        """`arn:aws:personalize:REGION:ACCOUNT:solution/SOLUTION/ID`."""
+        return self.shop.arn("solution", f"{self.solution}/{self.id}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded version: the fitted recipe, its rows' external ids and catalogue ordinals, its event types' codes."""
+
+    version: Version
+    recipe: Recipe
+    items: Vocabulary
+    event_types: tuple[str, ...]
+    time_kind: TimeKind
+
+
+class Versions:
+    """The versions of all shops: files under `root`, rows in the metadata database.
+
+    A version exists once its row does; the row is written after its files are durable.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        root: Path,
+        *,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+        ids: Callable[[], str] = random_id,
+    ) -> None:
+        self._database, self._root = database, root
+        self._disk, self._clock, self._ids = disk or Disk(), clock or SystemClock(), ids
+
+    def publish(self, shop: ShopKey, solution: str, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> Version:
+        """Store a fitted recipe as a new, pending version. Killed at any moment, it leaves no version behind.
+
+        Raises `InputError` for a name that is impossible or taken by another shop, `ResourceError` when the disk
+        refuses, `UnavailableError` when the database does not answer.
+        """
+        now = self._clock.now()
+        self._database.write(lambda connection: ensure_named(connection, solutions, shop, solution, now))
+        identity = self._unused_id()
+        files = artefacts.encode(identity, recipe, dataset, lineage)
+        parts = (*shop.parts(), solution)
+        publish_directory(self._root.joinpath(*parts), identity, files, self._disk)
+        version = Version(
+            shop,
+            solution,
+            identity,
+            recipe_name(recipe),
+            "pending",
+            now,
+            lineage,
+            "/".join((*parts, identity)),
+            sum(len(data) for data in files.values()),
+            artefacts.File.of(files[artefacts.MANIFEST]),
+        )
+        with self._database.begin() as connection:
+            connection.execute(insert(versions).values(_values(version)))
+        return version
+
+    def load(self, version: Version | str) -> Model:
+        """The model of a version, every file's size and hash verified.
+
+        Given a `Version`, the database is not asked. Raises `ArtefactError` naming the damaged file, `UnknownName`.
+        """
+        found = version if isinstance(version, Version) else self.find(version)
+        read = artefacts.read(self._root / found.path, found.id, found.manifest)
+        return Model(found, read.recipe, read.items, read.event_types, read.time_kind)
+
+    def find(self, identity: str) -> Version:
+        """The version of this id, whichever shop it belongs to. Raises `UnknownName`."""
+        with self._database.read() as connection:
+            row = connection.execute(_select().where(versions.c.id == identity)).first()
+        if row is None:
+            raise UnknownName("version", identity, (), fix="List them with endcap status.")
+        return _version(row)
+
+    def get(self, shop: ShopKey, identity: str) -> Version:
+        """A shop's version. Raises `UnknownName`, listing the shop's versions."""
+        known = {version.id: version for version in self.list(shop)}
+        if identity not in known:
+            raise UnknownName("version", identity, known, fix=f"Train one for shop {shop.group}, or name one of these.")
+        return known[identity]
+
+    def list(self, shop: ShopKey, solution: str | None = None) -> list[Version]:
+        """A shop's versions, newest first."""
+        query = _select().where(*_of_shop(shop)).order_by(versions.c.created.desc(), versions.c.id)
+        if solution is not None:
+            query = query.where(versions.c.solution == solution)
+        with self._database.read() as connection:
+            return [_version(row) for row in connection.execute(query)]
+
+    def approve(self, version: Version, reason: str = "") -> Version:
+        """The gate's yes."""
+        return self._decide(version, "approved", reason)
+
+    def reject(self, version: Version, reason: str) -> Version:
+        """The gate's no: the version cannot be deployed. Where it serves already, it serves until a rollback."""
+        return self._decide(version, "rejected", reason)
+
+    def _decide(self, version: Version, status: Status, reason: str) -> Version:
+        change = update(versions).where(versions.c.id == version.id).values(status=status, reason=reason)
+        with self._database.begin() as connection:
+            if connection.execute(change).rowcount == 0:
+                raise UnknownName("version", version.id, ())
+        return replace(version, status=status, reason=reason)
+
+    def _unused_id(self) -> str:
+        with self._database.read() as connection:
+            while True:
+                identity = self._ids()
+                if not connection.execute(select(versions.c.id).where(versions.c.id == identity)).first():
+                    return identity
+
+
+def statuses(connection: Connection, shop: ShopKey) -> dict[str, tuple[str, str]]:
+    """{id: (solution, status)} of a shop's versions, inside the caller's transaction."""
+    query = select(versions.c.id, versions.c.solution, versions.c.status)
+    rows = connection.execute(query.select_from(versions.join(solutions)).where(*_of_shop(shop)))
+    return {row.id: (row.solution, row.status) for row in rows}
+
+
+def _of_shop(shop: ShopKey) -> tuple[Any, ...]:
+    account, region, group = shop.parts()
+    return solutions.c.account == account, solutions.c.region == region, solutions.c.shop == group
+
+
+def _select() -> Select[Any]:
+    return select(versions, solutions.c.shop).select_from(versions.join(solutions))
+
+
+def _values(version: Version) -> dict[str, Any]:
+    account, region, _ = version.shop.parts()
+    return {
+        "id": version.id,
+        "account": account,
+        "region": region,
+        "solution": version.solution,
+        "recipe": version.recipe,
+        "status": version.status,
+        "reason": version.reason,
+        "created": version.created,
+        "lineage": version.lineage.data(),
+        "path": version.path,
+        "size": version.size,
+        "manifest_size": version.manifest.size,
+        "manifest_sha256": version.manifest.sha256,
+    }
+
+
+def _version(row: Row[Any]) -> Version:
+    return Version(
+        key_of(row),
+        row.solution,
+        row.id,
+        row.recipe,
+        row.status,
+        Micros(row.created),
+        Lineage.of(row.lineage),
+        row.path,
+        row.size,
+        artefacts.File(row.manifest_size, row.manifest_sha256),
+        row.reason,
+    )

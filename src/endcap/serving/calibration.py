@@ -1,0 +1,64 @@
+"""Scores of any recipe as probabilities: a softmax whose temperature fits what shoppers took next.
+
+Temperature scaling (Guo et al., "On calibration of modern neural networks", ICML 2017): one number, found by maximum
+likelihood, that leaves every order as it is. Without it a recipe that counts would put all probability on one item,
+and one whose scores lie in 0 … 1 would call all items equally likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from endcap.recipes.queries import Queries
+from endcap.serving.kernels import log_total
+from endcap.types import Float32, Float64
+
+GRID = 61
+"""Temperatures tried, evenly spaced in their logarithm over six decades around the spread of the scores."""
+LEAST = 3
+"""Events a history needs, so that its last can be asked for."""
+
+
+def temperature_of(score: Callable[[Queries], Float32], queries: Queries) -> float:
+    """The temperature under which each history's last item is likeliest given those before it.
+
+    The standard deviation of the scores where no history is long enough or none of those items gets a score.
+    """
+    spread, cases = 0.0, []
+    for row in range(len(queries)):
+        single = queries.batch(row, row + 1)
+        if len(single.item) < LEAST:
+            continue
+        scores = score(_without_last(single))[0]
+        known = scores[np.isfinite(scores)]
+        if len(known):
+            spread = max(spread, float(known.std()))
+            if np.isfinite(scores[single.item[-1]]):
+                cases.append((known, float(scores[single.item[-1]])))
+    if not cases or spread <= 0:
+        return spread or 1.0
+    grid = spread * np.logspace(-4, 2, GRID)
+    losses = [np.mean([log_total(known, each) - target / each for known, target in cases]) for each in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def _without_last(single: Queries) -> Queries:
+    ends = np.array([0, len(single.item) - 1], np.int64)
+    return Queries(
+        ends,
+        single.item[:-1],
+        single.time[:-1],
+        single.event_type[:-1],
+        single.weight[:-1],
+        single.order[:-1],
+        single.time[-1:],
+        single.current,
+        single.user,
+    )
+
+
+def probabilities(scores: Float32, chosen: Float32, temperature: float) -> Float64:
+    """float64 [k]: softmax probabilities of the `chosen` scores among all of `scores`; exact, every score counts."""
+    return np.asarray(np.exp(chosen.astype(np.float64) / temperature - log_total(scores, temperature)), np.float64)

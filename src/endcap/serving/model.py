@@ -1,0 +1,145 @@
+"""A loaded model version made ready to answer: its rows tied to the shop's ordinals, its scores made probabilities."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from endcap.errors import ArtefactError
+from endcap.lake.dataset import TimeKind
+from endcap.recipes.base import InnerProductRecipe, Recipe
+from endcap.recipes.queries import Queries
+from endcap.registry.versions import Model
+from endcap.serving.calibration import temperature_of
+from endcap.serving.kernels import inner_products
+from endcap.serving.shop import ShopState
+from endcap.stream.histories import Past
+from endcap.types import Float32, Int16, Int32
+
+SAMPLED = 64
+"""Histories looked at when a model is loaded."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One version, pinned to one `ShopState`.
+
+    `ordinals` int32 [n] is the catalogue place of each model row, `rows` int32 [ordinals] the way back (-1 where the
+    item is newer than the version), `codes` int16 the model's code of each event type of the histories, `withheld`
+    int32 the rows whose items have left the catalogue. `personal` is False where answers do not depend on the history.
+    `temperature` turns scores into probabilities (see `calibration`).
+    """
+
+    version: str
+    recipe: Recipe
+    recipe_name: str
+    ordinals: Int32
+    rows: Int32
+    codes: Int16
+    withheld: Int32
+    personal: bool
+    temperature: float
+
+    @classmethod
+    def of(cls, model: Model, state: ShopState) -> ServedModel:
+        """Tie a model to a shop's state, and compile and warm everything that a request will run."""
+        ordinals = model.items.ordinals
+        if len(ordinals) != model.recipe.n_items or (len(ordinals) and int(ordinals.min()) < 0):
+            raise ArtefactError(f"Version {model.version.id} has items without a place in the catalogue.")
+        size = max(len(state.catalogue), int(ordinals.max(initial=-1)) + 1)
+        rows = np.full(size, -1, np.int32)
+        rows[ordinals] = np.arange(len(ordinals), dtype=np.int32)
+        listed = np.zeros(size, np.bool_)
+        listed[: len(state.listed)] = state.listed
+        known = {name: code for code, name in enumerate(model.event_types)}
+        codes = np.array([known.get(name, -1) for name in state.histories.event_types], np.int16)
+        withheld = np.flatnonzero(~listed[ordinals]).astype(np.int32)
+        plain = cls(model.version.id, model.recipe, model.version.recipe, ordinals, rows, codes, withheld, True, 1.0)
+        return plain._examined(state, model.time_kind)
+
+    def _examined(self, state: ShopState, time_kind: TimeKind) -> ServedModel:
+        """With `personal` and `temperature` found by asking about a fixed sample of histories."""
+        del time_kind
+        held = len(state.histories)
+        sample = (
+            np.unique(np.linspace(0, max(held - 1, 0), SAMPLED).astype(np.int32)) if held else np.zeros(0, np.int32)
+        )
+        past = state.histories.past.take(sample)
+        queries = self.queries(past, state.histories.last_time + 1)
+        with COMPUTE:
+            nobody = self.scores(self.queries(past.take(np.full(1, -1, np.int32)), state.histories.last_time + 1))
+            personal = any(
+                not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries))
+            )
+            temperature = temperature_of(self.scores, queries) if personal else 1.0
+        parts = (self.version, self.recipe, self.recipe_name, self.ordinals, self.rows, self.codes, self.withheld)
+        return ServedModel(*parts, personal, temperature)
+
+    def queries(self, past: Past, now: int, current: Int32 | None = None) -> Queries:
+        """Histories as a question to this model: in its rows and codes, items that it does not know left out."""
+        q = len(past.indptr) - 1
+        item = self.rows[past.item]
+        indptr, time, types, weight, order = (
+            past.indptr,
+            past.time,
+            self.codes[past.event_type],
+            past.weight,
+            past.order,
+        )
+        if len(item) and int(item.min()) < 0:
+            kept = item >= 0
+            indptr = np.concatenate(([0], np.cumsum(kept)))[indptr]
+            item, time, types, weight, order = item[kept], time[kept], types[kept], weight[kept], order[kept]
+        currents = np.full(q, -1, np.int32) if current is None else current
+        return Queries(
+            indptr, item, time, types, weight, order, np.full(q, now, np.int64), currents, np.full(q, -1, np.int32)
+        )
+
+    def scores(self, queries: Queries) -> Float32:
+        """float32 [q, n] of all rows, C-contiguous, writable; -inf where the recipe cannot tell."""
+        if isinstance(self.recipe, InnerProductRecipe):
+            vectors = np.ascontiguousarray(self.recipe.query_vectors(queries), np.float32)
+            scores = inner_products(vectors, self.recipe.item_vectors)
+            lost = np.isnan(vectors).any(axis=1)
+            if lost.any():
+                scores[lost] = -np.inf
+            return scores
+        return _told(self.recipe.score(queries))
+
+    def scores_of(self, queries: Queries, rows: Int32) -> Float32:
+        """float32 [q, m] of these rows only, -inf where the recipe cannot tell."""
+        return _told(self.recipe.score(queries, rows))
+
+    def related(self, row: int) -> Float32:
+        """float32 [n]: how related every row is to one; -inf where the recipe cannot tell, and for the row itself."""
+        scores: Float32 = _told(self.recipe.similar_scores(np.array([row], np.int32)))[0]
+        scores[row] = -np.inf
+        return scores
+
+
+def _told(scores: Float32) -> Float32:
+    told: Float32 = np.array(scores, np.float32, order="C", copy=True)
+    np.copyto(told, np.float32(-np.inf), where=np.isnan(told))
+    return told
+
+
+def _shared_threads() -> AbstractContextManager[object]:
+    """A lock where numba's threads may be used by one caller at a time only (its work queue aborts otherwise)."""
+    _touch()
+    return threading.RLock() if numba.threading_layer() == "workqueue" else nullcontext()
+
+
+@numba.njit(parallel=True, cache=True)
+def _touch() -> int:
+    total = 0
+    for step in numba.prange(2):
+        total += step
+    return total
+
+
+COMPUTE: AbstractContextManager[object] = _shared_threads()
+"""Held by whoever lets a recipe compute, so that loading a version and answering requests can go side by side."""

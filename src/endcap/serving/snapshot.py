@@ -1,0 +1,34 @@
+"""What answers one campaign: immutable, built off the request path, swapped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from endcap.registry.campaigns import Deployment
+from endcap.registry.variants import Variant
+from endcap.serving.model import ServedModel
+from endcap.serving.shop import ShopState
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One generation of one campaign, pinned by each request that it answers."""
+
+    deployment: Deployment
+    state: ShopState
+    models: Mapping[str, ServedModel]
+    """By version id."""
+
+    @property
+    def arn(self) -> str:
+        return self.deployment.arn
+
+    @property
+    def generation(self) -> int:
+        return self.deployment.generation
+
+    def variant_for(self, key: str) -> tuple[int, Variant, ServedModel]:
+        """(place among the variants, variant, model) of a shopper."""
+        variant = self.deployment.variant_for(key)
+        return self.deployment.variants.index(variant), variant, self.models[variant.version_id]

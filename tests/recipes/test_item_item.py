@@ -1,0 +1,86 @@
+"""Item-item passes the recipe contract in each of its forms, and counts what it says it counts."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from endcap.errors import InputError
+from endcap.lake.dataset import Dataset
+from endcap.recipes.base import Recipe
+from endcap.recipes.item_item import MEASURES, ItemItem
+from endcap.recipes.queries import Queries
+from endcap.testing.recipes import RecipeContract
+
+
+class TestItemItem(RecipeContract):
+    def make(self) -> Recipe:
+        return ItemItem(shrinkage=0.0)
+
+
+class TestItemItemWindow(RecipeContract):
+    def make(self) -> Recipe:
+        return ItemItem(window=3, shrinkage=0.0, min_support=0.1)
+
+
+BASKETS = {"o1": "ab", "o2": "ab", "o3": "abc", "o4": "cd", "o5": "d"}
+
+
+def shop(measure: str = "count", **settings: float) -> tuple[Dataset, ItemItem]:
+    lines = [(f"u-{order}", item, order) for order, items in BASKETS.items() for item in items]
+    columns = zip(("user_id", "item_id", "order_id"), zip(*lines, strict=True), strict=True)
+    data = Dataset.from_table(pa.table({name: pa.array(values) for name, values in columns}))
+    quiet = {"shrinkage": 0.0, "min_support": 1.0, **settings}
+    return data, ItemItem(measure=measure, **quiet).fit(data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [("count", 3.0), ("cosine", 3 / 3), ("jaccard", 3 / 3), ("lift", 3 * 5 / 9)],
+)
+def test_measures_of_two_items(measure: str, expected: float) -> None:
+    data, model = shop(measure)
+    a, b = data.items.rows(["a", "b"])
+    assert model.similarity_[a, b] == pytest.approx(expected)
+    assert model.similarity_[b, a] == pytest.approx(expected)
+
+
+def test_similar_counts_orders() -> None:
+    data, model = shop("cosine")
+    ranking = model.similar(data.items.rows(["c"]), 3)
+    assert ranking.scores[0].tolist() == pytest.approx([1, 1, 1])
+    a = data.items.rows(["a"])
+    assert data.items.names(model.similar(a, 1).items[0]) == ["b"]
+    assert model.similar(a, 1).scores[0, 0] == pytest.approx(3)
+
+
+def test_shrinkage_and_minimum_support() -> None:
+    data, model = shop("cosine", shrinkage=1.0)
+    a, b = data.items.rows(["a", "b"])
+    assert model.similarity_[a, b] == pytest.approx(3 / 4)
+    data, model = shop("cosine", min_support=2.0)
+    a, c = data.items.rows(["a", "c"])
+    assert model.similarity_[a, c] == 0
+
+
+def test_window_counts_by_distance_and_direction() -> None:
+    data = Dataset.from_table(pa.table({"user_id": ["u"] * 3, "item_id": list("abc"), "pos": [1, 2, 3]}))
+    model = ItemItem(measure="count", window=2, window_decay=0.5, backward=0.25, shrinkage=0, min_support=0).fit(data)
+    a, b, c = data.items.rows(["a", "b", "c"])
+    assert model.similarity_[a, b] == 1 and model.similarity_[a, c] == 0.5 and model.similarity_[c, a] == 0.125
+
+
+def test_cap_leaves_out_the_oldest() -> None:
+    data = Dataset.from_table(pa.table({"user_id": ["u"] * 3, "item_id": list("abc"), "pos": [1, 2, 3]}))
+    model = ItemItem(measure="count", cap=2, shrinkage=0, min_support=0).fit(data)
+    assert model.similarity_[data.items.rows(["a"])[0]].nnz == 0
+
+
+def test_current_item_joins_the_history() -> None:
+    data, model = shop()
+    asked = model.score(Queries.about(data.items.rows(["a"])))
+    assert int(np.nanargmax(asked[0])) == data.items.rows(["b"])[0]
+
+
+def test_unknown_measure_lists_those_that_exist() -> None:
+    with pytest.raises(InputError, match=", ".join(MEASURES)):
+        ItemItem(measure="euclid")

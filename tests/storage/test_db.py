@@ -1,0 +1,161 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, insert, inspect, select, text
+
+from endcap.errors import ArtefactError, InputError, StateError, UnavailableError, UnknownName
+from endcap.storage.db import Conflict, Database, open_database
+from endcap.storage.schema import METADATA, REVISION, deployments, imports, shops
+
+SHOP = {"account": "0" * 12, "region": "us-east-1", "shop": "one", "created": 1}
+
+
+def test_after_migrating_alembic_finds_no_difference(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_revision_is_alembics_head(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", "endcap.storage:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == REVISION == database.revision()
+
+
+def test_a_database_of_an_older_migration_upgrades_and_keeps_its_rows(database_url: str) -> None:
+    database = open_database(database_url)
+    assert database.revision() is None
+    database.migrate(to="0001")
+    with database.begin() as connection:
+        connection.execute(insert(shops).values(SHOP))
+        assert not inspect(connection).has_table("imports")
+    database.migrate()
+    with database.begin() as connection:
+        connection.execute(insert(imports).values({**SHOP, "job": "j", "kind": "items", "report": {"rows": 3}}))
+        assert connection.execute(select(shops.c.shop)).scalars().all() == ["one"]
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StateError, match="newer version"):
+        database.migrate()
+
+
+MIGRATE = "import sys; from endcap.storage.db import open_database; open_database(sys.argv[1]).migrate(); print('done')"
+
+
+def test_several_processes_may_migrate_at_once(database_url: str) -> None:
+    running = [
+        subprocess.Popen([sys.executable, "-c", MIGRATE, database_url], stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    assert [process.communicate(timeout=60)[0] for process in running] == [b"done\n"] * 4
+
+
+def test_a_failed_block_leaves_nothing(database: Database) -> None:
+    def half(connection: Connection) -> None:
+        connection.execute(insert(shops).values(SHOP))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.write(half)
+    with database.read() as connection:
+        assert connection.execute(select(shops)).all() == []
+
+
+def test_the_same_key_twice_is_a_conflict_and_the_rows_references_are_checked(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(insert(shops).values(SHOP))
+    with pytest.raises(Conflict), database.begin() as connection:
+        connection.execute(insert(shops).values(SHOP))
+    row = {"campaign": "c", "generation": 1, "variants": {}, "config": {}, "reason": "", "created": 1}
+    with pytest.raises(StateError, match="refused") as caught, database.begin() as connection:
+        connection.execute(insert(deployments).values({**row, "account": "1", "region": "r"}))
+    assert not isinstance(caught.value, Conflict)
+
+
+def test_documents_come_back_as_they_were_and_nan_as_null(database: Database) -> None:
+    report = {"rows": 2**53, "ids": ["é", "🛒", 'a,"b'], "ratio": float("nan")}
+    with database.begin() as connection:
+        connection.execute(insert(shops).values(SHOP))
+        connection.execute(insert(imports).values({**SHOP, "job": "j", "kind": "items", "report": report}))
+    with database.read() as connection:
+        assert connection.execute(select(imports.c.report)).scalar() == {**report, "ratio": None}
+
+
+def test_a_race_that_is_always_lost_ends(database: Database) -> None:
+    with pytest.raises(UnavailableError, match="lost a race"):
+        database.write(lambda connection: [connection.execute(insert(shops).values(SHOP)) for _ in range(2)])
+
+
+def test_tables_that_are_not_there(database_url: str) -> None:
+    with pytest.raises(StateError, match="migrate"), open_database(database_url).read() as connection:
+        connection.execute(select(shops))
+
+
+def test_sqlite_is_durable_and_checks_references(tmp_path: Path) -> None:
+    with open_database(f"sqlite:///{tmp_path}/new/folder/m.db").read() as connection:
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        assert values == ["wal", 2]
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 10_000
+
+
+def test_a_damaged_file_is_an_artefact_error(tmp_path: Path) -> None:
+    (tmp_path / "m.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(ArtefactError, match="damaged"):
+        open_database(f"sqlite:///{tmp_path}/m.db").migrate()
+
+
+def test_a_reader_is_not_stopped_by_a_writer(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/m.db")
+    database.migrate()
+    with database.begin() as writer, database.read() as reader:
+        writer.execute(insert(shops).values(SHOP))
+        assert reader.execute(select(shops)).all() == []
+
+
+def test_a_writer_that_never_ends_is_reported_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("endcap.storage.db.WAIT_SECONDS", 0.05)
+    database = open_database(f"sqlite:///{tmp_path}/m.db")
+    database.migrate()
+    other = sqlite3.connect(tmp_path / "m.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UnavailableError, match="locked"), database.begin():
+        pass
+    other.execute("ROLLBACK")
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    database = open_database("postgresql://endcap:secret@127.0.0.1:1/shop")
+    with pytest.raises(UnavailableError, match=r"endcap:\*\*\*@127\.0\.0\.1:1/shop") as caught:
+        database.migrate()
+    assert "secret" not in str(caught.value) and caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "said"),
+    [
+        ("mysql://host/name", UnknownName, "postgresql, sqlite"),
+        ("nonsense", InputError, "no database URL"),
+        ("sqlite://", InputError, "lost with the process"),
+        ("sqlite:///:memory:", InputError, "lost with the process"),
+    ],
+)
+def test_urls_that_cannot_be_used(url: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        open_database(url)
+
+
+def test_primary_keys_are_those_of_the_tables(database: Database) -> None:
+    """Alembic's comparison leaves them out."""
+    with database.read() as connection:
+        found = {name: inspect(connection).get_pk_constraint(name)["constrained_columns"] for name in METADATA.tables}
+    assert found == {name: list(table.primary_key.columns.keys()) for name, table in METADATA.tables.items()}
