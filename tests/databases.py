@@ -1,10 +1,12 @@
 """Fixtures: an empty, migrated metadata database, once on SQLite and once on a real PostgreSQL from its wheel."""
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import pytest
 from endcap.storage.db import Database, open_database
 
 _numbers = count()
+_LIBC = ctypes.CDLL(None)
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +87,12 @@ def _run(command: list[str | Path], folder: Path, account: str | None) -> None:
     subprocess.run(command, check=True, capture_output=True, user=account, cwd=folder, timeout=60)
 
 
+def _die_with_parent() -> None:
+    """Runs in the child: a test run that is killed leaves no server behind (Linux only)."""
+    if sys.platform == "linux":
+        _LIBC.prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+
+
 def _start(binaries: Path, folder: Path, account: str | None) -> subprocess.Popen[bytes]:
     data = folder / "data"
     options = ["--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres"]
@@ -91,7 +100,14 @@ def _start(binaries: Path, folder: Path, account: str | None) -> subprocess.Pope
     settings = {"listen_addresses": "", "unix_socket_directories": folder, "fsync": "off", "shared_buffers": "16MB"}
     command = [binaries / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())]
     with open(folder / "log", "wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, user=account, cwd=folder)
+        server = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            user=account,
+            cwd=folder,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call
+        )
     deadline = time.monotonic() + 30
     while not (data / "postmaster.pid").exists() or "ready" not in (data / "postmaster.pid").read_text():
         if server.poll() is not None or time.monotonic() > deadline:

@@ -72,6 +72,10 @@ class ShopKey:
         """Personalize's ARN of a resource of this shop's account, `arn:aws:personalize:REGION:ACCOUNT:KIND/NAME`."""
         return f"arn:aws:personalize:{self.account.region}:{self.account.account}:{kind}/{name}"
 
+    def name_of(self, purpose: str) -> str:
+        """The default name of this shop's resource for a purpose: names are unique in the account, so it says both."""
+        return f"{self.group}-{purpose}"[:63]
+
     def parts(self) -> tuple[str, str, str]:
         """Path parts under which everything of this shop is kept."""
         return self.account.account, self.account.region, self.group

@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, select, text
 
-from endcap.errors import ArtefactError, InputError, StateError, UnavailableError, UnknownName
+from databases import new_postgres_database
+from endcap.errors import ArtefactError, InputError, ResourceError, StateError, UnavailableError, UnknownName
 from endcap.storage.db import Conflict, Database, open_database
 from endcap.storage.schema import METADATA, REVISION, deployments, imports, shops
 
@@ -114,6 +115,22 @@ def test_a_damaged_file_is_an_artefact_error(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}/m.db").migrate()
 
 
+def test_a_full_disk_is_a_resource_error_and_what_was_there_stays(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/m.db")
+    database.migrate()
+    with database.begin() as connection:
+        connection.execute(insert(shops).values(SHOP))
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    row = {**SHOP, "job": "j", "kind": "items", "report": {"text": "x" * 100_000}}
+    with pytest.raises(ResourceError, match="full") as caught, database.begin() as connection:
+        connection.execute(insert(imports).values(row))
+    assert "space" in caught.value.fix
+    with database.read() as connection:
+        assert connection.execute(select(shops.c.shop)).scalars().all() == ["one"]
+        assert connection.execute(select(imports)).all() == []
+
+
 def test_a_reader_is_not_stopped_by_a_writer(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/m.db")
     database.migrate()
@@ -138,6 +155,25 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     with pytest.raises(UnavailableError, match=r"endcap:\*\*\*@127\.0\.0\.1:1/shop") as caught:
         database.migrate()
     assert "secret" not in str(caught.value) and caught.value.fix
+
+
+def test_a_password_is_never_shown() -> None:
+    assert "secret" not in open_database("postgresql://host/name?password=secret").url
+    for url in ("postgresql//u:secret@host/name", "postgresql://u:secret@host:port/name"):
+        with pytest.raises(InputError, match="no database URL") as caught:
+            open_database(url)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_connection_that_breaks_is_reported_and_the_next_one_works(postgres: str) -> None:
+    database = open_database(new_postgres_database(postgres))
+    database.migrate()
+    kill = text("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(UnavailableError, match="does not answer"), database.begin() as connection:
+        connection.execute(kill)
+    with database.read() as connection:
+        assert connection.execute(select(shops)).all() == []
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -7,43 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from breaking_disk import Breaking
 from endcap.errors import EndcapError, InputError, ResourceError, StateError
-from endcap.seams import Disk
 from endcap.storage.directories import TEMPORARY, publish_directory
 
 FILES = {"a.bin": b"a" * 5000, "b.json": b"{}", "manifest.json": b"last"}
-
-
-class Breaking(Disk):
-    """Fails at the n-th call, counted from 1, as a full disk does; keeps what was called."""
-
-    def __init__(self, at: int = 0, code: int = errno.ENOSPC) -> None:
-        self.at, self.code, self.calls = at, code, []
-
-    def _count(self, call: str) -> None:
-        self.calls.append(call)
-        if len(self.calls) == self.at:
-            raise OSError(self.code, os.strerror(self.code))
-
-    def write(self, path: Path, data: bytes) -> None:
-        self._count(f"write {path.name}")
-        super().write(path, data)
-
-    def fsync(self, path: Path) -> None:
-        self._count(f"fsync {path.name}")
-        super().fsync(path)
-
-    def rename(self, source: Path, target: Path) -> None:
-        self._count(f"rename {target.name}")
-        super().rename(source, target)
-
-    def mkdir(self, path: Path) -> None:
-        self._count(f"mkdir {path.name}")
-        super().mkdir(path)
-
-    def remove(self, path: Path) -> None:
-        self._count(f"remove {path.name}")
-        super().remove(path)
 
 
 def contents(path: Path) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def command(
     version: Annotated[str | None, typer.Argument(help="The version's id; the newest by default.")] = None,
     shop: ShopName = None,
-    campaign: Annotated[str | None, typer.Option(help="The campaign; SHOP-SOLUTION by default.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="The campaign; named after the solution by default.")] = None,
     weight: Annotated[int, typer.Option(min=1, max=100, help="Percent of shoppers that get this version.")] = 100,
     as_json: AsJson = False,
 ) -> None:

@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from endcap.errors import InputError
 from endcap.evaluation.compare import Estimate, coverage_estimate, estimates
 from endcap.evaluation.metrics import Float64, per_query
-from endcap.evaluation.protocols import ProtocolName, Task, rank, task
+from endcap.evaluation.protocols import ProtocolName, Task, rank, task, timed_rank
 from endcap.lake.splits import Split
 from endcap.recipes import create, recipe_name
 from endcap.recipes.base import Recipe
@@ -90,7 +88,9 @@ def evaluate(
     made = create(recipe, settings) if isinstance(recipe, str) else recipe
     asked = task(protocol, train, test, keep_seen=keep_seen)
     judged, train_seconds = _fit(made, asked.split, progress)
-    top, score_seconds = _rank(judged, asked, asked.split, at, progress)
+    top, score_seconds = timed_rank(
+        judged, asked.split, at, mask_history=asked.mask_history, progress=progress, label="Scoring"
+    )
     columns = per_query(top, asked.split.targets)
     return Result(
         recipe=recipe if isinstance(recipe, str) else recipe_name(recipe),
@@ -127,28 +127,14 @@ def _fit(made: Recipe, split: Split, progress: Progress) -> tuple[Recipe, float]
     return fitted, time.perf_counter() - start
 
 
-def _rank(judged: Recipe, asked: Task, split: Split, at: int, progress: Progress) -> tuple[Int32, float]:
-    one = _first(split)
-    rank(judged, asked, one, at)  # compiles the kernels, which is no part of the rate
-    start = time.perf_counter()
-    top = rank(judged, asked, split, at, progress)
-    return top, time.perf_counter() - start
-
-
-def _first(split: Split) -> Split:
-    return Split(split.train, split.inputs, split.test, split.users[:1], split.now[:1])
-
-
-def _histories(
-    made: Recipe, asked: Task, at: int, seed: int, progress: Progress
-) -> dict[str, dict[str, Estimate]]:
+def _histories(made: Recipe, asked: Task, at: int, seed: int, progress: Progress) -> dict[str, dict[str, Estimate]]:
     """The variants of a task, each judged as the headline was; recipes are trained again where the training differs."""
     found: dict[str, dict[str, Estimate]] = {}
-    learned: np.ndarray | None = None
+    learned = asked.split.train
     for name, split in asked.variants.items():
-        if learned is None or len(learned) != len(split.train.interactions):
+        if split.train is not learned:
             made = type(made)(**made.settings()).fit(split.train, progress)
-            learned = split.train.interactions.user
-        top = rank(made, asked, split, at, progress)
+            learned = split.train
+        top = rank(made, split, at, mask_history=asked.mask_history, progress=progress)
         found[name] = metrics_of(top, per_query(top, split.targets), split, at, seed)
     return found

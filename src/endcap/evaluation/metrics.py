@@ -23,7 +23,8 @@ PER_QUERY = ("recall", "ndcg", "mrr", "hit_rate", "precision")
 
 def hits(top: Int32, targets: Targets) -> Bool:
     """bool [q, k]: which places hold a target. Binary relevance; an item counts once however often it was taken."""
-    return _hits(np.ascontiguousarray(top), targets.indptr, targets.items)
+    found: Bool = _hits(np.ascontiguousarray(top), targets.indptr, targets.items)
+    return found
 
 
 def per_query(top: Int32, targets: Targets, k: int | None = None) -> dict[str, Float64]:

@@ -5,7 +5,7 @@ Anything with `recommend(queries, k, allowed=None, exclude=None)` can be judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
@@ -52,24 +52,25 @@ def task(protocol: str, train: Any, test: Any = None, *, keep_seen: bool = False
     """The task of a protocol by name. Raises `UnknownName`, and `InputError` kinds for tables that do not fit."""
     if protocol not in get_args(ProtocolName):
         raise UnknownName("protocol", protocol, get_args(ProtocolName))
-    builders: dict[str, Callable[[Any, Any, bool], Task]] = {
-        "top-n": top_n,
-        "next-item": next_item,
-        "sessions": sessions,
-    }
-    return builders[protocol](train, test, keep_seen)
+    if protocol == "sessions":
+        return sessions(train, test)
+    return (top_n if protocol == "top-n" else next_item)(train, test, keep_seen)
 
 
 def top_n(train: Any, test: Any, keep_seen: bool = False) -> Task:
     """Every user with a training history and a target: which of the whole catalogue do they take later?
 
     Unless `keep_seen`, items of the user's training history are neither shown nor targets ("items new to the
-    shopper"). Targets that training never saw stay targets. Users without a training history are not judged.
+    shopper"). Items that training never saw are no targets: the floors of the field are counted so. Users without a
+    training history, or without a target left, are not judged.
     """
     learned = _dataset(train, "training")
     asked = _dataset(_required(test, "top-n"), "test")
-    split = _shared(given(learned, asked), learned, asked)
-    notes = _about_strangers(learned, asked)
+    whole = _shared(given(learned, asked), learned, asked)
+    split = whole.known_items()
+    if not len(split):
+        raise DataError("No item of the test data is known to training.", column=ITEM_ID, fix="Check the item ids.")
+    notes = _about_strangers(learned, asked) + _about_left_out(whole, split)
     if not keep_seen:
         before = len(split)
         split = split.new_items()
@@ -77,7 +78,7 @@ def top_n(train: Any, test: Any, keep_seen: bool = False) -> Task:
             notes += (f"{before - len(split):,} users took nothing that was new to them and are not judged.",)
         if not len(split):
             raise DataError("No user takes an item that is new to them.", fix="Judge with --keep-seen.")
-    return Task("top-n", split, not keep_seen, {}, (*notes, *_about_unknown(split)))
+    return Task("top-n", split, not keep_seen, {}, notes)
 
 
 def next_item(train: Any, test: Any = None, keep_seen: bool = False) -> Task:
@@ -98,16 +99,17 @@ def next_item(train: Any, test: Any = None, keep_seen: bool = False) -> Task:
     split = leave_one_out(learned, learn="train+validation")
     if not len(split):
         raise DataError("No user has three interactions or more.", fix="Give --test, or longer histories.")
+    plain = leave_one_out(learned, history="train")
     variants = {
-        "train": leave_one_out(learned, history="train"),
-        "train, asked with validation": leave_one_out(learned),
+        "train": plain,
+        "train, asked with validation": replace(leave_one_out(learned), train=plain.train),
     }
     short = int((np.diff(learned.indptr) > 0).sum()) - len(split)
     notes = (f"{short:,} users with fewer than three interactions are learned from, not judged.",) if short else ()
     return Task("next-item", split, not keep_seen, variants, notes)
 
 
-def sessions(train: Any, test: Any, keep_seen: bool = True) -> Task:
+def sessions(train: Any, test: Any) -> Task:
     """Anonymous sessions: each test row is a prefix (list of items, oldest first) and the item that follows it.
 
     Nothing is left out of the answer; sessions of the training are strangers to those of the test.
@@ -126,17 +128,35 @@ def sessions(train: Any, test: Any, keep_seen: bool = True) -> Task:
     return Task("sessions", split, False, {}, (*notes, *_about_unknown(split)))
 
 
-def rank(judged: Recommender, task: Task, split: Split, k: int, progress: Progress = no_progress) -> Int32:
+def rank(
+    judged: Recommender,
+    split: Split,
+    k: int,
+    *,
+    mask_history: bool,
+    progress: Progress = no_progress,
+    label: str = "Scoring",
+) -> Int32:
     """int32 [q, k]: what is recommended to each judged user, asked in batches so that memory stays bounded."""
     top = np.full((len(split), k), -1, np.int32)
-    with progress("Scoring", len(split), "users") as tick:
+    with progress(label, len(split), "users") as tick:
         for start in range(0, len(split), QUERIES_PER_BATCH):
             stop = min(start + QUERIES_PER_BATCH, len(split))
             queries = ask(split, start, stop)
-            exclude = queries.seen() if task.mask_history else None
+            exclude = queries.seen() if mask_history else None
             top[start:stop] = judged.recommend(queries, k, exclude=exclude).items
             tick(stop - start)
     return top
+
+
+def timed_rank(
+    judged: Recommender, split: Split, k: int, *, mask_history: bool, progress: Progress = no_progress, label: str
+) -> tuple[Int32, float]:
+    """`rank` and the seconds it took; one query goes before, so that compiling kernels is no part of the rate."""
+    rank(judged, replace(split, users=split.users[:1], now=split.now[:1]), k, mask_history=mask_history)
+    start = time.perf_counter()
+    top = rank(judged, split, k, mask_history=mask_history, progress=progress, label=label)
+    return top, time.perf_counter() - start
 
 
 def ask(split: Split, start: int, stop: int) -> Queries:
@@ -187,6 +207,14 @@ def _about_unknown(split: Split) -> tuple[str, ...]:
     if not unknown:
         return ()
     return (f"{unknown:,} of {len(items):,} targets are items unknown to training: targets that nobody can hit.",)
+
+
+def _about_left_out(whole: Split, known: Split) -> tuple[str, ...]:
+    lost = len(whole.targets.items) - len(known.targets.items)
+    if not lost:
+        return ()
+    users = len(whole) - len(known)
+    return (f"{lost:,} targets are items unknown to training and left out, and with them {users:,} users.",)
 
 
 def _prefixes(train: Dataset, prefix: pa.Array, target: pa.Array) -> Split:

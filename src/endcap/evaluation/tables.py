@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from endcap.errors import DataError, InputError, SchemaError
 from endcap.lake.dataset import Dataset
-from endcap.types import EVENT_TYPE, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, USER_ID, WEIGHT
+from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, POSITION, SESSION_ID, TIMESTAMP, USER_ID, WEIGHT
 
 IDS = (USER_ID, ITEM_ID, SESSION_ID, "target")
 PREFIX = "prefix"
@@ -93,7 +93,7 @@ def _interactions(dataset: Dataset) -> pa.Table:
 def _clean(name: str, column: pa.Array, what: str) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if name == EVENT_TYPE:
+    if name in (EVENT_TYPE, ORDER_ID):
         return column
     try:
         cleaned = _convert(name, column)

@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from endcap.errors import StateError
+from endcap.evaluation.report import write_report
+from endcap.evaluation.shop import DAYS, Judgement, judge
 from endcap.jobs.workspace import Workspace
+from endcap.lake.dataset import Dataset
+from endcap.recipes import create, recipe_class
+from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
+
+
+def judge_shop(
+    workspace: Workspace,
+    shop: ShopKey,
+    recipes: Sequence[str],
+    *,
+    days: float = DAYS,
+    at: int = 20,
+    seed: int = 0,
+    dataset: Dataset | None = None,
+    progress: Progress = no_progress,
+) -> Judgement:
+    """Judge these recipes, with their defaults, on the shop's last `days`; the report is kept under the home.
+
+    Raises `UnknownName` for a recipe that does not exist, `DataError` where the history is too short.
+    """
+    for name in recipes:
+        recipe_class(name)
+    data = dataset or workspace.lake.dataset(shop)
+    judgement = judge(
+        data, {name: partial(create, name) for name in recipes}, days=days, at=at, seed=seed, progress=progress
+    )
+    numbers, page = report_paths(workspace, shop)
+    write_report(judgement, shop.group, page, numbers)
+    return judgement
 
 
 def report_paths(workspace: Workspace, shop: ShopKey) -> tuple[Path, Path]:

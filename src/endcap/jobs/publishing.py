@@ -9,11 +9,6 @@ from endcap.registry.versions import Version
 from endcap.types import ShopKey
 
 
-def campaign_name(shop: ShopKey, purpose: str) -> str:
-    """The default name of a shop's campaign for a purpose (`for-you`, `similar`, …); unique in the account."""
-    return f"{shop.group}-{purpose}"
-
-
 def publish(
     workspace: Workspace, shop: ShopKey, version: str | None, campaign: str | None = None, weight: int = 100
 ) -> tuple[Deployment, Version]:
@@ -28,21 +23,20 @@ def publish(
         chosen = found[0]
     else:
         chosen = workspace.versions.get(shop, version)
-    name = campaign or campaign_name(shop, chosen.solution)
-    return workspace.campaigns.deploy(shop, name, chosen, weight=weight), chosen
+    return workspace.campaigns.deploy(shop, campaign or chosen.solution, chosen, weight=weight), chosen
 
 
 def choose_campaign(workspace: Workspace, shop: ShopKey, name: str | None) -> str:
     """A campaign's name as given, or the only one the shop has. Raises `UnknownName`, `StateError`, `InputError`."""
     known = [deployment.campaign for deployment in workspace.campaigns.list(shop)]
     if name is not None:
-        for full in (name, campaign_name(shop, name)):
+        for full in (name, shop.name_of(name)):
             if full in known:
                 return full
         raise UnknownName("campaign", name, known)
     if not known:
         raise StateError(f"Nothing is published for {shop.group} yet.", fix=f"endcap publish --shop {shop.group}")
-    preferred = campaign_name(shop, "for-you")
+    preferred = shop.name_of("for-you")
     if len(known) == 1 or preferred in known:
         return preferred if preferred in known else known[0]
     raise InputError(f"There are several campaigns: {', '.join(known)}.", fix="Say which.")

@@ -26,7 +26,7 @@ def train(
     dataset: Dataset | None = None,
     progress: Progress = no_progress,
 ) -> Version:
-    """Fit and publish one version; the solution is named after the recipe unless said otherwise.
+    """Fit one version and add it to the registry; the solution is SHOP-RECIPE unless said otherwise.
 
     Nothing that is served changes until `publish`. Raises `UnknownName` for a recipe or a hyper-parameter that does
     not exist, `StateError` without data.
@@ -46,4 +46,4 @@ def train(
         trained_until=data.last_time,
         seconds=time.perf_counter() - started,
     )
-    return workspace.versions.publish(shop, solution or recipe, model, data, lineage)
+    return workspace.versions.publish(shop, solution or shop.name_of(recipe), model, data, lineage)

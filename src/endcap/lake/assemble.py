@@ -63,6 +63,8 @@ def _encoded(table: pa.Table, name: str) -> tuple[Int32, pa.Array]:
     column = table[name]
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
+    if any(chunk.dictionary.null_count for chunk in column.chunks):  # a file in which all are null
+        column = column.cast(pa.string()).dictionary_encode()
     column = column.unify_dictionaries().combine_chunks()
     codes, ids = column.indices, column.dictionary.cast(pa.string())
     if codes.null_count and name == EVENT_TYPE:

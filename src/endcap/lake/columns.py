@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.errors import SchemaError
+from endcap.lake.schemas import DatasetKind
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID
-
-DatasetKind = Literal["interactions", "items", "users", "actions", "action_interactions"]
-KINDS: tuple[DatasetKind, ...] = ("interactions", "items", "users", "actions", "action_interactions")
 
 REQUIRED: dict[DatasetKind, tuple[str, ...]] = {
     "interactions": (USER_ID, ITEM_ID, TIMESTAMP),

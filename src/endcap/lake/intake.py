@@ -1,5 +1,7 @@
 """Rows on their way into a table: held in DuckDB within a memory limit, cleaned, joined with what is there, sorted."""
 
+# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +67,7 @@ class Intake:
     def require_values(self, columns: Iterable[str]) -> None:
         """Raises `DataError` with the first row in which one of the columns is null."""
         for column in columns:
-            query = f"SELECT coalesce(min({quoted(_ARRIVAL)}), -1) FROM intake WHERE {quoted(column)} IS NULL"  # noqa: S608
+            query = f"SELECT coalesce(min({quoted(_ARRIVAL)}), -1) FROM intake WHERE {quoted(column)} IS NULL"
             if (row := self._number(query) + 1) > 0:
                 fix = "Every row needs a value there."
                 raise DataError(f"Column {column} is empty in row {row}.", row=row, column=column, fix=fix)
@@ -73,32 +75,32 @@ class Intake:
     def distinct(self, column: str) -> pa.Array:
         """string [n]: the distinct values of a column, ascending."""
         name = quoted(column)
-        table = self._connection.sql(f"SELECT DISTINCT {name} FROM intake ORDER BY {name}").to_arrow_table()  # noqa: S608
+        table = self._connection.sql(f"SELECT DISTINCT {name} FROM intake ORDER BY {name}").to_arrow_table()
         return table[column].combine_chunks()
 
     def events(self, order: Sequence[str], files: Sequence[str]) -> pa.RecordBatchReader:
         """Exact duplicates once, those already in `files` not at all; sorted by `order`, then by arrival."""
         columns, arrival = listed(self.schema.names), quoted(_ARRIVAL)
-        rows = f"SELECT {columns}, min({arrival}) AS {arrival} FROM intake GROUP BY {columns}"  # noqa: S608
+        rows = f"SELECT {columns}, min({arrival}) AS {arrival} FROM intake GROUP BY {columns}"
         if files:
             there = self._columns(files)
             old = f"""SELECT {listed(there)} FROM {parquet(files)}
-                WHERE timestamp BETWEEN (SELECT min(timestamp) FROM intake) AND (SELECT max(timestamp) FROM intake)"""  # noqa: S608
+                WHERE timestamp BETWEEN (SELECT min(timestamp) FROM intake) AND (SELECT max(timestamp) FROM intake)"""
             same = [
                 f"new.{quoted(name)} IS NOT DISTINCT FROM {f'old.{quoted(name)}' if name in there else 'NULL'}"
                 for name in self.schema.names
             ]
-            rows = f"SELECT new.* FROM ({rows}) new ANTI JOIN ({old}) old ON {' AND '.join(same)}"  # noqa: S608
-        return self._reader(f"SELECT {columns} FROM ({rows}) ORDER BY {listed(order)}, {arrival}")  # noqa: S608
+            rows = f"SELECT new.* FROM ({rows}) new ANTI JOIN ({old}) old ON {' AND '.join(same)}"
+        return self._reader(f"SELECT {columns} FROM ({rows}) ORDER BY {listed(order)}, {arrival}")
 
     def records(self, key: str, files: Sequence[str]) -> pa.RecordBatchReader:
         """The last row of each key; rows of `files` whose key did not come stay. Sorted by key."""
         name, arrival = quoted(key), quoted(_ARRIVAL)
-        rows = f"SELECT * FROM intake WHERE {arrival} IN (SELECT max({arrival}) FROM intake GROUP BY {name})"  # noqa: S608
+        rows = f"SELECT * FROM intake WHERE {arrival} IN (SELECT max({arrival}) FROM intake GROUP BY {name})"
         if files:
-            old = f"SELECT * FROM {parquet(files)} WHERE {name} NOT IN (SELECT {name} FROM intake)"  # noqa: S608
+            old = f"SELECT * FROM {parquet(files)} WHERE {name} NOT IN (SELECT {name} FROM intake)"
             rows = f"({rows}) UNION ALL BY NAME ({old})"
-        return self._reader(f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}")  # noqa: S608
+        return self._reader(f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}")
 
     def _reader(self, query: str) -> pa.RecordBatchReader:
         reader = self._connection.sql(query).to_arrow_reader(BATCH_ROWS)
@@ -120,7 +122,7 @@ class Intake:
         return int(rows[0][0])
 
     def _columns(self, files: Sequence[str]) -> list[str]:
-        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {parquet(files)}").fetchall()  # noqa: S608
+        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {parquet(files)}").fetchall()
         return [str(row[0]) for row in rows]
 
 

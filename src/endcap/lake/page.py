@@ -28,8 +28,9 @@ h2{font-size:1.25rem;margin:36px 0 12px}h3{font-size:1rem;margin:0}p{margin:4px 
 figure{margin:0;padding:16px}figcaption{margin-bottom:10px;font-size:.9rem}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font-size:12.5px;fill:var(--muted);font-variant-numeric:tabular-nums}svg text.strong{fill:var(--ink)}
+@media (max-width:520px){svg text{font-size:14.5px}}
 .mark{fill:var(--c0)}.track{fill:var(--track)}svg .grid{stroke:var(--line)}
-.whisker{stroke:var(--c0);stroke-width:2.5;opacity:.55}
+.whisker{stroke:var(--c0);stroke-width:1.5;opacity:.7}
 .area{fill:var(--c0);opacity:.14}.stroke{fill:none;stroke-width:1.8;stroke-linejoin:round}
 .s0{stroke:var(--c0)}.s1{stroke:var(--c1)}.s2{stroke:var(--c2)}.s3{stroke:var(--c3)}
 .cell{fill:color-mix(in oklab,var(--c0) var(--heat),var(--track))}

@@ -35,6 +35,8 @@ _TABLE_ROWS = 60
 
 def number(value: float) -> str:
     """A number as short as reads well: 1,234 · 12.3k · 4.5M · 0.0123."""
+    if not math.isfinite(value):
+        return "–"
     size = abs(value)
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if size >= limit:
@@ -54,12 +56,12 @@ def bars(
 ) -> str:
     """Horizontal bars, one per (label, value ≥ 0); `share` writes values as percentages of a full bar of 1."""
     written = percent if share else number
-    top = 1.0 if share else max((value for _, value in rows), default=0) or 1
+    top = 1.0 if share else _largest(value for _, value in rows) or 1
     label_width, value_width = 150, 58
     room = WIDTH - label_width - value_width
     marks = []
     for place, (label, value) in enumerate(rows):
-        y, width = place * _ROW, max(room * min(value / top, 1), 0)
+        y, width = place * _ROW, room * _within(value, top) / top
         marks.append(_text(label_width - 8, y + 18, _short(label, 20), "end"))
         marks.append(f'<rect class="track" x="{label_width}" y="{y + 5}" width="{room}" height="16" rx="3"/>')
         marks.append(_rect(label_width, y + 5, width, 16, f"{label}: {written(value)}", "mark", radius=3))
@@ -72,10 +74,11 @@ def line(
     title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]], *, description: str = "", axis: str = ""
 ) -> str:
     """One or a few lines over equally spaced labels (dates, cut-offs); a single one is filled below."""
-    top, ticks = _scale(max((max(values, default=0) for values in series.values()), default=0))
+    top, ticks = _scale(_largest(value for values in series.values() for value in values))
     marks = _grid(top, ticks)
     for number_of, (name, values) in enumerate(series.items()):
-        points = [(_x(place, len(values)), _y(value, top)) for place, value in enumerate(values)]
+        places = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
+        points = [(_x(place, len(values)), _y(value, top)) for place, value in places]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         if len(series) == 1 and points:
             base = _HEIGHT - _BOTTOM
@@ -84,9 +87,7 @@ def line(
         marks.append(
             f'<polyline class="stroke s{number_of % 4}" points="{path}"><title>{escape(name)}</title></polyline>'
         )
-    marks += [
-        _text(_x(place, len(labels)), _HEIGHT - 8, labels[place], side) for place, side in _label_places(len(labels))
-    ]
+    marks += [_text(_x(place, len(labels)), _HEIGHT - 8, labels[place], side) for place, side in _label_places(labels)]
     table = [(label, *(number(values[place]) for values in series.values())) for place, label in enumerate(labels)]
     legend = _legend(list(series)) if len(series) > 1 else ""
     return _figure(title, description, marks, _HEIGHT, (axis, *series), table, legend)
@@ -102,7 +103,7 @@ def histogram(
     unit: str = "count",
 ) -> str:
     """Columns between `edges` (one more label than counts), or one column per label where they are as many."""
-    top, ticks = _scale(max(counts, default=0))
+    top, ticks = _scale(_largest(counts))
     marks, width = _grid(top, ticks), (WIDTH - _LEFT - _RIGHT) / max(len(counts), 1)
     between = len(edges) == len(counts) + 1
     names = [f"{edges[place]} – {edges[place + 1]}" if between else edges[place] for place in range(len(counts))]
@@ -110,7 +111,7 @@ def histogram(
         height = max(_HEIGHT - _BOTTOM - _y(value, top), 1.0 if value > 0 else 0.0)
         x, y = _LEFT + place * width + 0.75, _HEIGHT - _BOTTOM - height
         marks.append(_rect(x, y, max(width - 1.5, 0.5), height, f"{name}: {number(value)}", "mark"))
-    step = max(1, math.ceil(len(edges) / 7))
+    step = max(1, math.ceil(len(edges) / _room_for(edges)))
     for place in range(0, len(edges), step):
         x = _LEFT + place * width if between else _LEFT + (place + 0.5) * width
         marks.append(_text(x, _HEIGHT - 8, edges[place], "middle"))
@@ -123,7 +124,7 @@ def heat(
     title: str, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]], *, description: str = ""
 ) -> str:
     """A grid of cells, the darker the larger: `values[row][column]` ≥ 0."""
-    top = max((max(line, default=0) for line in values), default=0) or 1
+    top = _largest(value for line in values for value in line) or 1
     width, height = (WIDTH - _LEFT - _RIGHT) / max(len(columns), 1), 24
     marks = []
     for row, label in enumerate(rows):
@@ -146,7 +147,7 @@ def intervals(
     title: str, rows: Sequence[tuple[str, float, float, float]], *, description: str = "", axis: str = "value"
 ) -> str:
     """A dot with its confidence interval per (label, value, low, high), on one scale that starts at zero."""
-    top, ticks = _scale(max((high for *_, high in rows), default=0))
+    top, ticks = _scale(_largest(high for *_, high in rows))
     left, room = 150, WIDTH - 150 - 70
     bottom = len(rows) * _ROW + 4
     marks = []
@@ -156,11 +157,12 @@ def intervals(
         marks.append(_text(x, bottom + 18, number(tick), "middle"))
     for place, (label, value, low, high) in enumerate(rows):
         y = place * _ROW + 14
-        x, start, stop = (left + room * max(part, 0) / top for part in (value, low, high))
+        x, start, stop = (left + room * _within(part, top) / top for part in (value, low, high))
         marks.append(_text(left - 8, y + 4, _short(label, 20), "end"))
-        marks.append(f'<line class="whisker" x1="{start:.1f}" x2="{stop:.1f}" y1="{y}" y2="{y}"/>')
+        ends = f"M{start:.1f} {y - 5}v10M{start:.1f} {y}H{stop:.1f}M{stop:.1f} {y - 5}v10"
+        marks.append(f'<path class="whisker" d="{ends}"/>')
         note = escape(f"{label}: {number(value)} ({number(low)} – {number(high)})")
-        marks.append(f'<circle class="mark" cx="{x:.1f}" cy="{y}" r="5"><title>{note}</title></circle>')
+        marks.append(f'<circle class="mark" cx="{x:.1f}" cy="{y}" r="3.5"><title>{note}</title></circle>')
         marks.append(_text(WIDTH - 62, y + 4, f"{value:.4g}", "start", "strong"))
     table = [(label, f"{value:.4g}", f"{low:.4g}", f"{high:.4g}") for label, value, low, high in rows]
     return _figure(title, description, marks, bottom + 26, ("", axis, "low", "high"), table)
@@ -217,7 +219,7 @@ def _grid(top: float, ticks: Sequence[float]) -> list[str]:
 
 def _scale(largest: float) -> tuple[float, list[float]]:
     """A round upper end and its ticks."""
-    if largest <= 0 or not math.isfinite(largest):
+    if largest <= 0:
         return 1.0, [0.0, 1.0]
     step = 10 ** math.floor(math.log10(largest))
     step = next(step * part for part in (0.2, 0.25, 0.5, 1, 2, 2.5) if step * part * 5 >= largest)
@@ -225,11 +227,28 @@ def _scale(largest: float) -> tuple[float, list[float]]:
     return ticks[-1], ticks
 
 
-def _label_places(size: int) -> list[tuple[int, str]]:
+def _label_places(labels: Sequence[str]) -> list[tuple[int, str]]:
+    """Which labels are written below the axis, and how each is anchored: as many as there is room for, at most 8."""
+    size = len(labels)
     if size < 2:
         return [(0, "middle")][:size]
-    places = list(range(size)) if size <= 8 else [round(part * (size - 1) / 4) for part in range(5)]
+    some = min(size, _room_for(labels))
+    places = sorted({round(part * (size - 1) / (some - 1)) for part in range(some)})
     return [(place, "start" if place == 0 else "end" if place == size - 1 else "middle") for place in places]
+
+
+def _largest(values: Iterable[float]) -> float:
+    return max((value for value in values if math.isfinite(value)), default=0.0)
+
+
+def _within(value: float, top: float) -> float:
+    return min(max(value, 0.0), top) if math.isfinite(value) else 0.0
+
+
+def _room_for(labels: Sequence[str]) -> int:
+    """How many labels fit side by side."""
+    widest = max((len(label) for label in labels), default=1)
+    return max(2, min((WIDTH - _LEFT - _RIGHT) // (9 * widest + 12), 9))
 
 
 def _x(place: int, size: int) -> float:

@@ -193,7 +193,7 @@ def _field(item: Any) -> Field:
         flags[flag] = item.get(avro, False)
         if not isinstance(flags[flag], bool):
             raise SchemaError(f"Field {name}: {avro} is {flags[flag]!r}, expected true or false.", column=name)
-    return Field(name, plain[0], "null" in types, **flags)
+    return Field(name, str(plain[0]), "null" in types, **flags)
 
 
 def _check(schema: Schema) -> None:

@@ -83,4 +83,6 @@ SHOP: Mapping[DatasetKind, Schema] = {
 def narrowed(schema: Schema, names: set[str]) -> Schema:
     """The schema with only its keys, the fields that must be filled, and those named."""
     kept = tuple(field for field in schema.fields if field.name in names or not field.nullable)
+    if schema.kind in ("items", "users") and len(kept) == 1:  # a schema needs one field besides the id
+        kept += schema.fields[1:2]
     return Schema(schema.kind, kept, schema.domain)

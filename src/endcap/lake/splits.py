@@ -79,9 +79,16 @@ class Split:
 
     def new_items(self) -> Split:
         """Only targets new to their user: what the inputs hold is no target, users left without one are not judged."""
-        known, asked = self.inputs.interactions, self.test.interactions
-        keep = ~np.isin(_pairs(asked), _pairs(known))
-        test = self.test.with_interactions(asked.take(keep))
+        return self._keep(~np.isin(_pairs(self.test.interactions), _pairs(self.inputs.interactions)))
+
+    def known_items(self) -> Split:
+        """Only targets that training holds an interaction of; users left without one are not judged."""
+        taken = np.zeros(self.test.n_items, np.bool_)
+        taken[self.train.interactions.item] = True
+        return self._keep(taken[self.test.interactions.item])
+
+    def _keep(self, events: Bool) -> Split:
+        test = _only(self.test, events)
         has = np.diff(test.indptr)[self.users] > 0
         return replace(self, test=test, users=self.users[has], now=self.now[has])
 
@@ -167,9 +174,7 @@ def session_prefixes(train: Dataset, sessions: Dataset) -> Split:
     owner = np.repeat(np.arange(len(last), dtype=np.int32), sizes)
     offsets = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     names = sessions.users.ids.take(pa.array(events.user[last])).to_pylist()
-    prefixes = Vocabulary.of(
-        pa.array([f"{name}:{size}" for name, size in zip(names, sizes, strict=True)], pa.string())
-    )
+    prefixes = Vocabulary.of(pa.array([f"{name}:{size}" for name, size in zip(names, sizes, strict=True)], pa.string()))
     inputs = _renamed(sessions, prefixes, events.take(np.repeat(starts, sizes) + offsets), owner)
     test = _renamed(sessions, prefixes, events.take(last), np.arange(len(last), dtype=np.int32))
     users = np.arange(len(last), dtype=np.int32)
@@ -186,7 +191,9 @@ def given(train: Dataset, test: Dataset) -> Split:
     rows = train.items.rows(test.items.ids).copy()
     unknown = np.flatnonzero(rows < 0)
     rows[unknown] = train.n_items + np.arange(len(unknown), dtype=np.int32)
-    ids = pa.concat_arrays([train.items.ids.cast(pa.string()), test.items.ids.take(pa.array(unknown)).cast(pa.string())])
+    ids = pa.concat_arrays(
+        [train.items.ids.cast(pa.string()), test.items.ids.take(pa.array(unknown)).cast(pa.string())]
+    )
     shared = test.interactions.take(own[test.interactions.user] >= 0)
     events = replace(shared, user=own[shared.user], item=rows[shared.item])
     order = np.lexsort((events.time, events.user))

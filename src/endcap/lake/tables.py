@@ -19,14 +19,17 @@ from pyarrow.dataset import ParquetReadOptions
 
 from endcap.errors import DataError, InputError, StateError
 from endcap.lake.assemble import assemble
-from endcap.lake.columns import KINDS, REQUIRED, DatasetKind, converted, table_schema
+from endcap.lake.columns import REQUIRED, converted, table_schema
 from endcap.lake.commits import commit, has_table, open_table, recover, sum_up
 from endcap.lake.dataset import Dataset
 from endcap.lake.index import CatalogueIndex
 from endcap.lake.intake import BATCH_ROWS, Intake
 from endcap.lake.locks import locked, make_directory
+from endcap.lake.schemas import KINDS, DatasetKind
 from endcap.seams import Disk
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
+
+__all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 

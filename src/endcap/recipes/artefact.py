@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load as read_arrays
+from safetensors.numpy import load_file as read_array_file
 from safetensors.numpy import save as write_arrays
 from scipy import sparse
 
@@ -26,16 +29,20 @@ def dump(recipe: Recipe) -> tuple[bytes, dict[str, Any]]:
     return write_arrays(arrays), manifest
 
 
-def load(data: bytes, manifest: Mapping[str, Any]) -> Recipe:
-    """The recipe that `dump` was given. Raises `ArtefactError` when the two do not fit together."""
+def load(data: bytes | Path, manifest: Mapping[str, Any]) -> Recipe:
+    """The recipe that `dump` was given; from a file (mapped, copied once) or from bytes.
+
+    Raises `ArtefactError` when the two do not fit together.
+    """
     if manifest.get("format") != FORMAT:
         raise ArtefactError(
             f"The model was written in format {manifest.get('format')!r}; this version reads {FORMAT}.",
             fix="Train it again with this version.",
         )
     try:
-        return _build(manifest, "", read_arrays(data))
-    except (KeyError, ValueError, TypeError) as error:
+        arrays = read_array_file(data) if isinstance(data, Path) else read_arrays(data)
+        return _build(manifest, "", arrays)
+    except (KeyError, ValueError, TypeError, OSError, SafetensorError) as error:
         raise ArtefactError(f"The model's arrays do not match its manifest: {error}.", fix="Train it again.") from error
 
 

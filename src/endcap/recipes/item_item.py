@@ -72,16 +72,34 @@ class ItemItem(Recipe):
     def _neighbours(self, events: Interactions, unit: Int64, n: int, measure: str, window: int) -> sparse.csr_matrix:
         newest = _from_the_end(unit) < self.cap
         item, unit = events.item[newest], np.unique(unit[newest], return_inverse=True)[1]
-        units = int(unit[-1]) + 1
         if window:
             pairs = self._window_pairs(item, unit, n)
-            support = np.bincount(item, minlength=n).astype(np.float32)
-            return best_neighbours(lambda low, high: pairs[low:high], support, len(item), measure, self)
-        taken = sparse.csr_matrix((np.ones(len(item), np.float32), (unit, item)), shape=(units, n))
-        taken.data[:] = 1.0
-        by_item = taken.T.tocsr()
-        support = np.diff(by_item.indptr).astype(np.float32)
-        return best_neighbours(lambda low, high: by_item[low:high] @ taken, support, units, measure, self)
+            support, joined = np.bincount(item, minlength=n), lambda low, high: pairs[low:high]
+        else:
+            taken = sparse.csr_matrix((np.ones(len(item), np.float32), (unit, item)), shape=(unit[-1] + 1, n))
+            taken.data[:] = 1.0
+            by_item = taken.T.tocsr()
+            support, joined = np.diff(by_item.indptr), lambda low, high: by_item[low:high] @ taken
+
+        def similarities(low: int, high: int) -> sparse.csr_matrix:
+            counts = joined(low, high).tocsr()
+            own = np.repeat(np.arange(low, high), np.diff(counts.indptr))
+            wanted = (counts.data >= self.min_support) & (counts.indices != own)
+            values = self._similarity(counts.data, support[own], support[counts.indices], unit[-1] + 1, measure)
+            return sparse.csr_matrix((values * wanted, counts.indices, counts.indptr), shape=counts.shape)
+
+        return best_neighbours(n, similarities, self.neighbours)
+
+    def _similarity(self, counts: Float32, left: Int64, right: Int64, units: int, measure: str) -> Float32:
+        if measure == "count":
+            return counts
+        sizes = left.astype(np.float32), right.astype(np.float32)
+        bottom = {
+            "cosine": np.sqrt(sizes[0] * sizes[1]),
+            "jaccard": np.maximum(sizes[0] + sizes[1] - counts, 1e-9),
+            "lift": sizes[0] * sizes[1] / units,
+        }[measure]
+        return np.asarray(counts / bottom * (counts / (counts + self.shrinkage)), np.float32)
 
     def _window_pairs(self, item: Int32, unit: Int64, n: int) -> sparse.csr_matrix:
         pairs = sparse.csr_matrix((n, n), dtype=np.float32)

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from numba import njit, prange
 
+from endcap.recipes.selection import BINS, column_of, key_of, largest_first, lower_bound, sort_keys
 from endcap.recipes.topk_tile import CHUNK, ROWS, multiply_tile
 from endcap.types import Bool, Float32, Int32, Int64
 
@@ -93,7 +94,8 @@ def _of_scores(scores, barred, indptr, excluded, items, values, parts):  # type:
     for part in prange(parts):
         line = np.full(chunks * CHUNK, np.nan, np.float32)
         best = np.empty(chunks, np.float32)
-        keys = np.empty(chunks * CHUNK, np.uint64)
+        keys = np.empty(2 * chunks * CHUNK, np.uint64)
+        bins = np.zeros(BINS, np.int32)
         for row in range(q * part // parts, q * (part + 1) // parts):
             line[:n] = scores[row]
             for column in barred:
@@ -102,9 +104,9 @@ def _of_scores(scores, barred, indptr, excluded, items, values, parts):  # type:
                 line[excluded[at]] = np.nan
             for chunk in range(chunks):
                 best[chunk] = _largest(line, chunk)
-            size = _choose(line, best, keys, items.shape[1])
+            size = _choose(line, best, keys, bins, items.shape[1])
             for i in range(size):
-                column = _column(keys[i])
+                column = column_of(keys[i])
                 items[row, i] = column
                 values[row, i] = line[column]
 
@@ -117,7 +119,8 @@ def _of_products(queries, packed, columns, place, indptr, excluded, items, value
     for part in prange(parts):
         lines = np.empty((TOGETHER, chunks * CHUNK), np.float32)
         best = np.empty((TOGETHER, chunks), np.float32)
-        keys = np.empty(chunks * CHUNK, np.uint64)
+        keys = np.empty(2 * chunks * CHUNK, np.uint64)
+        bins = np.zeros(BINS, np.int32)
         together = np.zeros((TOGETHER, packed.shape[1]), np.float32)
         for block in range(blocks * part // parts, blocks * (part + 1) // parts):
             first = block * TOGETHER
@@ -135,9 +138,9 @@ def _of_products(queries, packed, columns, place, indptr, excluded, items, value
                     if column >= 0:
                         line[column] = np.nan
                         best[row, column // CHUNK] = _largest(line, column // CHUNK)
-                size = _choose(line, best[row], keys, items.shape[1])
+                size = _choose(line, best[row], keys, bins, items.shape[1])
                 for i in range(size):
-                    column = _column(keys[i])
+                    column = column_of(keys[i])
                     items[first + row, i] = columns[column]
                     values[first + row, i] = line[column]
 
@@ -153,83 +156,20 @@ def _largest(line, chunk):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _key(bits, column):  # type: ignore[no-untyped-def]
-    """An integer that orders as (score descending, column ascending) does; of equal zeros the sign is dropped."""
-    sign = np.uint32(0x80000000)
-    if bits == sign:
-        bits = np.uint32(0)
-    ordered = ~bits if bits & sign else bits | sign
-    return (np.uint64(ordered) << np.uint64(32)) | (np.uint64(0xFFFFFFFF) - np.uint64(column))
-
-
-@njit(cache=True, nogil=True)
-def _column(key):  # type: ignore[no-untyped-def]
-    return np.int64(np.uint64(0xFFFFFFFF) - (key & np.uint64(0xFFFFFFFF)))
-
-
-@njit(cache=True, nogil=True)
-def _choose(line, best, keys, k):  # type: ignore[no-untyped-def]
+def _choose(line, best, keys, bins, k):  # type: ignore[no-untyped-def]
     """Put the keys of the k best of `line` into `keys`, in order; returns how many there are."""
     bits = line.view(np.uint32)
-    best_bits = best.view(np.uint32)
     chunks = len(best)
-    bound = np.float32(-np.inf)
-    if k < chunks:
-        for chunk in range(chunks):
-            keys[chunk] = _key(best_bits[chunk], chunk)
-        _largest_first(keys, chunks, k)
-        bound = best[_column(keys[:k].min())]
+    bound = lower_bound(best, chunks, k, bins)
     size = 0
     for chunk in range(chunks):
         if best[chunk] >= bound:
             for j in range(chunk * CHUNK, (chunk + 1) * CHUNK):
                 if line[j] >= bound:
-                    keys[size] = _key(bits[j], j)
+                    keys[size] = key_of(bits[j], j)
                     size += 1
     if size > k:
-        _largest_first(keys, size, k)
+        largest_first(keys, size, k)
         size = k
-    _sort(keys, size)
+    sort_keys(keys, size, keys[len(keys) // 2 :])
     return size
-
-
-@njit(cache=True, nogil=True)
-def _largest_first(keys, size, k):  # type: ignore[no-untyped-def]
-    """Reorder keys[:size] so that the k largest come first (Hoare's selection)."""
-    low, high = 0, size - 1
-    while low < high:
-        x, y, z = keys[low], keys[(low + high) // 2], keys[high]
-        pivot = max(min(x, y), min(max(x, y), z))
-        i, j = low, high
-        while i <= j:
-            while keys[i] > pivot:
-                i += 1
-            while keys[j] < pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                i += 1
-                j -= 1
-        if k - 1 <= j:
-            high = j
-        elif k - 1 >= i:
-            low = i
-        else:
-            return
-
-
-@njit(cache=True, nogil=True)
-def _sort(keys, size):  # type: ignore[no-untyped-def]
-    """Shell sort, descending: short, and quick for the hundreds of keys it meets."""
-    gap = 1
-    while gap < size // 3:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, size):
-            key = keys[i]
-            j = i
-            while j >= gap and keys[j - gap] < key:
-                keys[j] = keys[j - gap]
-                j -= gap
-            keys[j] = key
-        gap //= 3

@@ -12,6 +12,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -30,7 +32,8 @@ from endcap.types import Int32
 T = TypeVar("T")
 FORMAT = 1
 MANIFEST = "manifest.json"
-FILES = ("model.safetensors", "model.json", "items.arrow", "lineage.json")
+ARRAYS = "model.safetensors"
+FILES = (ARRAYS, "model.json", "items.arrow", "lineage.json")
 _FIX = "Publish or train it again; the version before still serves with endcap rollback."
 
 
@@ -76,7 +79,7 @@ def encode(version: str, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> 
     arrays, manifest = artefact.dump(recipe)
     description = Description(manifest, dataset.event_types, dataset.time_kind)
     files = {
-        "model.safetensors": arrays,
+        ARRAYS: arrays,
         "model.json": msgspec.json.encode(description),
         "items.arrow": _write_items(dataset.items),
         "lineage.json": msgspec.json.encode(lineage.data()),
@@ -95,10 +98,11 @@ def read(directory: Path, version: str, manifest: File) -> Contents:
         raise ArtefactError(f"{directory / MANIFEST} is not the manifest of version {version}.", fix=_FIX)
     for name in FILES:
         _check_size(directory / name, listed.files[name])
-    files = {name: verified(directory / name, listed.files[name]) for name in FILES}
+    files = {name: verified(directory / name, listed.files[name]) for name in FILES if name != ARRAYS}
     description = _parse(directory / "model.json", files["model.json"], Description)
     items = _read_items(directory / "items.arrow", files["items.arrow"])
-    recipe = artefact.load(files.pop("model.safetensors"), description.recipe)
+    _check_hash(directory / ARRAYS, listed.files[ARRAYS])
+    recipe = artefact.load(directory / ARRAYS, description.recipe)
     if recipe.n_items != len(items):
         raise ArtefactError(f"{directory}: the model has {recipe.n_items} items, items.arrow {len(items)}.", fix=_FIX)
     return Contents(recipe, items, description.event_types, description.time_kind)
@@ -107,22 +111,34 @@ def read(directory: Path, version: str, manifest: File) -> Contents:
 def verified(path: Path, expected: File) -> bytes:
     """The bytes of a file whose size and hash are as expected. Raises `ArtefactError`."""
     _check_size(path, expected)
-    try:
+    with _reading(path):
         data = path.read_bytes()
-    except OSError as error:
-        raise ArtefactError(f"{path} cannot be read: {error.strerror}.", fix=_FIX) from error
     if File.of(data) != expected:
         raise ArtefactError(f"{path} does not match its SHA-256 {expected.sha256}.", fix=_FIX)
     return data
 
 
+def _check_hash(path: Path, expected: File) -> None:
+    """Hash a large file without holding it."""
+    with _reading(path), open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected.sha256:
+        raise ArtefactError(f"{path} does not match its SHA-256 {expected.sha256}.", fix=_FIX)
+
+
 def _check_size(path: Path, expected: File) -> None:
-    try:
+    with _reading(path):
         size = path.stat().st_size
-    except OSError as error:
-        raise ArtefactError(f"{path} cannot be read: {error.strerror}.", fix=_FIX) from error
     if size != expected.size:
         raise ArtefactError(f"{path} has {size} bytes, expected {expected.size}.", fix=_FIX)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read: {error.strerror}.", fix=_FIX) from error
 
 
 def _parse(path: Path, data: bytes, kind: type[T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -49,7 +49,7 @@ class Deployment:
     created: Micros = Micros(0)
     reason: str = ""
     restores: int | None = None
-    slots: tuple[int, ...] = ()
+    slots: tuple[int, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if sum(variant.weight for variant in self.variants) != SLOTS:
@@ -272,11 +272,12 @@ def _select() -> Select[Any]:
 
 
 def _serving() -> Select[Any]:
-    """The newest generation of every campaign."""
-    key = (deployments.c.account, deployments.c.region, deployments.c.campaign)
-    newest = select(*key, func.max(deployments.c.generation).label("newest")).group_by(*key).subquery()
-    same = and_(*(newest.c[column.name] == column for column in key), newest.c.newest == deployments.c.generation)
-    return _select().join(newest, same)
+    """The newest generation of every campaign: one seek each, however long the history."""
+    each = deployments.alias()
+    key = (campaigns.c.account, campaigns.c.region, campaigns.c.campaign)
+    same = and_(*(each.c[column.name] == column for column in key))
+    newest = select(func.max(each.c.generation)).where(same).correlate(campaigns).scalar_subquery()
+    return _select().where(deployments.c.generation == newest)
 
 
 def _generations(shop: ShopKey, campaign: str) -> Select[Any]:
@@ -296,7 +297,7 @@ def _newest(connection: Connection, shop: ShopKey, campaign: str) -> Deployment 
 def _deployment(row: Row[Any]) -> Deployment:
     try:
         names = [each["name"] for each in row.variants["variants"]]
-        slots = tuple(names.index(name) for name, length in row.variants["slots"] for _ in range(length))
+        slots = tuple(place for name, length in row.variants["slots"] for place in (names.index(name),) * length)
         variants = tuple(
             Variant(each["name"], each["version"], slots.count(place))
             for place, each in enumerate(row.variants["variants"])

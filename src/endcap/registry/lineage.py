@@ -56,6 +56,10 @@ class Lineage:
         """As JSON-able data."""
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
+    def stored(self) -> Lineage:
+        """As it will be read back: NaN and infinities become None, as in JSON."""
+        return self.of(msgspec.json.decode(msgspec.json.encode(self)))
+
     @classmethod
     def of(cls, data: Any) -> Lineage:
         """From `data()`. Raises `ArtefactError` where it is none; unknown fields of newer versions are left out."""

@@ -92,6 +92,7 @@ class Versions:
         now = self._clock.now()
         self._database.write(lambda connection: ensure_named(connection, solutions, shop, solution, now))
         identity = self._unused_id()
+        lineage = lineage.stored()
         files = artefacts.encode(identity, recipe, dataset, lineage)
         parts = (*shop.parts(), solution)
         publish_directory(self._root.joinpath(*parts), identity, files, self._disk)

@@ -26,22 +26,26 @@ def temperature_of(score: Callable[[Queries], Float32], queries: Queries) -> flo
 
     The standard deviation of the scores where no history is long enough or none of those items gets a score.
     """
-    spread, cases = 0.0, []
+    widest, cases = 0.0, []
     for row in range(len(queries)):
         single = queries.batch(row, row + 1)
         if len(single.item) < LEAST:
             continue
         scores = score(_without_last(single))[0]
-        known = scores[np.isfinite(scores)]
-        if len(known):
-            spread = max(spread, float(known.std()))
-            if np.isfinite(scores[single.item[-1]]):
-                cases.append((known, float(scores[single.item[-1]])))
-    if not cases or spread <= 0:
-        return spread or 1.0
-    grid = spread * np.logspace(-4, 2, GRID)
+        widest = max(widest, spread(scores))
+        if np.isfinite(scores[single.item[-1]]):
+            cases.append((scores[np.isfinite(scores)], float(scores[single.item[-1]])))
+    if not cases or widest <= 0:
+        return widest or 1.0
+    grid = widest * np.logspace(-4, 2, GRID)
     losses = [np.mean([log_total(known, each) - target / each for known, target in cases]) for each in grid]
     return float(grid[int(np.argmin(losses))])
+
+
+def spread(scores: Float32) -> float:
+    """Standard deviation of what is scored; 1 where that is nothing or all the same."""
+    known = scores[np.isfinite(scores)]
+    return (float(known.std()) if len(known) else 0.0) or 1.0
 
 
 def _without_last(single: Queries) -> Queries:

@@ -22,7 +22,8 @@ def inner_products(queries: Float32, items: Float32) -> Float32:
     One query is a matrix-vector product; several share each pass over the items, which is what costs.
     """
     if len(queries) == 1:
-        return (items @ queries[0])[None, :]
+        single: Float32 = np.dot(items, queries[0])[None, :]
+        return single
     scores = np.empty((len(queries), len(items)), np.float32)
     turned = np.ascontiguousarray(queries.T)
     for start in range(0, len(items), TILE):

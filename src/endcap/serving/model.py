@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 
 from endcap.errors import ArtefactError
-from endcap.lake.dataset import TimeKind
 from endcap.recipes.base import InnerProductRecipe, Recipe
 from endcap.recipes.queries import Queries
 from endcap.registry.versions import Model
-from endcap.serving.calibration import temperature_of
+from endcap.serving.calibration import spread, temperature_of
 from endcap.serving.kernels import inner_products
 from endcap.serving.shop import ShopState
 from endcap.stream.histories import Past
 from endcap.types import Float32, Int16, Int32
 
+COMPUTE = threading.Lock()
+"""Held while a recipe computes: a version is warmed while requests are answered, and numba's work queue, its threading
+layer of last resort, aborts the process when two threads use it at once."""
 SAMPLED = 64
 """Histories looked at when a model is loaded."""
 
@@ -35,6 +36,7 @@ class ServedModel:
     """
 
     version: str
+    state: ShopState
     recipe: Recipe
     recipe_name: str
     ordinals: Int32
@@ -58,26 +60,24 @@ class ServedModel:
         known = {name: code for code, name in enumerate(model.event_types)}
         codes = np.array([known.get(name, -1) for name in state.histories.event_types], np.int16)
         withheld = np.flatnonzero(~listed[ordinals]).astype(np.int32)
-        plain = cls(model.version.id, model.recipe, model.version.recipe, ordinals, rows, codes, withheld, True, 1.0)
-        return plain._examined(state, model.time_kind)
-
-    def _examined(self, state: ShopState, time_kind: TimeKind) -> ServedModel:
-        """With `personal` and `temperature` found by asking about a fixed sample of histories."""
-        del time_kind
-        held = len(state.histories)
-        sample = (
-            np.unique(np.linspace(0, max(held - 1, 0), SAMPLED).astype(np.int32)) if held else np.zeros(0, np.int32)
+        plain = cls(
+            model.version.id, state, model.recipe, model.version.recipe, ordinals, rows, codes, withheld, True, 1.0
         )
-        past = state.histories.past.take(sample)
-        queries = self.queries(past, state.histories.last_time + 1)
-        with COMPUTE:
-            nobody = self.scores(self.queries(past.take(np.full(1, -1, np.int32)), state.histories.last_time + 1))
-            personal = any(
-                not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries))
-            )
-            temperature = temperature_of(self.scores, queries) if personal else 1.0
-        parts = (self.version, self.recipe, self.recipe_name, self.ordinals, self.rows, self.codes, self.withheld)
-        return ServedModel(*parts, personal, temperature)
+        return plain._examined()
+
+    def _examined(self) -> ServedModel:
+        """With `personal` and `temperature` found by asking about a fixed sample of histories."""
+        histories = self.state.histories
+        held, now = len(histories), histories.last_time + 1
+        sample = np.unique(np.linspace(0, held - 1, min(held, SAMPLED)).astype(np.int32))
+        past = histories.past.take(sample)
+        queries = self.queries(past, now)
+        nobody = self.scores(self.queries(histories.past.take(np.full(1, -1, np.int32)), now))
+        personal = any(
+            not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries))
+        )
+        temperature = temperature_of(self.scores, queries) if personal else spread(nobody)
+        return replace(self, personal=personal, temperature=temperature)
 
     def queries(self, past: Past, now: int, current: Int32 | None = None) -> Queries:
         """Histories as a question to this model: in its rows and codes, items that it does not know left out."""
@@ -102,44 +102,39 @@ class ServedModel:
     def scores(self, queries: Queries) -> Float32:
         """float32 [q, n] of all rows, C-contiguous, writable; -inf where the recipe cannot tell."""
         if isinstance(self.recipe, InnerProductRecipe):
-            vectors = np.ascontiguousarray(self.recipe.query_vectors(queries), np.float32)
+            with COMPUTE:
+                vectors = np.ascontiguousarray(self.recipe.query_vectors(queries), np.float32)
             scores = inner_products(vectors, self.recipe.item_vectors)
             lost = np.isnan(vectors).any(axis=1)
             if lost.any():
                 scores[lost] = -np.inf
             return scores
-        return _told(self.recipe.score(queries))
+        with COMPUTE:
+            return _told(self.recipe.score(queries))
 
     def scores_of(self, queries: Queries, rows: Int32) -> Float32:
         """float32 [q, m] of these rows only, -inf where the recipe cannot tell."""
-        return _told(self.recipe.score(queries, rows))
+        with COMPUTE:
+            return _told(self.recipe.score(queries, rows))
 
     def related(self, row: int) -> Float32:
         """float32 [n]: how related every row is to one; -inf where the recipe cannot tell, and for the row itself."""
-        scores: Float32 = _told(self.recipe.similar_scores(np.array([row], np.int32)))[0]
+        with COMPUTE:
+            scores: Float32 = _told(self.recipe.similar_scores(np.array([row], np.int32)))[0]
         scores[row] = -np.inf
         return scores
+
+    def sources(self, queries: Queries, rows: Int32) -> Mapping[str, Float32]:
+        """What each part of a mixed recipe adds to the scores of these rows; empty where the recipe has no parts."""
+        parts = getattr(self.recipe, "parts", None)
+        if parts is None:
+            return {}
+        with COMPUTE:
+            told: Mapping[str, Float32] = parts(queries, rows)
+        return told
 
 
 def _told(scores: Float32) -> Float32:
     told: Float32 = np.array(scores, np.float32, order="C", copy=True)
     np.copyto(told, np.float32(-np.inf), where=np.isnan(told))
     return told
-
-
-def _shared_threads() -> AbstractContextManager[object]:
-    """A lock where numba's threads may be used by one caller at a time only (its work queue aborts otherwise)."""
-    _touch()
-    return threading.RLock() if numba.threading_layer() == "workqueue" else nullcontext()
-
-
-@numba.njit(parallel=True, cache=True)
-def _touch() -> int:
-    total = 0
-    for step in numba.prange(2):
-        total += step
-    return total
-
-
-COMPUTE: AbstractContextManager[object] = _shared_threads()
-"""Held by whoever lets a recipe compute, so that loading a version and answering requests can go side by side."""

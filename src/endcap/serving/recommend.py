@@ -17,7 +17,7 @@ from endcap.registry.variants import Variant
 from endcap.serving import recommendation_id
 from endcap.serving.calibration import probabilities
 from endcap.serving.kernels import best, take
-from endcap.serving.model import COMPUTE, ServedModel
+from endcap.serving.model import ServedModel
 from endcap.serving.snapshot import Snapshot
 from endcap.stream.histories import Past
 from endcap.types import Bool, Float32, Int32
@@ -65,6 +65,12 @@ class Slate:
     cause: str = ""
     """Why the answer is not personal, in words; empty where it is."""
     recommendation_id: str = ""
+
+    def reset(self) -> None:
+        """Back to the question alone."""
+        self.row = self.current = -1
+        self.barred, self.cause = NOBODY, ""
+        self.ordinals, self.items, self.scores, self.rungs, self.reasons = [], [], [], [], []
 
     @property
     def rung(self) -> str:
@@ -126,7 +132,7 @@ def retrieve(slates: Sequence[Slate]) -> None:
     for slate in slates:
         if slate.request.candidates is not None:
             continue
-        if slate.request.item_id and not slate.request.user_id:
+        if slate.request.item_id and not slate.request.user_id and slate.model.personal:
             _similar(slate)
         else:
             groups.setdefault(id(slate.model), []).append(slate)
@@ -152,8 +158,7 @@ def rank(slate: Slate) -> None:
     queries = model.queries(_past([slate]), state.histories.last_time + 1, _currents([slate]))
     told = not model.personal or len(queries.item) or queries.current[0] >= 0
     if len(known) and told:
-        with COMPUTE:
-            scores[known] = model.scores_of(queries, rows[known].astype(np.int32))[0]
+        scores[known] = model.scores_of(queries, rows[known].astype(np.int32))[0]
     _say_why_not(slate, bool(told))
     scored = np.isfinite(scores)
     shares = probabilities(scores, scores, model.temperature) if scored.any() else np.zeros(len(names))
@@ -183,12 +188,10 @@ def explain(slate: Slate) -> None:
     }
     slate.reasons = [words[rung] for rung in slate.rungs]
     own = [at for at, rung in enumerate(slate.rungs) if rung == "personal"]
-    parts = getattr(model.recipe, "parts", None)
-    if own and parts is not None:
+    if own and hasattr(model.recipe, "parts"):
         rows = model.rows[np.array([slate.ordinals[at] for at in own], np.int32)]
         queries = model.queries(_past([slate]), slate.snapshot.state.histories.last_time + 1, _currents([slate]))
-        with COMPUTE:
-            sources = parts(queries, rows)
+        sources = model.sources(queries, rows)
         for at, source in zip(own, _strongest(sources), strict=True):
             slate.reasons[at] = recipe_class(source).reason if source in RECIPES else words["personal"]
 
@@ -214,10 +217,9 @@ def _personal(slates: Sequence[Slate]) -> None:
         _say_why_not(slate, told)
     if not usable.any():
         return
-    with COMPUTE:
-        scores = model.scores(queries)
+    scores = model.scores(queries)
     rung = "personal" if model.personal else "general"
-    for at in np.flatnonzero(usable):
+    for at in np.flatnonzero(usable).tolist():
         _choose(slates[at], scores[at], rung)
 
 
@@ -226,9 +228,10 @@ def _similar(slate: Slate) -> None:
     if row < 0:
         slate.cause = "the item asked about is not known" if slate.current < 0 else "the item asked about is new"
         return
-    with COMPUTE:
-        scores = slate.model.related(row)
+    scores = slate.model.related(row)
     _choose(slate, scores, "similar")
+    if not slate.ordinals:
+        slate.cause = "nothing is known to go with this item"
 
 
 def _choose(slate: Slate, scores: Float32, rung: str) -> None:

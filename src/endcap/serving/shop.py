@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -128,10 +129,8 @@ class ShopStates:
         path = parent / name / FILE
         if not path.exists():
             data = ShopState.of(self._shops.dataset(shop)).pack()
-            try:
+            with suppress(StateError):  # another process was faster
                 publish_directory(parent, name, {FILE: data}, self._disk)
-            except StateError:
-                pass  # another process was faster
             self._sweep(parent, keep=name)
         return ShopState.open(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.url = engine.url.render_as_string(hide_password=True)
+        self.url = _shown(engine.url)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -114,8 +115,9 @@ def open_database(url: str) -> Database:
     """
     try:
         parsed = make_url(url)
-    except exc.ArgumentError:
-        raise InputError(f"{url!r} is no database URL.", fix="Write sqlite:///PATH or postgresql://…") from None
+    except (exc.ArgumentError, ValueError):
+        shown = re.sub(r":[^/@]+@", ":***@", url)
+        raise InputError(f"{shown!r} is no database URL.", fix="Write sqlite:///PATH or postgresql://…") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return Database(_sqlite(parsed))
@@ -176,6 +178,13 @@ def _postgresql(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         fix = "Install it: pip install 'endcap[postgres]'"
         raise InputError(f"PostgreSQL needs the package {error.name}, which is not installed.", fix=fix) from None
+
+
+def _shown(url: URL) -> str:
+    """The URL without its password, which PostgreSQL's may also carry as a parameter."""
+    if "password" in url.query:
+        url = url.update_query_dict({"password": "***"})
+    return url.render_as_string(hide_password=True)
 
 
 def _json(value: Any) -> str:

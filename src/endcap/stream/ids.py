@@ -113,7 +113,7 @@ def _same(data: UInt8, start: int, stop: int, key: UInt8, first: int, last: int)
 
 
 @njit(cache=True, nogil=True)
-def _probe(data: UInt8, offsets: Int64, slots: Int32, key: UInt8, first: int, last: int) -> int:
+def _probe(data: UInt8, offsets: Int64, slots: Int32, key: UInt8, first: int, last: int) -> Any:
     """The slot that holds the key or, where it is unknown, the free one that would."""
     mask = np.uint64(len(slots) - 1)
     slot = _hash(key, first, last) & mask

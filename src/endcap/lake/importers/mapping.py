@@ -42,6 +42,9 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """The value where no pattern matches; None keeps the source value."""
     style: Literal["", "title", "lower", "upper"] = ""
     absolute: bool = False
+    """The sign is dropped once the rules have seen it."""
+    empty: str = ""
+    """Reason given for rows in which a required field is empty."""
     split: str = ""
     """Separator of several values in the source; they are stored joined by `|`."""
     unit: Unit = "auto"

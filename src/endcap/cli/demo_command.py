@@ -1,0 +1,104 @@
+"""`endcap demo`: from nothing to a served shop, with a table of what each recipe is worth on it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from endcap.cli import import_command
+from endcap.cli.check_command import MARKS
+from endcap.cli.evaluate_command import show_judgement
+from endcap.cli.output import ScreenProgress, say, settings
+
+if TYPE_CHECKING:
+    from endcap.jobs.workspace import Workspace
+    from endcap.types import ShopKey
+
+
+def command(
+    shop: Annotated[str, typer.Option("--shop", "-s", help="complete-journey or online-retail.")] = "complete-journey",
+    data: Annotated[Path | None, typer.Option(help="The shop's file, where it needs one.")] = None,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve at the end.")] = True,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do everything again, even if this shop is here already.")
+    ] = False,
+) -> None:
+    """Import a real shop, check it, evaluate recipes on it, train, publish, and serve it."""
+    from endcap.jobs.demo import demo_shop
+    from endcap.jobs.workspace import open_workspace
+
+    workspace = open_workspace(settings())
+    started = time.perf_counter()
+    key, chosen, files = demo_shop(workspace, shop, data)
+    if fresh or not workspace.campaigns.list(key):
+        say(f"{chosen.title}\nfrom {chosen.source}\n")
+        _build(workspace, key, chosen.dialect, files)
+        say(f"\nFrom files to a published campaign in {time.perf_counter() - started:.0f} s.")
+    else:
+        say(f"{shop} is here already (--fresh does it all again).")
+    _what_to_try(workspace, key)
+    if serve:
+        from endcap.api.server import serve as run
+
+        run(settings())
+
+
+def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) -> None:
+    from endcap.jobs.demo import JUDGED, SERVED
+    from endcap.jobs.importing import import_source
+    from endcap.jobs.judging import judge_shop, report_paths
+    from endcap.jobs.publishing import publish
+    from endcap.jobs.training import train
+    from endcap.lake.checks import run_checks
+
+    progress = ScreenProgress()
+    say("1  Import")
+    report = import_source(settings(), key, files, dialect=dialect, progress=progress)
+    import_command.show(report.json())
+    say("\n2  Check")
+    for finding in run_checks(workspace.lake, key, progress):
+        say(f"  {MARKS[finding.severity]} {finding.title}")
+    say(f"  Reasons and plots: endcap check --shop {key.group} --html check.html")
+    say("\n3  Evaluate: trained on all but the last 28 days, judged on those, the whole catalogue ranked")
+    dataset = workspace.lake.dataset(key)
+    judgement = judge_shop(workspace, key, JUDGED, dataset=dataset, progress=progress)
+    show_judgement(judgement.json())
+    say(f"  As a page: {report_paths(workspace, key)[1]}")
+    say("\n4  Train on everything and publish")
+    numbers = {row.recipe: row.json()["metrics"] for row in judgement.of("all items")}
+    for purpose, recipe in SERVED.items():
+        version = train(workspace, key, recipe, dataset=dataset, metrics=numbers.get(recipe), progress=progress)
+        deployment, _ = publish(workspace, key, version.id, key.name_of(purpose))
+        say(f"  {deployment.campaign} serves {recipe}, version {version.id}")
+
+
+def _what_to_try(workspace: Workspace, key: ShopKey) -> None:
+    from endcap.jobs.status import endpoint, sample_user
+
+    arn, user, url = (
+        key.arn("campaign", key.name_of("for-you")),
+        sample_user(workspace, key),
+        endpoint(workspace),
+    )
+    similar = key.arn("campaign", key.name_of("similar"))
+    say(f"""
+Open    {url}
+Ask     curl -s {url}/recommendations -H 'content-type: application/json' \\
+             -d '{{"campaignArn": "{arn}", "userId": "{user}", "numResults": 5}}'
+
+boto3   eval "$(.venv/bin/endcap env)"; .venv/bin/python - <<'PY'
+import boto3
+runtime = boto3.client("personalize-runtime")
+answer = runtime.get_recommendations(campaignArn="{arn}", userId="{user}", numResults=5)
+for item in answer["itemList"]:
+    print(item["itemId"], item.get("score"), item.get("reason"))
+item = answer["itemList"][0]["itemId"]
+print("goes with", item, [i["itemId"] for i in runtime.get_recommendations(campaignArn="{similar}", itemId=item, numResults=5)["itemList"]])
+PY
+
+CLI     .venv/bin/endcap recommend {user} --shop {key.group}
+        .venv/bin/endcap status
+""")

@@ -1,0 +1,109 @@
+"""`endcap evaluate`: judge recipes, on a shop of the lake or on any split given as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, assignments, emit, say, settings, table
+
+COLUMNS = ("coverage", "ndcg", "recall", "mrr")
+
+
+def command(
+    train: Annotated[Path | None, typer.Option(help="Training file; without it, a shop is judged.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test file; next-item can do without.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option("--recipe", "-r", help="A recipe; repeat for a shop.")] = None,
+    hyper_parameters: Settable = None,
+    protocol: Annotated[str, typer.Option(help="top-n, next-item or sessions.")] = "top-n",
+    at: Annotated[int, typer.Option(min=1, help="Length of the ranking that is judged.")] = 20,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Items seen in training may be shown and count.")
+    ] = False,
+    shop: ShopName = None,
+    days: Annotated[float, typer.Option(min=0.01, help="For a shop: the last days are the test.")] = 28,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Full-ranking metrics with 95 % intervals, for files (--train, --test) or for a shop (--shop)."""
+    if train is None:
+        _shop(shop, recipe, at, days, seed, as_json)
+        return
+    from endcap.evaluation.evaluate import evaluate
+
+    result = evaluate(
+        (recipe or ["blend"])[0],
+        train,
+        test,
+        protocol=protocol,
+        at=at,
+        keep_seen=keep_seen,
+        settings=assignments(hyper_parameters),
+        seed=seed,
+        progress=ScreenProgress(),
+    )
+    if as_json:
+        emit(result.json())
+        return
+    say(f"{result.recipe}, {protocol}, {result.users:,} users, {result.items:,} items")
+    table(
+        ("metric", "value", "95 % interval"),
+        [[name, *_interval(found)] for name, found in result.json()["metrics"].items()],
+    )
+    for history, metrics in result.json().get("histories", {}).items():
+        say(f"history: {history}")
+        table(("metric", "value", "95 % interval"), [[name, *_interval(found)] for name, found in metrics.items()])
+    for note in result.notes:
+        say(f"  {note}")
+    say(
+        f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s · {result.users_per_second:,.0f} users/s"
+    )
+
+
+def show_judgement(report: dict[str, Any]) -> None:
+    """The rows of a shop's evaluation: one table for all items, one for items new to the shopper."""
+    at = report["at"]
+    for population in dict.fromkeys(row["population"] for row in report["rows"]):
+        rows = [row for row in report["rows"] if row["population"] == population]
+        rows.sort(key=lambda row: -row["metrics"][f"ndcg@{at}"]["value"])
+        cells = [
+            [row["recipe"], *(_cell(row["metrics"].get(f"{name}@{at}")) for name in COLUMNS), _over(row, at)]
+            for row in rows
+        ]
+        say()
+        names = [f"{name}@{at}" for name in ("coverage", "NDCG", "recall", "MRR")]
+        table(("recipe", *names, "NDCG over popularity"), cells, title=f"{population}, {rows[0]['users']:,} shoppers")
+    for name, reason in report["skipped"].items():
+        say(f"  {name} was left out: {reason}")
+
+
+def _shop(name: str | None, recipes: list[str] | None, at: int, days: float, seed: int, as_json: bool) -> None:
+    from endcap.jobs.demo import JUDGED
+    from endcap.jobs.judging import judge_shop, report_paths
+    from endcap.jobs.workspace import open_workspace
+
+    workspace = open_workspace(settings())
+    shop = workspace.shop(name)
+    judgement = judge_shop(workspace, shop, recipes or JUDGED, days=days, at=at, seed=seed, progress=ScreenProgress())
+    if as_json:
+        emit(judgement.json())
+        return
+    show_judgement(judgement.json())
+    say(f"\nThe page is {report_paths(workspace, shop)[1]}")
+
+
+def _interval(found: dict[str, float]) -> tuple[str, str]:
+    return f"{found['value']:.4f}", f"{found['low']:.4f} … {found['high']:.4f}"
+
+
+def _cell(found: dict[str, float] | None) -> str:
+    if found is None:
+        return "–"
+    return f"{found['value']:.4f} ±{(found['high'] - found['low']) / 2:.4f}"
+
+
+def _over(row: dict[str, Any], at: int) -> str:
+    found = row["over_popularity"].get(f"ndcg@{at}")
+    return "" if found is None else f"{found['value']:+.4f} ({found['low']:+.4f} … {found['high']:+.4f})"

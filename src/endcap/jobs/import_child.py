@@ -1,0 +1,287 @@
+"""The child process of an import: reads one request from stdin, works, and answers in JSON lines on stdout."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from endcap.errors import DataError, EndcapError, ResourceError, UnknownName
+from endcap.jobs.importing import ImportReport, KindReport, Reason, Request
+from endcap.lake.importers import REJECTS, Plan, Staging, hashed, plan_import
+from endcap.lake.locks import locked, make_directory
+from endcap.lake.schemas import KINDS, DatasetKind, Domain, Schema
+from endcap.lake.tables import ImportMode, Lake
+from endcap.seams import Disk, Progress, Tick, no_progress
+from endcap.types import AccountKey, ShopKey
+
+_PR_SET_PDEATHSIG = 1
+_STAGING_SHARE, _COMMIT_SHARE = 0.3, 0.25
+"""Of the memory limit, what rows in staging and the table's own sorting may take; the rest is the process itself."""
+
+
+def run_import(request: Request, progress: Progress = no_progress, disk: Disk | None = None) -> ImportReport:
+    """One import in this process. Raises `EndcapError` as `import_source` says."""
+    disk = disk or Disk()
+    started = time.perf_counter()
+    shop = ShopKey(AccountKey(request.account, request.region), request.group)
+    lake = Lake(Path(request.home) / "lake", disk, memory_mb=max(128, int(request.memory_mb * _COMMIT_SHARE)))
+    directory = lake.directory(shop)
+    plan = plan_import(
+        request.paths,
+        dialect=request.dialect,
+        mapping=request.mapping,
+        kind=_kind(request.kind),
+        schemas=_schemas(request) or None,
+    )
+    seconds = {"plan": time.perf_counter() - started}
+    make_directory(directory, disk)
+    with locked(directory / ".import.lock"):  # so that every spill directory found here is a dead import's
+        for stale in directory.glob(".import-spill-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        spill = directory / f".import-spill-{request.job}"
+        try:
+            with Staging(plan, spill, max(128, int(request.memory_mb * _STAGING_SHARE)), request.threads) as staging:
+                return _import(request, plan, staging, lake, shop, disk, progress, seconds)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ResourceError(f"The disk of {request.home} is full.", fix="Free some space and retry.") from error
+            raise
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
+
+
+def _import(
+    request: Request,
+    plan: Plan,
+    staging: Staging,
+    lake: Lake,
+    shop: ShopKey,
+    disk: Disk,
+    progress: Progress,
+    seconds: dict[str, float],
+) -> ImportReport:
+    timed = _Timer(seconds)
+    with timed("hash"):
+        sources = tuple(msgspec.to_builtins(hashed(source.file)) for source in plan.sources)
+    with timed("read"):
+        staging.load(progress)
+        rejects = _write_rejects(staging, lake.directory(shop) / "rejects" / request.job, disk)
+    _judge(staging, request.max_rejected, rejects)
+    manifest = _write_manifest(request, plan, sources, lake.directory(shop) / "raw" / request.job, disk)
+    versions: dict[DatasetKind, int] = {}
+    with timed("commit"):
+        for kind in plan.kinds:
+            with progress(f"writing {kind}", total=staging.counts[kind].accepted, unit="rows") as tick:
+                versions[kind] = lake.commit(
+                    shop,
+                    kind,
+                    _ticking(staging.batches(kind), tick),
+                    schema=plan.schemas[kind].arrow(),
+                    mode=cast(ImportMode, request.mode),
+                    job=request.job,
+                )
+    seconds["total"] = sum(seconds.values())
+    return ImportReport(
+        job=request.job,
+        shop=request.group,
+        dialect=plan.dialect.name,
+        mode=request.mode,
+        kinds={kind: _kind_report(staging, kind, versions[kind], rejects.get(kind, "")) for kind in plan.kinds},
+        notes=plan.notes,
+        sources=sources,
+        manifest=str(manifest),
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+    )
+
+
+class _Timer:
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds = seconds
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._seconds[name] = time.perf_counter() - started
+
+
+def _kind(kind: str | None) -> DatasetKind | None:
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("dataset kind", kind, KINDS)
+    return kind
+
+
+def _schemas(request: Request) -> dict[DatasetKind, Schema]:
+    parsed = [Schema.from_avro(text, cast("Domain | None", request.domain)) for text in request.schemas.values()]
+    return {schema.kind: schema for schema in parsed}
+
+
+def _write_rejects(staging: Staging, folder: Path, disk: Disk) -> dict[DatasetKind, str]:
+    """One Parquet file per dataset that has rejects; durable before anything is committed."""
+    written: dict[DatasetKind, str] = {}
+    for kind, counts in staging.counts.items():
+        if not counts.rejected or staging.is_grouped(kind):
+            continue
+        make_directory(folder, disk)
+        path = folder / f"{kind}.parquet"
+        with pq.ParquetWriter(path, REJECTS, compression="zstd") as writer:
+            for batch in staging.rejects(kind):
+                writer.write_batch(batch)
+        disk.fsync(path)
+        written[kind] = str(path)
+    if written:
+        disk.fsync(folder)
+    return written
+
+
+def _judge(staging: Staging, max_rejected: float, rejects: Mapping[DatasetKind, str]) -> None:
+    for kind, counts in staging.counts.items():
+        rejected = sum(one.rows for one in counts.rejected)
+        if not counts.rows:
+            raise DataError(f"There are no rows of {kind}: the file has a header only.", fix="Check the export.")
+        if rejected < counts.rows * max_rejected:
+            continue
+        first = counts.rejected[0]
+        file, row, _ = first.examples[0] if first.examples else ("", None, "")
+        where = f" (first in {file}, row {row})" if file else ""
+        how_many = "All" if rejected == counts.rows else f"{rejected:,} of"
+        raise DataError(
+            f"{how_many} {counts.rows:,} rows of {kind} were rejected, most because {first.reason}{where};"
+            " nothing was imported.",
+            row=row,
+            column=first.column or None,
+            fix=f"All rejected rows with their reasons: {rejects[kind]}" if kind in rejects else "",
+        )
+
+
+def _write_manifest(
+    request: Request, plan: Plan, sources: Sequence[Mapping[str, Any]], folder: Path, disk: Disk
+) -> Path:
+    """What was read, for lineage: files with hashes, mapping, schemas."""
+    make_directory(folder, disk)
+    manifest = {
+        "job": request.job,
+        "created": request.created,
+        "mode": request.mode,
+        "dialect": msgspec.to_builtins(plan.dialect),
+        "mapping": request.mapping,
+        "sources": list(sources),
+        "schemas": {kind: schema.to_avro() for kind, schema in plan.schemas.items()},
+    }
+    path, waiting = folder / "manifest.json", folder / ".manifest.json"
+    disk.write(waiting, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    disk.rename(waiting, path)
+    disk.fsync(folder)
+    return path
+
+
+def _kind_report(staging: Staging, kind: DatasetKind, version: int, rejects: str) -> KindReport:
+    counts = staging.counts[kind]
+    return KindReport(
+        rows=counts.rows,
+        accepted=counts.accepted,
+        duplicates=counts.duplicates,
+        merged=counts.merged,
+        version=version,
+        rejected=tuple(
+            Reason(reason=one.reason, column=one.column, rows=one.rows, examples=one.examples)
+            for one in counts.rejected
+        ),
+        rejects=rejects,
+        grouped=staging.is_grouped(kind),
+    )
+
+
+def _ticking(batches: Iterator[pa.RecordBatch], tick: Tick) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch
+        tick(batch.num_rows)
+
+
+def main() -> int:
+    """Work for the parent on the other end of stdin and stdout; 0 where an answer was given."""
+    _die_with_parent()
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # whatever a library prints does not belong into the answer
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 1
+    request = msgspec.json.decode(line, type=Request)
+    threading.Thread(target=_watch, args=(sys.stdin.buffer,), daemon=True).start()
+    _limit_memory(request.memory_mb)
+
+    def send(message: Mapping[str, Any]) -> None:
+        out.write(json.dumps(message).encode() + b"\n")
+
+    try:
+        report = run_import(request, _relayed(send))
+    except EndcapError as error:
+        send({"error": _told(error)})
+    except MemoryError:
+        send({"error": _told(_out_of_memory(request.memory_mb))})
+    else:
+        send({"report": msgspec.to_builtins(report)})
+    out.close()
+    return 0
+
+
+def _relayed(send: Callable[[Mapping[str, Any]], None]) -> Progress:
+    @contextmanager
+    def progress(label: str, total: int | None = None, unit: str = "") -> Iterator[Tick]:
+        send({"start": label, "total": total, "unit": unit})
+        yield lambda n=1: send({"tick": n})
+        send({"end": label})
+
+    return progress
+
+
+def _told(error: EndcapError) -> dict[str, Any]:
+    row, column = (error.row, error.column) if isinstance(error, DataError) else (None, None)
+    return {"type": type(error).__name__, "message": error.message, "fix": error.fix, "row": row, "column": column}
+
+
+def _out_of_memory(memory_mb: int) -> ResourceError:
+    return ResourceError(
+        f"The import needs more than its {memory_mb} MiB of memory; the tables are as they were.",
+        fix="Raise import_memory_mb (ENDCAP_IMPORT_MEMORY_MB), or import in parts with INCREMENTAL.",
+    )
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _watch(stdin: IO[bytes]) -> None:
+    """Everywhere else, and where the parent died before we asked: the end of stdin is the end of this process."""
+    while stdin.read(1):
+        pass
+    os._exit(3)
+
+
+def _limit_memory(megabytes: int) -> None:
+    wanted = megabytes << 20
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What a home holds: shops, models, campaigns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from endcap.jobs.workspace import Workspace
+from endcap.registry.campaigns import Deployment
+from endcap.types import USER_ID, ShopKey
+
+
+def endpoint(workspace: Workspace) -> str:
+    """Where `endcap serve` listens."""
+    host = workspace.settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{workspace.settings.port}"
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """A JSON-able document of everything that is there; `campaigns` lists what is served."""
+    shops = [key for key in workspace.lake.shops() if key.account == workspace.settings.account_key]
+    return {
+        "endpoint": endpoint(workspace),
+        "home": str(workspace.settings.home),
+        "shops": [_shop(workspace, shop) for shop in shops],
+        "campaigns": [_campaign(workspace, each) for each in workspace.campaigns.list()],
+    }
+
+
+def sample_user(workspace: Workspace, shop: ShopKey) -> str | None:
+    """A shopper with a rich history: the one whose number of events is the 90th percentile."""
+    users = workspace.lake.read(shop, "interactions", columns=[USER_ID])
+    counts = users.group_by(USER_ID).aggregate([(USER_ID, "count")])
+    ranked = counts.sort_by([(f"{USER_ID}_count", "ascending"), (USER_ID, "ascending")])
+    if not ranked.num_rows:
+        return None
+    return str(ranked[USER_ID][int(ranked.num_rows * 0.9)].as_py())
+
+
+def _shop(workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
+    def rows(kind: Any) -> int:
+        return workspace.lake.history(shop, kind)[0].rows if workspace.lake.exists(shop, kind) else 0
+
+    versions = [
+        {
+            "id": each.id,
+            "solution": each.solution,
+            "recipe": each.recipe,
+            "status": each.status,
+            "created": each.created,
+        }
+        for each in workspace.versions.list(shop)
+    ]
+    return {
+        "name": shop.group,
+        "interactions": rows("interactions"),
+        "items": rows("items"),
+        "users": rows("users"),
+        "snapshot": workspace.lake.snapshot(shop).text,
+        "versions": versions,
+    }
+
+
+def _campaign(workspace: Workspace, deployment: Deployment) -> dict[str, Any]:
+    largest = max(deployment.variants, key=lambda variant: variant.weight)
+    return {
+        "name": deployment.campaign,
+        "arn": deployment.arn,
+        "shop": deployment.shop.group,
+        "recipe": workspace.versions.find(largest.version_id).recipe,
+        "version": largest.version_id,
+        "generation": deployment.generation,
+        "variants": [{"version": each.version_id, "weight": each.weight} for each in deployment.variants],
+        "sampleUser": sample_user(workspace, deployment.shop)
+        if workspace.lake.exists(deployment.shop, "interactions")
+        else None,
+    }
