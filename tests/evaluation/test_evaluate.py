@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -15,10 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.errors import DataError, InputError, SchemaError, UnknownName
+from endcap.evaluation import protocols
 from endcap.evaluation.evaluate import Result, evaluate
 from endcap.lake.dataset import Dataset
 from endcap.recipes.popularity import Popularity
+from endcap.recipes.queries import Queries
 from endcap.seams import Tick
+from endcap.types import Ranking
 from shared_data import shared
 
 TRAIN = {"user_id": [1, 1, 2, 2, 3, 3, 4], "item_id": ["a", "b", "a", "b", "a", "c", "d"]}
@@ -141,6 +145,22 @@ def test_frames_and_datasets_and_recipes_are_taken_as_they_are() -> None:
     results = [evaluate(Popularity(window_days=None), given, test, at=1) for given in (Frame(), train)]
     assert [value(result, "recall") for result in results] == [1.0, 1.0]
     assert results[0].recipe == "popularity" and results[0].settings == {"window_days": None}
+
+
+def test_anything_that_recommends_is_judged() -> None:
+    class Constant:
+        def recommend(self, queries: Queries, k: int, *, allowed: Any = None, exclude: Any = None) -> Ranking:
+            asked.append((len(queries), queries.user.tolist(), exclude is not None))
+            return Ranking(np.zeros((len(queries), k), np.int32), np.zeros((len(queries), k), np.float32))
+
+    asked: list[tuple[int, list[int], bool]] = []
+    judged = protocols.task("top-n", pa.table(TRAIN), pa.table(TEST), keep_seen=True)
+    top = protocols.rank(Constant(), judged.split, 1, mask_history=True)
+    assert top.tolist() == [[0], [0], [0]] and asked == [(3, [0, 1, 2], True)]
+    train = {"session_id": [1, 1], "item_id": [7, 8], "pos": [1, 2]}
+    strangers = protocols.task("sessions", pa.table(train), pa.table({"prefix": [[8]], "target": [7]}))
+    protocols.rank(Constant(), strangers.split, 1, mask_history=strangers.mask_history)
+    assert asked[1] == (1, [-1], False)
 
 
 def test_settings_reach_the_recipe_and_seeds_the_intervals() -> None:

@@ -14,12 +14,12 @@ from endcap.testing.recipes import RecipeContract
 
 class TestItemItem(RecipeContract):
     def make(self) -> Recipe:
-        return ItemItem(shrinkage=0.0)
+        return ItemItem()
 
 
 class TestItemItemWindow(RecipeContract):
     def make(self) -> Recipe:
-        return ItemItem(window=3, shrinkage=0.0, min_support=0.1)
+        return ItemItem(window=3)
 
 
 BASKETS = {"o1": "ab", "o2": "ab", "o3": "abc", "o4": "cd", "o5": "d"}
@@ -29,7 +29,7 @@ def shop(measure: str = "count", **settings: float) -> tuple[Dataset, ItemItem]:
     lines = [(f"u-{order}", item, order) for order, items in BASKETS.items() for item in items]
     columns = zip(("user_id", "item_id", "order_id"), zip(*lines, strict=True), strict=True)
     data = Dataset.from_table(pa.table({name: pa.array(values) for name, values in columns}))
-    quiet = {"shrinkage": 0.0, "min_support": 1.0, **settings}
+    quiet = {"shrinkage": 0.0, "damping": 0.0, **settings}
     return data, ItemItem(measure=measure, **quiet).fit(data)  # type: ignore[arg-type]
 
 
@@ -57,21 +57,21 @@ def test_shrinkage_and_minimum_support() -> None:
     data, model = shop("cosine", shrinkage=1.0)
     a, b = data.items.rows(["a", "b"])
     assert model.similarity_[a, b] == pytest.approx(3 / 4)
-    data, model = shop("cosine", min_support=2.0)
+    data, model = shop("cosine", min_support=2)
     a, c = data.items.rows(["a", "c"])
     assert model.similarity_[a, c] == 0
 
 
 def test_window_counts_by_distance_and_direction() -> None:
     data = Dataset.from_table(pa.table({"user_id": ["u"] * 3, "item_id": list("abc"), "pos": [1, 2, 3]}))
-    model = ItemItem(measure="count", window=2, window_decay=0.5, backward=0.25, shrinkage=0, min_support=0).fit(data)
+    model = ItemItem(measure="count", window=2, step_decay=0.5, directed=True, shrinkage=0, damping=0).fit(data)
     a, b, c = data.items.rows(["a", "b", "c"])
-    assert model.similarity_[a, b] == 1 and model.similarity_[a, c] == 0.5 and model.similarity_[c, a] == 0.125
+    assert model.similarity_[a, b] == 1 and model.similarity_[a, c] == 0.5 and model.similarity_[c, a] == 0
 
 
 def test_cap_leaves_out_the_oldest() -> None:
     data = Dataset.from_table(pa.table({"user_id": ["u"] * 3, "item_id": list("abc"), "pos": [1, 2, 3]}))
-    model = ItemItem(measure="count", cap=2, shrinkage=0, min_support=0).fit(data)
+    model = ItemItem(measure="count", cap=2, shrinkage=0, damping=0).fit(data)
     assert model.similarity_[data.items.rows(["a"])[0]].nnz == 0
 
 

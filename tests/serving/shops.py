@@ -10,9 +10,9 @@ from endcap.recipes.base import Recipe
 from endcap.registry.campaigns import Campaigns
 from endcap.registry.lineage import Lineage
 from endcap.registry.versions import Version, Versions
+from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState
 from endcap.serving.snapshot import Snapshot
-from endcap.serving.model import ServedModel
 from endcap.storage.db import open_database
 from endcap.testing.datasets import checkerboard
 from endcap.types import AccountKey, ShopKey

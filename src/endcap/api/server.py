@@ -50,10 +50,10 @@ def command(settings: Settings) -> list[str]:
 
 def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
     """Serve until told to stop. `announce` gets one line with the address, once models are loaded."""
+    listener = open_socket(settings.host, settings.port)
     # Imported here: the parent only checks and execs, and must not load what it will throw away.
     from endcap.api.app import create_app  # noqa: PLC0415
 
-    listener = open_socket(settings.host, settings.port)
     app = create_app(settings)
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -70,7 +70,7 @@ def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
         timeout_graceful_shutdown=FINISH_SECONDS,
         backlog=BACKLOG,
     )
-    server = _Server(config, app.door, lambda: app.watch.status.ready, lambda: announce(f"Serving on {address}"))
+    server = _Server(config, app.door, lambda: app.watch.status.polled, lambda: announce(f"Serving on {address}"))
     app.watch.start()
     try:
         server.run(sockets=[listener])
@@ -112,10 +112,10 @@ class _Server(uvicorn.Server):
     """Uvicorn that says so before it stops: first not ready, then no new connections, then the last answers."""
 
     def __init__(
-        self, config: uvicorn.Config, door: Any, is_ready: Callable[[], bool], announce: Callable[[], object]
+        self, config: uvicorn.Config, door: Any, is_loaded: Callable[[], bool], announce: Callable[[], object]
     ) -> None:
         super().__init__(config)
-        self._door, self._is_ready, self._announce = door, is_ready, announce
+        self._door, self._is_loaded, self._announce = door, is_loaded, announce
         self._announced, self._stop_at = False, 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -127,7 +127,7 @@ class _Server(uvicorn.Server):
         self._stop_at = self._stop_at or time.monotonic() + DRAIN_SECONDS
 
     async def on_tick(self, counter: int) -> bool:
-        if not self._announced and self._is_ready():
+        if not self._announced and self._is_loaded():
             self._announced = True
             self._announce()
         if self._door.draining and time.monotonic() >= self._stop_at:

@@ -48,7 +48,7 @@ def command(
 
 def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) -> None:
     from endcap.jobs.demo import JUDGED, SERVED
-    from endcap.jobs.importing import import_source
+    from endcap.jobs.intake import bring_in
     from endcap.jobs.judging import judge_shop, report_paths
     from endcap.jobs.publishing import publish
     from endcap.jobs.training import train
@@ -56,7 +56,7 @@ def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) 
 
     progress = ScreenProgress()
     say("1  Import")
-    report = import_source(settings(), key, files, dialect=dialect, progress=progress)
+    report = bring_in(workspace, key, files, dialect=dialect, progress=progress)
     import_command.show(report.json())
     say("\n2  Check")
     for finding in run_checks(workspace.lake, key, progress):

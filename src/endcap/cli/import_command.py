@@ -22,13 +22,13 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Import a shop's interactions, items and users; wrong rows are counted, explained and kept."""
-    from endcap.jobs.importing import import_source
+    from endcap.jobs.intake import bring_in
     from endcap.jobs.workspace import open_workspace
 
-    key = open_workspace(settings()).new_shop(shop)
-    report = import_source(
-        settings(),
-        key,
+    workspace = open_workspace(settings())
+    report = bring_in(
+        workspace,
+        workspace.new_shop(shop),
         paths or [],
         dialect=dialect,
         mapping=assignments(mapping),

@@ -19,6 +19,7 @@ from rich.text import Text
 from endcap.seams import Tick
 from endcap.settings import Settings, load_settings
 
+WIDE = 160
 LONG = 2.0
 """Seconds after which finished work without a terminal leaves a line behind."""
 
@@ -35,8 +36,8 @@ def settings() -> Settings:
 
 @cache
 def console() -> Console:
-    """Where words go."""
-    return Console(highlight=False, soft_wrap=True)
+    """Where words go; a pipe or a file has no width to fit into."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 
 
 def say(text: str = "") -> None:
@@ -130,8 +131,3 @@ def assignments(values: Sequence[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{text!r} is not key=value", param_hint="--set/--map")
         pairs[name.strip()] = value.strip()
     return pairs
-
-
-def is_terminal() -> bool:
-    """Somebody is looking."""
-    return sys.stdout.isatty()

@@ -171,8 +171,8 @@ def _protocol(judgement: Judgement, users: int) -> str:
         "popular the shown items are than the shopper's own.",
         *(f"{name} was not judged: {reason}" for name, reason in judgement.skipped.items()),
     ]
-    settings = [(row.recipe, _settings(row)) for row in judgement.of("all items")]
-    return _list(lines) + rows_table(("Recipe", "Settings"), settings)
+    settings = [f"{row.recipe}: {_settings(row)}" for row in judgement.of("all items")]
+    return _list(lines) + "<h3>Settings</h3>" + _list(settings)
 
 
 def _settings(row: Row) -> str:

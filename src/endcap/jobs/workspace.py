@@ -62,7 +62,7 @@ class Workspace:
         found: list[SourceFile] = []
         for record in self.imports.list(shop):
             found.extend(msgspec.convert(source, SourceFile) for source in record.report.get("sources", ()))
-            if record.report.get("mode") == "FULL":
+            if record.report.get("mode") == "FULL" and "interactions" in record.kind:
                 break
         return tuple(found)
 

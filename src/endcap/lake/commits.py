@@ -146,6 +146,6 @@ def _names(directory: Path) -> set[str]:
 
 
 def _explained(error: OSError, table: Path) -> Exception:
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError(f"The disk of {table} is full.", fix="Free some space and retry.")
     return error

@@ -29,10 +29,10 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(quoted(name) for name in names)
 
 
-def parquet(files: Sequence[str]) -> str:
-    """SQL table expression over Parquet files, columns matched by name."""
+def parquet(files: Sequence[str], *, with_names: bool = False) -> str:
+    """SQL table expression over Parquet files, columns matched by name; `filename` is one more where asked for."""
     paths = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{paths}], union_by_name = true)"
+    return f"read_parquet([{paths}], union_by_name = true, filename = {str(with_names).lower()})"
 
 
 class Intake:
@@ -137,4 +137,6 @@ def _numbered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
 def _explained(error: Exception) -> Exception:
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
         return ResourceError(f"The import met its memory limit: {error}.", fix="Raise import_memory_mb, or free disk.")
+    if "No space left" in str(error) or "quota" in str(error):
+        return ResourceError(f"The disk is full: {error}.", fix="Free some space and retry.")
     return error

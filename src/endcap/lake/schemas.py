@@ -183,7 +183,7 @@ def _field(item: Any) -> Field:
     name, given = item["name"], item.get("type")
     types = given if isinstance(given, list) else [given]
     plain = [kind for kind in types if kind != "null"]
-    if len(plain) != 1 or plain[0] not in ARROW or len(types) > 2:
+    if len(plain) != 1 or plain[0] not in list(ARROW) or len(types) > 2:
         raise SchemaError(
             f"Field {name} has type {json.dumps(given)}, expected one of {', '.join(ARROW)}, alone or with null.",
             column=name,

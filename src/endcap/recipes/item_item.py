@@ -11,127 +11,155 @@ from scipy import sparse
 from endcap.errors import InputError
 from endcap.lake.dataset import Dataset, Interactions
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.neighbours import best_neighbours
+from endcap.recipes.item_item_kernels import neighbours, order_matrix, window_neighbours
+from endcap.recipes.nearest import as_rows, best_of_rows
+from endcap.recipes.popularity import first_events
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
-from endcap.types import Float32, Int32, Int64
+from endcap.types import DAY, Bool, Float32, Int32, Int64
 
 MEASURES = ("count", "cosine", "jaccard", "lift")
 
 
 @dataclass
 class ItemItem(Recipe):
-    """score(item) = Σ over the history h of weight · decay(h) · sim(h, item), over the nearest neighbours only.
+    """score(b) = Σ over history events a of weight · decay(a) · sim(a, b), nearest neighbours only.
 
-    sim(a, b) = m(a, b) · c / (c + shrinkage) with c the number of shoppers (or, with `window` > 0, of pairs of steps
-    at most that far apart, each decayed by distance) that join a and b, and m one of
-    count c, cosine c/√(s_a s_b), jaccard c/(s_a + s_b - c), lift c·N/(s_a s_b), with supports s over N shoppers.
-    Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004).
-    `similar` answers from orders instead, by number of orders with both: what goes with an item in one basket.
+    Of shoppers u who took a and b, c(a, b) = Σ_u trend(u, b) / size(u)^damping, with trend = 2^(−age of u's last b /
+    trend_half_life_days): what goes with a *lately*. With supports s_a = Σ_u 1 + k, s_b = Σ_u trend(u, b) + k and
+    k = shrinkage, sim is c (count), c/√(s_a s_b) (cosine), c/(s_a + s_b − c) (jaccard) or c·N/(s_a s_b) (lift).
+    With `window`, c counts pairs of events at most that many steps apart, each decayed by distance.
+    Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004); damping is that of random
+    walks (Cooper et al. 2014). `similar` answers by number of orders with both: what goes into one basket.
     """
 
     title: ClassVar[str] = "Item-item"
     reason: ClassVar[str] = "Goes with what you bought"
 
     measure: str = param("cosine", "Similarity: count, cosine, jaccard or lift.")
-    neighbours: int = param(200, "Neighbours kept of each item.", low=1)
-    window: int = param(0, "Join only steps of a history this close; 0 joins all of it.", low=0)
-    window_decay: float = param(0.8, "Factor per step of distance inside the window.", low=0.0, high=1.0)
-    backward: float = param(1.0, "Weight of pairs read against the order of the history.", low=0.0, high=1.0)
-    shrinkage: float = param(10.0, "Pulls similarities with little support towards zero.", low=0.0)
-    min_support: float = param(2.0, "Neighbours joined by fewer than this are dropped.", low=0.0)
-    cap: int = param(500, "Only this many newest events of a history (or order) are joined.", low=2)
-    half_life_days: float = param(60.0, "Age at which an event of the history counts half.", low=0.01)
-    step_decay: float = param(0.98, "Factor per step back where there are no times.", low=0.0, high=1.0)
+    neighbours: int = param(500, "Neighbours kept of each item.", low=1)
+    damping: float = param(1.0, "A shopper with s items adds s^-damping to each pair.", low=0.0)
+    trend_half_life_days: float | None = param(30.0, "Age at which a neighbour counts half; None: never.", low=0.01)
+    first_only: bool = param(False, "A neighbour counts only where it was bought for the first time.")
+    shrinkage: float = param(1.0, "Pseudo-shoppers added to every support: rare items come less near.", low=0.0)
+    min_support: int = param(1, "Neighbours shared with fewer shoppers than this are dropped.", low=1)
+    cap: int = param(2000, "Only this many newest events of a history (or order) are joined.", low=2)
+    window: int = param(0, "Join only steps of a history this close (cosine or count); 0: all.", low=0)
+    directed: bool = param(False, "Inside a window, join an item only to those that came after it.")
+    step_decay: float = param(0.8, "Factor per step, in a window and back in a history without times.", low=0, high=1)
+    half_life_days: float = param(120.0, "Age at which an event of the history counts half.", low=0.01)
 
     similarity_: sparse.csr_matrix = fitted()
-    """float32 [n, n]: row h holds sim(h, ·)."""
+    """float32 [n, n]: row a holds sim(a, ·)."""
     together_: sparse.csr_matrix = fitted()
-    """float32 [n, n]: orders (histories where there are no orders) with both items."""
-    timed_: Int32 = fitted()
+    """float32 [n, n]: orders (shoppers, where there are no orders) with both items."""
+    clock_: Int32 = fitted()
+    """int32 [1]: 2 where times are times, 1 where they are an order, 0 where there are none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.measure not in MEASURES:
             raise InputError(f"ItemItem: measure is {self.measure!r}, expected one of {', '.join(MEASURES)}.")
+        if self.window and self.measure not in MEASURES[:2]:
+            raise InputError(f"ItemItem: a window counts by cosine or count, not {self.measure}.", fix="Set window=0.")
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        self.timed_ = np.array([dataset.time_kind == "micros"], np.int32)
+        self.clock_ = np.array([{"micros": 2, "order": 1, "none": 0}[dataset.time_kind]], np.int32)
         events, n = dataset.interactions, dataset.n_items
-        orders = _orders(events)
-        with progress("item-item", total=2 if len(orders) else 1, unit="matrices") as tick:
-            self.similarity_ = self._neighbours(events, events.user.astype(np.int64), n, self.measure, self.window)
+        with progress("item-item", total=2, unit="matrices") as tick:
+            self.similarity_ = self._in_window(events, n) if self.window else self._in_histories(dataset)
             tick()
-            self.together_ = self.similarity_
-            if len(orders) or self.measure != "count" or self.window:
-                events = orders if len(orders) else events
-                unit = events.order if len(orders) else events.user.astype(np.int64)
-                self.together_ = self._neighbours(events, unit, n, "count", 0)
-                tick()
+            orders = order_matrix(events.order, events.item, n)
+            units = orders if orders.nnz else _ones(events, dataset.matrix().shape)
+            self.together_ = as_rows(*neighbours(units, self.neighbours, similarity="count", cap=self.cap))
+            tick()
 
-    def _neighbours(self, events: Interactions, unit: Int64, n: int, measure: str, window: int) -> sparse.csr_matrix:
-        newest = _from_the_end(unit) < self.cap
-        item, unit = events.item[newest], np.unique(unit[newest], return_inverse=True)[1]
-        if window:
-            pairs = self._window_pairs(item, unit, n)
-            support, joined = np.bincount(item, minlength=n), lambda low, high: pairs[low:high]
-        else:
-            taken = sparse.csr_matrix((np.ones(len(item), np.float32), (unit, item)), shape=(unit[-1] + 1, n))
-            taken.data[:] = 1.0
-            by_item = taken.T.tocsr()
-            support, joined = np.diff(by_item.indptr), lambda low, high: by_item[low:high] @ taken
+    def _in_window(self, events: Interactions, n: int) -> sparse.csr_matrix:
+        starts = np.flatnonzero(np.diff(events.user, prepend=-1))
+        found = window_neighbours(
+            np.append(starts, len(events)).astype(np.int64),
+            events.item,
+            n,
+            self.neighbours,
+            window=self.window,
+            decay=self.step_decay,
+            directed=self.directed,
+            similarity="cosine" if self.measure == "cosine" else "count",
+            shrinkage=self.shrinkage,
+            min_support=self.min_support,
+        )
+        return as_rows(*found)
 
-        def similarities(low: int, high: int) -> sparse.csr_matrix:
-            counts = joined(low, high).tocsr()
+    def _in_histories(self, dataset: Dataset) -> sparse.csr_matrix:
+        newest = _from_the_end(dataset.interactions.user) < self.cap
+        taken = _ones(dataset.interactions.take(newest), (dataset.n_users, dataset.n_items))
+        trend = self._trend(dataset, newest)
+        left, right = (np.asarray(side.sum(0), np.float32).ravel() + self.shrinkage for side in (taken, trend))
+        damped = sparse.diags(np.maximum(np.diff(taken.indptr), 1.0) ** -self.damping).astype(np.float32) @ trend
+        by_item, present = taken.T.tocsr(), _with_data(damped, np.ones_like(damped.data))
+
+        def rows(low: int, high: int) -> sparse.csr_matrix:
+            counts = (by_item[low:high] @ damped).sorted_indices()
             own = np.repeat(np.arange(low, high), np.diff(counts.indptr))
-            wanted = (counts.data >= self.min_support) & (counts.indices != own)
-            values = self._similarity(counts.data, support[own], support[counts.indices], unit[-1] + 1, measure)
-            return sparse.csr_matrix((values * wanted, counts.indices, counts.indptr), shape=counts.shape)
+            values = self._similarity(counts.data, left[own], right[counts.indices], dataset.n_users)
+            values[counts.indices == own] = 0
+            if self.min_support > 1:
+                values[(by_item[low:high] @ present).sorted_indices().data < self.min_support] = 0
+            return _with_data(counts, values)
 
-        return best_neighbours(n, similarities, self.neighbours)
+        return best_of_rows(dataset.n_items, rows, self.neighbours)
 
-    def _similarity(self, counts: Float32, left: Int64, right: Int64, units: int, measure: str) -> Float32:
-        if measure == "count":
-            return counts
-        sizes = left.astype(np.float32), right.astype(np.float32)
+    def _trend(self, dataset: Dataset, newest: Bool) -> sparse.csr_matrix:
+        """float32 [users, items]: what each shopper's last (or first) purchase of an item still counts."""
+        counted = newest & first_events(dataset) if self.first_only else newest
+        events = dataset.interactions.take(counted)
+        trend = _ones(events, (dataset.n_users, dataset.n_items))
+        if self.trend_half_life_days is None or self.clock_[0] < 2:
+            return trend
+        # CSR keeps the order of events within a user, so the last one of an item is the newest.
+        last = first_events(dataset.with_interactions(events), newest=True)
+        age = (dataset.last_time - events.time[last]) / DAY
+        worth = np.exp2(-age / self.trend_half_life_days).astype(np.float32)
+        place = (events.user[last], events.item[last])
+        return sparse.csr_matrix((worth, place), shape=trend.shape, dtype=np.float32).sorted_indices()
+
+    def _similarity(self, counts: Float32, left: Float32, right: Float32, shoppers: int) -> Float32:
+        if self.measure == "count":
+            return counts.copy()
         bottom = {
-            "cosine": np.sqrt(sizes[0] * sizes[1]),
-            "jaccard": np.maximum(sizes[0] + sizes[1] - counts, 1e-9),
-            "lift": sizes[0] * sizes[1] / units,
-        }[measure]
-        return np.asarray(counts / bottom * (counts / (counts + self.shrinkage)), np.float32)
-
-    def _window_pairs(self, item: Int32, unit: Int64, n: int) -> sparse.csr_matrix:
-        pairs = sparse.csr_matrix((n, n), dtype=np.float32)
-        for distance in range(1, self.window + 1):
-            same = unit[distance:] == unit[:-distance]
-            earlier, later = item[:-distance][same], item[distance:][same]
-            weight = np.full(len(earlier), self.window_decay ** (distance - 1), np.float32)
-            pairs = pairs + sparse.csr_matrix((weight, (earlier, later)), shape=(n, n))
-        return (pairs + self.backward * pairs.T).tocsr()
+            "cosine": lambda: np.sqrt(left * right),
+            "jaccard": lambda: left + right - counts,
+            "lift": lambda: left * right / shoppers,
+        }[self.measure]()
+        return np.asarray(counts / np.maximum(bottom, 1e-9), np.float32)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
-        decay = queries.decay(self.half_life_days) if self.timed_[0] else self.step_decay ** queries.steps_back()
+        decay = (1.0, self.step_decay ** queries.steps_back(), queries.decay(self.half_life_days))[self.clock_[0]]
         history = queries.matrix(self.n_items, (queries.weight * decay).astype(np.float32))
         similarity = self.similarity_ if items is None else self.similarity_[:, items]
-        scores = np.asarray((history @ similarity).toarray(), np.float32)
+        scores = (history @ similarity).toarray()
         return np.where(scores > 0, scores, np.nan).astype(np.float32)
 
     def similar_scores(self, items: Int32) -> Float32:
-        """float32 [m, n]: orders with both items, ties broken by similarity."""
-        counts = np.asarray(self.together_[items].toarray(), np.float32)
+        """float32 [m, n]: orders with both items."""
+        counts = self.together_[items].toarray()
         return np.where(counts > 0, counts, np.nan).astype(np.float32)
 
 
-def _orders(events: Interactions) -> Interactions:
-    """The events that belong to an order, grouped by it."""
-    known = np.flatnonzero(events.order >= 0)
-    return events.take(known[np.argsort(events.order[known], kind="stable")])
+def _ones(events: Interactions, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """float32 [users, items]: 1 where a user has the item."""
+    matrix = sparse.csr_matrix((np.ones(len(events), np.float32), (events.user, events.item)), shape=shape)
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    return matrix
 
 
-def _from_the_end(unit: Int64) -> Int64:
-    """How many events of the same unit come after each, with equal units standing together."""
-    ends = np.flatnonzero(np.concatenate((unit[1:] != unit[:-1], [True])))
-    lengths = np.diff(np.concatenate(([-1], ends)))
-    return np.repeat(ends, lengths) - np.arange(len(unit))
+def _with_data(matrix: sparse.csr_matrix, data: Float32) -> sparse.csr_matrix:
+    return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _from_the_end(user: Int32) -> Int64:
+    """int64 [m]: how many events of the same user come after each."""
+    ends = np.flatnonzero(np.diff(user, append=-1))
+    return np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(len(user))

@@ -6,12 +6,13 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from endcap.errors import EndcapError
 from endcap.registry.campaigns import Campaigns, Deployment
-from endcap.registry.versions import Model, Versions
+from endcap.registry.versions import Versions
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState, ShopStates
 from endcap.serving.snapshot import Snapshot
@@ -35,7 +36,10 @@ class Failure:
 class Status:
     """What the watcher last saw, for readiness and metrics."""
 
+    polled: bool = False
+    """The registry has answered once, and what it named was tried."""
     ready: bool = False
+    """Something is served, or there is nothing to serve."""
     error: str = ""
     """Why the registry could not be asked the last time; empty when it could."""
     failures: Mapping[str, Failure] = field(default_factory=dict)
@@ -101,10 +105,13 @@ class Watch:
             except Exception as error:  # a model's code may raise anything; the old generation serves on
                 failures[deployment.arn] = Failure(deployment.generation, _said(error), self._tick())
                 failed += 1
+                earlier = None if deployment.arn in kept else self._earlier(deployment, states)
+                if earlier is not None:
+                    kept[deployment.arn] = earlier
         if changed or gone:
             self.snapshots = MappingProxyType(kept)
             self._swapped()
-        self.status = Status(True, "", failures, swaps, failed)
+        self.status = Status(True, bool(kept) or not deployments, "", failures, swaps, failed)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -129,11 +136,17 @@ class Watch:
         models = {}
         for version in sorted(wanted):
             held = self._served(shop, version)
-            models[version] = held if held and held.state is state else ServedModel.of(self._load(version), state)
+            same = held is not None and held.state is state
+            models[version] = held if held and same else ServedModel.of(self._versions.load(version), state)
         return Snapshot(deployment, state, models)
 
-    def _load(self, version: str) -> Model:
-        return self._versions.load(version)
+    def _earlier(self, deployment: Deployment, states: dict[ShopKey, ShopState]) -> Snapshot | None:
+        """The newest earlier generation that can be loaded: what served before this process was started."""
+        for each in self._campaigns.history(deployment.shop, deployment.campaign):
+            with suppress(Exception):
+                if each.generation < deployment.generation:
+                    return self._build(each, states)
+        return None
 
     def _state(self, shop: ShopKey) -> ShopState:
         """The newest state of a shop, or the very one that serves already where nothing changed."""
@@ -151,7 +164,7 @@ class Watch:
 
     def _note(self, error: str) -> None:
         held = self.status
-        self.status = Status(held.ready, error, held.failures, held.swaps, held.failed_swaps)
+        self.status = Status(held.polled, held.ready, error, held.failures, held.swaps, held.failed_swaps)
 
 
 def _said(error: Exception) -> str:

@@ -14,11 +14,11 @@ from endcap.lake.importers import Limits
 from importer_reading import read, written
 
 HEADER = "user_id,item_id,timestamp,review\n"
-CELL = st.text(st.characters(blacklist_categories=["Cs", "Cc"]) | st.sampled_from('",\n;\t|é🛒'), max_size=20)
+CELL = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]) | st.sampled_from('" ,\n;\t|é🛒'), max_size=20)
 ID = CELL.filter(lambda text: text.strip())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(st.tuples(ID, ID, CELL), min_size=1, max_size=8), end=st.sampled_from(["\n", "\r\n"]))
 def test_what_python_writes_is_read_back(tmp_path_factory, rows, end) -> None:
     text = io.StringIO()

@@ -13,6 +13,8 @@ from endcap.types import DAY
 
 _FAR = 3.0
 """Fences of a box plot, in interquartile ranges of the logarithm, beyond which a value is far out."""
+_LEAST_RANGE = {"price": 0.7, "quantity": 1.0}
+"""Where most values are equal, the range is taken as this: a factor of 8 or 20 is then far out."""
 _BOT_DEVIATIONS, _BOT_EVENTS = 3.5, 200
 _BUSY_DAY = 1000
 
@@ -61,7 +63,7 @@ def quantities(view: TablesView) -> Iterator[Finding]:
 def _extremes(view: TablesView, kind: str, column: str, key: str) -> Iterator[Finding]:
     bounds = f"""SELECT quantile_cont(ln({column}), 0.25) AS a, quantile_cont(ln({column}), 0.75) AS b
         FROM {kind} WHERE {column} > 0"""
-    fence = f"{_FAR} * greatest(b - a, 0.3)"
+    fence = f"{_FAR} * greatest(b - a, {_LEAST_RANGE[column]})"
     far = f"{column} > 0 AND (ln({column}) > b + {fence} OR ln({column}) < a - {fence})"
     total, wrong, outside = view.row(
         f"SELECT count({column}), count(*) FILTER ({column} <= 0), count(*) FILTER ({far}) FROM {kind}, ({bounds})"
@@ -69,7 +71,7 @@ def _extremes(view: TablesView, kind: str, column: str, key: str) -> Iterator[Fi
     if column == "price" and wrong:
         yield Finding(
             "bad-prices",
-            "warning",
+            "warning" if wrong > 0.01 * total else "info",
             f"{of(int(wrong), int(total), kind)} have a price of 0 or less.",
             "Gifts, corrections and write-offs look like purchases, and a filter “cheaper than” lets them all through.",
             "Leave such rows out in the mapping, or map them to another event type.",

@@ -75,17 +75,27 @@ def returns(view: TablesView) -> Iterator[Finding]:
         return
     kept = " AND ".join(["true"] + [f"event_type <> '{name.replace(chr(39), chr(39) * 2)}'" for name in out])
     query = f"SELECT count(*) FILTER (quantity < 0), count(*) FILTER (quantity = 0) FROM interactions WHERE {kept}"
-    for count, words in zip(view.row(query), ("a negative quantity", "quantity 0"), strict=True):
-        if count:
-            yield Finding(
-                "quantities",
-                "warning",
-                f"{of(int(count), view.n_interactions, 'interactions')} have {words} but are not marked as returns.",
-                "A return read as a purchase teaches the opposite of what the shopper said.",
-                "Map such rows to the event type Return in the import, or leave them out.",
-                int(count),
-                view.n_interactions,
-            )
+    negative, zero = view.row(query)
+    if negative:
+        yield Finding(
+            "negative-quantities",
+            "warning",
+            f"{of(int(negative), view.n_interactions, 'interactions')} have a negative quantity and are not returns.",
+            "A return read as a purchase teaches the opposite of what the shopper said.",
+            "Map such rows to the event type Return in the import, or leave them out.",
+            int(negative),
+            view.n_interactions,
+        )
+    if zero:
+        yield Finding(
+            "zero-quantities",
+            "warning" if zero > 0.01 * view.n_interactions else "info",
+            f"{of(int(zero), view.n_interactions, 'interactions')} have quantity 0.",
+            "Voided lines, coupons or corrections: nothing was bought, yet each counts as a purchase.",
+            "Leave such rows out in the mapping of the import.",
+            int(zero),
+            view.n_interactions,
+        )
 
 
 def rejected(view: TablesView) -> Iterator[Finding]:
@@ -94,18 +104,19 @@ def rejected(view: TablesView) -> Iterator[Finding]:
     files = sorted(str(path) for job in jobs if job for path in (view.rejects / job).glob("**/*.parquet"))
     if not files:
         return
-    names = [str(row[0]) for row in view.rows(f"DESCRIBE SELECT * FROM {parquet(files)}")]
-    reason = "reason" if "reason" in names else "'not said'"
-    query = f"SELECT coalesce({reason}, 'not said'), count(*) FROM {parquet(files)} GROUP BY 1 ORDER BY 2 DESC, 1"
-    counted = view.rows(query)
-    total = view.n_interactions + sum(int(count) for _, count in counted)
-    for text, count in counted[:10]:
+    columns = {str(row[0]) for row in view.rows(f"DESCRIBE SELECT * FROM {parquet(files)}")}
+    reason = "coalesce(reason, 'not said')" if "reason" in columns else "'not said'"
+    kind = "regexp_extract(filename, '([a-z_]+)[^/]*$', 1)"
+    query = f"""SELECT {kind} AS kind, {reason} AS reason, count(*) AS n, sum(n) OVER (PARTITION BY {kind})
+        FROM {parquet(files, with_names=True)} GROUP BY 1, 2 ORDER BY n DESC, kind, reason LIMIT 10"""
+    for name, text, count, refused in view.rows(query):
+        total = int(refused) + view.histories[name][0].rows if name in view.histories else int(refused)
         guest = "guest" in str(text).lower()
         why, advice = (_WHY_GUESTS, _FOR_GUESTS) if guest else (_WHY_REJECTS, f"Look at them in {view.rejects}.")
         yield Finding(
             "guest-orders" if guest else "rejected-rows",
             "warning" if count > 0.1 * total else "info",
-            f"{of(int(count), total, 'rows')} were rejected: {text}.",
+            f"{of(int(count), total, f'rows of {name}')} were rejected: {text}.",
             why,
             advice,
             int(count),

@@ -147,7 +147,7 @@ def check_zone(name: str) -> str:
     """The name of a time zone. Raises `InputError` where it is none."""
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise InputError(f"There is no time zone {name!r}.", fix="Give an IANA name such as Europe/London.") from None
     return name
 

@@ -46,11 +46,12 @@ class TimeReading:
         if self.unit == "native":
             return _in_range(self._local(f"CAST({column} AS TIMESTAMP)"))
         if self.unit == "zoned":
-            return _in_range(f"CAST(timezone('UTC', {column}) AS TIMESTAMP)")
+            return _in_range(f"timezone('UTC', CAST({column} AS TIMESTAMPTZ))")
         text = f"trim({column})"
         if self.unit == "format":
             return _in_range(self._local(f"try_strptime({text}, '{_escaped(self.format)}')"))
-        parsed = f"TRY_CAST({text} AS TIMESTAMP)"
+        # A cast to TIMESTAMP drops an offset without a word; the one with a zone (UTC in our sessions) obeys it.
+        parsed = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
         if self.zone == "UTC":
             return _in_range(parsed)
         offset = f"regexp_matches({text}, '{_OFFSET}')"
@@ -73,7 +74,7 @@ class TimeReading:
     def _local(self, timestamp: str) -> str:
         if self.zone == "UTC":
             return timestamp
-        return f"CAST(timezone('UTC', timezone('{_escaped(self.zone)}', {timestamp})) AS TIMESTAMP)"
+        return f"timezone('UTC', timezone('{_escaped(self.zone)}', {timestamp}))"
 
 
 def read_times(value: Value, field: str, column: pa.ChunkedArray | None, kind: str, zone: str) -> TimeReading:
@@ -83,16 +84,16 @@ def read_times(value: Value, field: str, column: pa.ChunkedArray | None, kind: s
     """
     zone = value.zone or zone
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return TimeReading("zoned" if "WITH TIME ZONE" in kind else "native", zone)
+        return TimeReading("zoned" if "WITH TIME ZONE" in kind or "TZ" in kind else "native", zone)
     if value.format:
         return TimeReading("format", zone, value.format)
     if value.unit != "auto" or column is None:
         return TimeReading("s" if value.unit == "auto" else value.unit, zone)
     if kind == "VARCHAR":
         values = [text for text in column.cast(pa.string()).to_pylist() if text and text.strip()]
-        if not all(_NUMBER.fullmatch(text) for text in values[:100]):
-            return _text_reading(field, values, zone)
         numbers: Sequence[Any] = [float(text) for text in values if _NUMBER.fullmatch(text)]
+        if len(numbers) * 2 < len(values):
+            return _text_reading(field, values, zone)
     else:
         numbers = pc.cast(column.drop_null(), pa.float64()).to_pylist()
     return TimeReading(_unit_of(field, numbers), zone)
@@ -124,10 +125,12 @@ def _text_reading(field: str, values: Sequence[str], zone: str) -> TimeReading:
     sample = values[:2_000]
     if sum(bool(_ISO.fullmatch(text)) for text in sample) * 2 > len(sample):
         return TimeReading("iso", zone)
-    fitting = [form for form in FORMATS if _all_fit(form, sample)]
+    fits = {form: _fit(form, sample) for form in FORMATS}
+    best = max(fits.values(), default=0)
+    fitting = [form for form, count in fits.items() if count == best and best * 2 > len(sample)]
     if len(fitting) == 1:
         return TimeReading("format", zone, fitting[0])
-    shown = sample[0][:40]
+    shown = sample[0][:40] if sample else ""
     told = f"could be {' or '.join(fitting)}" if fitting else "is none of the known forms"
     raise DataError(
         f"{field} {shown!r} {told}.",
@@ -137,10 +140,12 @@ def _text_reading(field: str, values: Sequence[str], zone: str) -> TimeReading:
     )
 
 
-def _all_fit(form: str, sample: Sequence[str]) -> bool:
-    parsed = pc.strptime(pa.array([text.strip() for text in sample]), format=form, unit="s", error_is_null=True)
-    # strptime of the C library takes a prefix; writing the time back shows what it left out.
-    return parsed.null_count == 0 and all(text.count(":") == form.count(":") for text in sample)
+def _fit(form: str, sample: Sequence[str]) -> int:
+    # strptime of the C library is content with a prefix: the separators tell the forms apart.
+    marks = [mark for mark in form if mark in "/.:-"]
+    alike = [text.strip() for text in sample if [mark for mark in text if mark in "/.:-"] == marks]
+    parsed = pc.strptime(pa.array(alike, pa.string()), format=form, unit="s", error_is_null=True)
+    return len(alike) - int(parsed.null_count)
 
 
 def _scaled(unit: str, exact: str, number: str) -> str:

@@ -8,33 +8,35 @@ import numpy as np
 from numba import njit
 from scipy import sparse
 
-from endcap.types import Float32, Int32, Int64
+from endcap.types import Bool, Float32, Int32, Int64
 
 ROWS_PER_BLOCK = 2048
 
 
-def best_neighbours(n: int, rows: Callable[[int, int], sparse.csr_matrix], keep: int) -> sparse.csr_matrix:
+def best_of_rows(n: int, rows: Callable[[int, int], sparse.csr_matrix], keep: int) -> sparse.csr_matrix:
     """float32 [n, n] with the `keep` largest positive entries of each row.
 
-    `rows(low, high)` gives rows low … high - 1, CSR float32 [high - low, n]; ties go to the lower column.
+    `rows(low, high)` gives rows low … high - 1, CSR float32 [high - low, n]; ties go to the entry stored first.
     """
     blocks = []
     for low in range(0, n, ROWS_PER_BLOCK):
         block = rows(low, min(low + ROWS_PER_BLOCK, n)).tocsr()
-        block.sort_indices()
-        kept = _keep(block.indptr.astype(np.int64), block.indices, block.data.astype(np.float32), keep)
-        blocks.append(sparse.csr_matrix(kept, shape=block.shape))
+        indptr = block.indptr.astype(np.int64)
+        chosen = _marked(indptr, block.data, keep)
+        ends = np.concatenate(([0], np.cumsum(chosen)))[indptr]
+        blocks.append(sparse.csr_matrix((block.data[chosen], block.indices[chosen], ends), shape=block.shape))
     return sparse.vstack(blocks, format="csr", dtype=np.float32)
 
 
-def _keep(indptr: Int64, indices: Int32, values: Float32, k: int) -> tuple[Float32, Int32, Int64]:
-    keep = _marked(indptr, values, k)
-    ends = np.concatenate(([0], np.cumsum(keep)))
-    return values[keep], indices[keep], ends[indptr]
+def as_rows(items: Int32, values: Float32) -> sparse.csr_matrix:
+    """float32 [n, n] from the neighbours of each item: int32 [n, k] (-1 past the end) and float32 [n, k]."""
+    known = items >= 0
+    ends = np.concatenate(([0], np.cumsum(known.sum(1))))
+    return sparse.csr_matrix((values[known], items[known], ends), shape=(len(items), len(items)), dtype=np.float32)
 
 
 @njit(cache=True, nogil=True)
-def _marked(indptr, values, k):  # type: ignore[no-untyped-def]
+def _marked(indptr: Int64, values: Float32, k: int) -> Bool:
     keep = values > 0
     for row in range(len(indptr) - 1):
         low, high = indptr[row], indptr[row + 1]

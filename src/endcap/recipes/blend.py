@@ -1,0 +1,126 @@
+"""Blend: several sources in one ranking, weighted by what shoppers of this shop went on to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from endcap.lake.dataset import Dataset
+from endcap.recipes.base import Recipe, fitted, param
+from endcap.recipes.graph_filter import GraphFilter
+from endcap.recipes.item_item import ItemItem
+from endcap.recipes.mixing import HoldOut, Population, best_of_line, hold_out, mix, ndcg
+from endcap.recipes.popularity import Popularity
+from endcap.recipes.queries import Queries
+from endcap.recipes.repeat import Repeat
+from endcap.seams import Progress
+from endcap.types import Bool, Float32, Float64, Int32
+
+PRIOR: dict[str, tuple[float, float]] = {
+    "repeat": (0.8, 0.0),
+    "together": (0.6, 0.0),
+    "popularity": (0.3, 0.0),
+    "next": (0.0, 1.8),
+    "graph": (0.0, 0.4),
+    "arrivals": (0.0, 0.3),
+}
+"""Weight of each source for items the shopper had and for items new to them, where there is little to fit on."""
+PRIOR_ODDS = 1.5
+
+
+@dataclass
+class Blend(Recipe):
+    """score = Σ_s w_s · log(1 + x_s / floor), as a log-probability among the items the shopper had (or had not) before.
+
+    """
+
+    title: ClassVar[str] = "Blend"
+    reason: ClassVar[str] = "Recommended for you"
+
+    holdout_days: float = param(28.0, "The mix is fitted on this much of the end of the training data.", low=0.01)
+    max_queries: int = param(1500, "At most this many shoppers are asked to fit it.", low=1)
+    floor: float = param(0.03, "Share of a query's best score from which a source's word counts.", low=1e-4)
+    strength: float = param(20.0, "How many shoppers' worth of evidence the prior weights have.", low=0.0)
+    trend_half_life_days: float = param(10.0, "Half-life of what goes with what.", low=0.01)
+    trend_days: float = param(14.0, "Window of popularity.", low=0.01)
+    rank: int = param(128, "Rank of the graph filter.", low=1)
+    seed: int = param(0, "Seed of hold-out and graph filter.", low=0)
+
+    sources_: dict[str, Recipe] = fitted()
+    weights_: Float64 = fitted()
+    """float64 [2, s]: weight of each source, in the order of `PRIOR`; row 0 for items had before, row 1 for new ones."""
+    odds_: Float64 = fitted()
+    """float64 [1]: log-odds of an item had before against a new one."""
+
+    def _fit(self, dataset: Dataset, progress: Progress) -> None:
+        held = hold_out(dataset, self.holdout_days, self.max_queries, self.seed)
+        self.weights_ = np.array([PRIOR[name] for name in PRIOR]).T.copy()
+        self.odds_ = np.array([PRIOR_ODDS])
+        if held is not None:
+            self.sources_ = self._fitted_sources(held.earlier, progress)
+            self._fit_mix(held)
+        self.sources_ = self._fitted_sources(dataset, progress)
+
+    def _fitted_sources(self, dataset: Dataset, progress: Progress) -> dict[str, Recipe]:
+        trend, days = self.trend_half_life_days, self.trend_days
+        sources = {
+            "repeat": Repeat(),
+            "together": ItemItem(trend_half_life_days=trend),
+            "popularity": Popularity(window_days=days),
+            "next": ItemItem(trend_half_life_days=trend, first_only=True),
+            "graph": GraphFilter(rank=self.rank, half_life_days=60.0, seed=self.seed),
+            "arrivals": Popularity(window_days=days, first_only=True),
+        }
+        return {name: source.fit(dataset, progress) for name, source in sources.items()}
+
+    def _fit_mix(self, held: HoldOut) -> None:
+        populations = self._populations(held.queries)
+        scores = np.full(held.taken.shape, -np.inf, np.float32)
+        raw = [source.score(held.queries) for source in self.sources_.values()]
+        for row, population in enumerate(populations):
+            features = [population.feature(each, self.floor) for each in raw]
+            self.weights_[row] = population.fit(features, held.taken, self.weights_[row], self.strength)
+            scores[population.mask] = population.log_softmax(mix(features, self.weights_[row]))
+        had = populations[0].mask
+
+        def judged(odds: float) -> float:
+            return ndcg(scores + np.float32(odds) * had, held.taken)
+
+        if had.any():
+            self.odds_ = np.array([best_of_line(judged, -4.0, 4.0)])
+
+    def _populations(self, queries: Queries) -> tuple[Population, Population]:
+        had: Bool = queries.matrix(self.n_items).toarray() > 0
+        return Population.of(had), Population.of(~had)
+
+    def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
+        populations = self._populations(queries)
+        totals = [np.zeros(int(population.lengths.sum()), np.float32) for population in populations]
+        for _, row, part in self._contributions(queries, populations):
+            totals[row] += part
+        scores = np.empty(populations[0].mask.shape, np.float32)
+        for population, total, odds in zip(populations, totals, (self.odds_[0], 0.0), strict=True):
+            known = population.log_softmax(total) + np.float32(odds)
+            scores[population.mask] = np.where(total > 0, known, np.nan)
+        return scores if items is None else scores[:, items]
+
+    def parts(self, queries: Queries, items: Int32 | None = None) -> dict[str, Float32]:
+        """What each source adds to a score, float32 [q, m] ≥ 0 by name: the largest is the reason to state."""
+        populations = self._populations(queries)
+        found = {name: np.zeros(populations[0].mask.shape, np.float32) for name in self.sources_}
+        for name, row, part in self._contributions(queries, populations):
+            found[name][populations[row].mask] = part
+        return found if items is None else {name: part[:, items] for name, part in found.items()}
+
+    def _contributions(
+        self, queries: Queries, populations: tuple[Population, Population]
+    ) -> Iterator[tuple[str, int, Float32]]:
+        for place, (name, source) in enumerate(self.sources_.items()):
+            raw = source.score(queries)
+            for row, population in enumerate(populations):
+                weight = np.float32(self.weights_[row, place])
+                if weight > 0:
+                    yield name, row, weight * population.feature(raw, self.floor)
