@@ -1,5 +1,6 @@
 """The processed tables: what a commit does, and that a crash at any moment leaves the old or the new version."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endcap.errors import DataError, InputError, SchemaError, StateError, UnknownName
+from endcap.errors import DataError, InputError, ResourceError, SchemaError, StateError, UnknownName
 from endcap.lake.commits import CHECKPOINT_EVERY
 from endcap.lake.tables import Lake, Snapshot
 from endcap.seams import Disk
@@ -332,6 +333,55 @@ def test_a_crash_at_every_call_leaves_the_old_or_the_new_version(tmp_path: Path,
         files = {path.name for path in (lake.directory(SHOP) / "interactions").glob("*.parquet")}
         assert len(files) == 2, "an interrupted commit left data files behind"
     assert at > 8
+
+
+class Full(Disk):
+    """A disk without space."""
+
+    def fsync(self, path: Path) -> None:
+        if ".staging" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().fsync(path)
+
+
+def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    put(Lake(tmp_path), "users", pa.table({"user_id": ["u"]}), "a")
+    with pytest.raises(ResourceError, match=r"disk of .* is full"):
+        put(Lake(tmp_path, Full()), "users", pa.table({"user_id": ["v"]}), "b")
+    assert Lake(tmp_path).read(SHOP, "users")["user_id"].to_pylist() == ["u"]
+
+
+def test_too_little_memory_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, memory_mb=8)
+    wide = pa.table({"user_id": [f"u{n:040d}" for n in range(200_000)], "note": [f"{n:0400d}" for n in range(200_000)]})
+    with pytest.raises(ResourceError, match="import_memory_mb"):
+        put(lake, "users", wide, "a")
+    assert not lake.exists(SHOP, "users")
+
+
+RIVAL = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from endcap.lake.tables import Lake
+from endcap.types import AccountKey, ShopKey
+lake, me = Lake(Path(sys.argv[1])), sys.argv[2]
+for n in range(6):
+    table = pa.table({"item_id": [f"{me}{n}", f"both{n}"], "user_id": ["u", me], "timestamp": [n, n]})
+    for kind, part in (("interactions", table), ("items", table.select(["item_id"]))):
+        lake.commit(ShopKey(AccountKey(), "corner-shop"), kind, part, schema=part.schema,
+            mode="INCREMENTAL", job=f"{me}{n}")
+"""
+
+
+def test_rivals_wait_for_each_other(tmp_path: Path) -> None:
+    children = [subprocess.Popen([sys.executable, "-c", RIVAL, str(tmp_path), me]) for me in ("a", "b")]
+    assert [child.wait() for child in children] == [0, 0]
+    lake = Lake(tmp_path)
+    assert lake.open(SHOP, "items").version() == lake.open(SHOP, "interactions").version() == 11
+    assert lake.read(SHOP, "interactions").num_rows == 24
+    shop = lake.dataset(SHOP)
+    assert shop.n_items == 18 and shop.items.ordinals.tolist() == list(range(18))
 
 
 CHILD = """

@@ -9,8 +9,8 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from endcap.cli.output import complain, settings
 from endcap.errors import EndcapError, ResourceError
@@ -68,9 +68,9 @@ def run(arguments: Sequence[str]) -> int:
 def _explain(error: Exception) -> int:
     if isinstance(error, EndcapError):
         return complain(error.message, error.fix, error.exit_code)
-    if isinstance(error, click.ClickException):
+    if isinstance(error, TyperException):
         return complain(error.format_message(), "See endcap --help.", 2)
-    if isinstance(error, click.Abort):
+    if isinstance(error, typer.Abort):
         return complain("Stopped.", "", INTERRUPTED)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return complain(

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from endcap import errors
@@ -21,19 +21,16 @@ NOTE = "<!-- Written by `make docs`; change the code instead. -->\n"
 
 def commands_page() -> str:
     """Every command with its arguments and options, and the exit codes."""
-    group = typer.main.get_command(build())
-    assert isinstance(group, click.Group)
+    group: Any = typer.main.get_command(build())
     parts = [
         "# Commands\n",
         "`endcap COMMAND --help` says the same. Shell completion: `endcap --install-completion`.\n",
     ]
     for name, command in group.commands.items():
-        context = click.Context(command, info_name=f"endcap {name}")
+        context = command.make_context(f"endcap {name}", [], resilient_parsing=True)
         parts.append(f"## endcap {name}\n\n{command.help}\n")
-        parts.append(f"```\n{context.get_usage()}\n```\n")
-        rows = [
-            _parameter(parameter, context) for parameter in command.params if not getattr(parameter, "hidden", False)
-        ]
+        parts.append(f"```\n{command.get_usage(context)}\n```\n")
+        rows = [_parameter(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
         parts.append("\n".join(["| | |", "|---|---|", *rows]) + "\n")
     return "\n".join([*parts, "## Exit codes\n", "\n".join(_exit_codes()), ""])
 
@@ -79,10 +76,10 @@ def _same(path: Path, page: str) -> bool:
     return path.exists() and path.read_text("utf-8") == NOTE + page
 
 
-def _parameter(parameter: click.Parameter, context: click.Context) -> str:
+def _parameter(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    if isinstance(parameter, click.Argument):
-        names = f"`{parameter.make_metavar(context)}`"
+    if parameter.param_type_name == "argument":
+        names = f"`{parameter.name}`"
     default = "" if parameter.default in (None, False, (), []) else f" Default: `{parameter.default}`."
     return f"| {names} | {(getattr(parameter, 'help', None) or '').replace('|', '∣')}{default} |"
 

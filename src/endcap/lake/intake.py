@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,12 +57,10 @@ class Intake:
         """Take all batches, each already of the schema; how many rows. What the iterable raises is raised here."""
         schema = self.schema.append(pa.field(_ARRIVAL, pa.int64()))
         arriving = pa.RecordBatchReader.from_batches(schema, self._watched(_numbered(batches, schema)))
-        try:
+        with self._explaining():
             self._connection.register("arriving", arriving)
             self._connection.execute("CREATE TEMP TABLE intake AS SELECT * FROM arriving")
             self._connection.unregister("arriving")
-        except (duckdb.Error, pa.ArrowException) as error:
-            raise self.failure or _explained(error) from error
         return self._number("SELECT count(*) FROM intake")
 
     def require_values(self, columns: Iterable[str]) -> None:
@@ -75,7 +74,8 @@ class Intake:
     def distinct(self, column: str) -> pa.Array:
         """string [n]: the distinct values of a column, ascending."""
         name = quoted(column)
-        table = self._connection.sql(f"SELECT DISTINCT {name} FROM intake ORDER BY {name}").to_arrow_table()
+        with self._explaining():
+            table = self._connection.sql(f"SELECT DISTINCT {name} FROM intake ORDER BY {name}").to_arrow_table()
         return table[column].combine_chunks()
 
     def events(self, order: Sequence[str], files: Sequence[str]) -> pa.RecordBatchReader:
@@ -103,7 +103,8 @@ class Intake:
         return self._reader(f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}")
 
     def _reader(self, query: str) -> pa.RecordBatchReader:
-        reader = self._connection.sql(query).to_arrow_reader(BATCH_ROWS)
+        with self._explaining():
+            reader = self._connection.sql(query).to_arrow_reader(BATCH_ROWS)
         batches = (batch.cast(self.schema) for batch in reader)
         return pa.RecordBatchReader.from_batches(self.schema, self._watched(batches))
 
@@ -117,9 +118,16 @@ class Intake:
             self.failure = error
             raise
 
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise self.failure or _explained(error) from error
+
     def _number(self, query: str) -> int:
-        rows = self._connection.execute(query).fetchall()
-        return int(rows[0][0])
+        with self._explaining():
+            return int(self._connection.execute(query).fetchall()[0][0])
 
     def _columns(self, files: Sequence[str]) -> list[str]:
         rows = self._connection.execute(f"DESCRIBE SELECT * FROM {parquet(files)}").fetchall()

@@ -20,10 +20,10 @@ header,main,footer{max-width:1120px;margin:0 auto;padding:0 20px}
 header{padding-top:36px}h1{font-size:1.9rem;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}
 h2{font-size:1.25rem;margin:36px 0 12px}h3{font-size:1rem;margin:0}p{margin:4px 0}
 .muted,header p,figcaption p,footer{color:var(--muted)}footer{padding:28px 20px 40px;font-size:.85rem}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:12px;margin:20px 0 0;padding:0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0 0;padding:0}
 .tile,figure,.card{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .tile{padding:12px 14px}.tile dt{color:var(--muted);font-size:.85rem}
-.tile dd{margin:0;font-size:1.35rem;font-weight:600;font-variant-numeric:tabular-nums}
+.tile dd{margin:0;font-size:1.25rem;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums}
 .grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px;align-items:start}
 figure{margin:0;padding:16px}figcaption{margin-bottom:10px;font-size:.9rem}
 svg{display:block;width:100%;height:auto;overflow:visible}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 from datetime import UTC, date, datetime, timedelta
+from math import floor, log10
 
 from endcap.lake.checks.times import day
 from endcap.lake.checks.view import TablesView
@@ -100,7 +101,7 @@ def _per(view: TablesView, one: str) -> str:
         f"Interactions per {one}",
         edges,
         [counts.get(step, 0) for step in steps],
-        description=f"How many {one}s have so many interactions; each column doubles. Bots stand far to the right.",
+        description=f"How many {one}s have so many interactions; each column doubles.",
         axis="interactions",
         unit=f"{one}s",
     )
@@ -132,17 +133,20 @@ def _quantities(view: TablesView) -> str:
 
 
 def _logarithmic(view: TablesView, kind: str, column: str, hint: str) -> str:
-    query = f"SELECT floor(3 * log10({column}))::INT AS step, count(*) FROM {kind} WHERE {column} > 0 GROUP BY step"
-    counts = {int(step): int(count) for step, count in view.rows(query)}
-    if not counts:
+    query = f"""SELECT floor(3 * log10({column}))::INT AS step, count(*), (SELECT quantile_cont({column}, 0.001)
+        FROM {kind} WHERE {column} > 0) FROM {kind} WHERE {column} > 0 GROUP BY step"""
+    found = [(int(step), int(count), float(low)) for step, count, low in view.rows(query)]
+    if not found:
         return ""
-    steps = range(min(counts), max(counts) + 1)
+    first = max(min(step for step, *_ in found), floor(3 * log10(found[0][2])))
+    steps = range(first, max(step for step, *_ in found) + 1)
+    counts = [sum(count for at, count, _ in found if max(at, first) == step) for step in steps]
     edges = [number(float(f"{10 ** (step / 3):.2g}")) for step in [*steps, steps[-1] + 1]]
     return histogram(
         f"{column.capitalize()} of {kind}",
         edges,
-        [counts.get(step, 0) for step in steps],
-        description=f"Three columns for each factor of ten; zero and less are left out. {hint}",
+        counts,
+        description=f"Three columns for each factor of ten; the first takes what is smaller still. {hint}",
         axis=column,
         unit=kind,
     )

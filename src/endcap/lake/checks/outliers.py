@@ -15,6 +15,8 @@ _FAR = 3.0
 """Fences of a box plot, in interquartile ranges of the logarithm, beyond which a value is far out."""
 _LEAST_RANGE = {"price": 0.7, "quantity": 1.0}
 """Where most values are equal, the range is taken as this: a factor of 8 or 20 is then far out."""
+_NOTHING = 0.0005
+"""Prices below this are zeros that a division has smeared."""
 _BOT_DEVIATIONS, _BOT_EVENTS = 3.5, 200
 _BUSY_DAY = 1000
 
@@ -62,11 +64,12 @@ def quantities(view: TablesView) -> Iterator[Finding]:
 
 def _extremes(view: TablesView, kind: str, column: str, key: str) -> Iterator[Finding]:
     bounds = f"""SELECT quantile_cont(ln({column}), 0.25) AS a, quantile_cont(ln({column}), 0.75) AS b
-        FROM {kind} WHERE {column} > 0"""
+        FROM {kind} WHERE {column} >= {_NOTHING}"""
     fence = f"{_FAR} * greatest(b - a, {_LEAST_RANGE[column]})"
-    far = f"{column} > 0 AND (ln({column}) > b + {fence} OR ln({column}) < a - {fence})"
+    far = f"{column} >= {_NOTHING} AND (ln({column}) > b + {fence} OR ln({column}) < a - {fence})"
     total, wrong, outside = view.row(
-        f"SELECT count({column}), count(*) FILTER ({column} <= 0), count(*) FILTER ({far}) FROM {kind}, ({bounds})"
+        f"SELECT count({column}), count(*) FILTER ({column} < {_NOTHING}), count(*) FILTER ({far}) "
+        f"FROM {kind}, ({bounds})"
     )
     if column == "price" and wrong:
         yield Finding(

@@ -14,7 +14,7 @@ import pyarrow as pa
 from endcap.errors import DataError
 from endcap.lake.importers.sources import Chunk, Limits, SourceFile
 from endcap.lake.importers.sql import literal, quoted
-from endcap.lake.importers.text import TextSource
+from endcap.lake.importers.text import HEAD, TextSource
 
 _NO_DELIMITER = "\x1f"
 """A control character, which JSON text cannot hold unescaped."""
@@ -33,7 +33,7 @@ class JsonSource(TextSource):
             raise DataError(
                 f"{file.path} is a JSON array, expected one object a line.", row=1, fix="Convert it: jq -c '.[]' FILE"
             )
-        found = [_flat(line) for line in lines[:-1][:_SAMPLE_LINES] or lines]
+        found = [_flat(line) for line in (lines[:-1] if len(self.head) >= HEAD else lines)[:_SAMPLE_LINES]]
         self._columns = list(dict.fromkeys(name for row in found for name in row))
         self._lists = {name for row in found for name, value in row.items() if value.startswith("[")}
 

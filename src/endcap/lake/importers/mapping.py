@@ -31,7 +31,7 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Names the source column may have; the first that is there is used (compared without case and punctuation)."""
     constant: Scalar | None = None
     template: str = ""
-    """Text with `{column}` in it; pieces between commas whose column is empty are left out."""
+    """Text with `{column}` in it; a piece between commas is left out where a column of it is empty."""
     divide: tuple[str, ...] = ()
     """Two source columns; the first divided by the second, or the first alone where the second is 0."""
     total: tuple[str, ...] = ()
@@ -41,6 +41,8 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     otherwise: str | None = None
     """The value where no pattern matches; None keeps the source value."""
     style: Literal["", "title", "lower", "upper"] = ""
+    whole: bool = False
+    """An id that another program wrote as the number 13085.0 is 13085."""
     absolute: bool = False
     """The sign is dropped once the rules have seen it."""
     empty: str = ""

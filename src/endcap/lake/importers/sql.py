@@ -99,6 +99,8 @@ def source_text(value: Value, columns: Columns) -> str:
         return f"CAST({_arithmetic(value, columns)} AS VARCHAR)"
     else:
         text = _column_text(columns, value.column)
+    if value.whole and columns.types.get(columns.find(value.column) or "") == "VARCHAR":
+        text = f"regexp_replace({text}, '^([0-9]+)\\.0$', '\\1')"
     if value.split:
         trimmed = f"list_transform(string_split({text}, {literal(value.split)}), lambda x: trim(x))"
         pieces = f"list_filter({trimmed}, lambda x: x <> '')"
