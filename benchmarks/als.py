@@ -40,7 +40,7 @@ def theirs(train: sparse.csr_matrix, alpha: float, ridge: float, iterations: int
 
 def ours(train: sparse.csr_matrix, alpha: float, ridge: float, iterations: int, watch: Any = None) -> tuple[Half, Half]:
     # implicit's confidence is alpha · weight, ours 1 + alpha · weight; with weights of one the two agree so.
-    model = ALS(FACTORS, iterations, alpha - 1.0, ridge, exponent=0.0, weighting="linear", seed=1)
+    model = ALS(FACTORS, iterations, alpha - 1.0, ridge, exponent=0.0, damping=0.0, weighting="linear", seed=1)
     return model.factorise(train, watch)
 
 

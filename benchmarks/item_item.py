@@ -24,6 +24,8 @@ def race(name: str, train: sparse.csr_matrix, runs: int) -> None:
     peer()
     import implicit.nearest_neighbours as theirs
 
+    # Theirs computes in double precision, and one of the two models takes nothing else.
+    doubles = train.astype(np.float64)
     lengths = np.diff(train.indptr).astype(np.int64)
     print(f"{name}: {train.nnz} pairs, {int((lengths**2).sum())} additions", file=sys.stderr)
     for similarity, peer_name in PEERS:
@@ -31,7 +33,7 @@ def race(name: str, train: sparse.csr_matrix, runs: int) -> None:
             # Theirs counts the item itself among its neighbours, ours never does.
             def fit_theirs(peer_name: str = peer_name, k: int = k) -> Any:
                 model = getattr(theirs, peer_name)(K=k + 1)
-                model.fit(train, show_progress=False)
+                model.fit(doubles, show_progress=False)
                 return model
 
             def fit_ours(similarity: Similarity = similarity, k: int = k) -> Any:

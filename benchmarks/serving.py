@@ -187,8 +187,8 @@ def report(args: argparse.Namespace, search: dict, constant: dict, single: dict,
                 "measured": round(single["p50"] / floor, 2),
                 "unit": "ratio",
                 "detail": f"{shape}; p50 {single['p50'] * 1e6:.0f} us = {single['p50'] / floor:.2f} x (constant "
-                f"{constant['p50'] * 1e6:.0f} us + kernel {min(search.values()) * 1e6:.0f} us; faiss {search['faiss'] * 1e6:.0f}, "
-                f"own {search['endcap'] * 1e6:.0f}); p99 {single['p99'] * 1e6:.0f} us",
+                f"{constant['p50'] * 1e6:.0f} us + kernel {min(search.values()) * 1e6:.0f} us; faiss "
+                f"{search['faiss'] * 1e6:.0f}, own {search['endcap'] * 1e6:.0f}); p99 {single['p99'] * 1e6:.0f} us",
             }
         )
     )

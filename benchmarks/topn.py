@@ -24,7 +24,7 @@ def main() -> None:
     from implicit.als import AlternatingLeastSquares
 
     train, _ = gowalla(options.data)
-    users, items = (half.raw() for half in ALS(64, 5, 39.0, 15.0, 0.0, weighting="linear").factorise(train))
+    users, items = (half.raw() for half in ALS(64, 5, 39.0, 15.0, 0.0, 0.0, "linear").factorise(train))
     model = AlternatingLeastSquares(factors=64)
     model.user_factors, model.item_factors = users, items
     everyone = np.arange(len(users))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from endcap.lake.importers import Counts, Limits, Plan, Staging, plan_import
 
@@ -28,9 +29,7 @@ def read(*paths: Path, spill: Path | None = None, limits: Limits | None = None, 
     plan = plan_import(paths, limits=limits, **options)
     with Staging(plan, spill or paths[0].parent / "spill", memory_mb=256, threads=1) as staging:
         staging.load()
-        tables = {
-            kind: pa.Table.from_batches(staging.batches(kind), plan.schemas[kind].arrow()) for kind in plan.kinds
-        }
+        tables = {kind: pa.Table.from_batches(staging.batches(kind), plan.schemas[kind].arrow()) for kind in plan.kinds}
         rejects = {kind: [row for batch in staging.rejects(kind) for row in batch.to_pylist()] for kind in plan.kinds}
         return Read(plan, tables, staging.counts, rejects)
 
@@ -42,7 +41,5 @@ def written(folder: Path, text: str | bytes, name: str = "events.csv") -> Path:
 
 
 def columns(mapping: Mapping[str, list[Any]], path: Path) -> Path:
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table(mapping), path)
     return path

@@ -1,5 +1,6 @@
 """Imports in their child process: what is reported, what survives a kill, a full disk, too little memory."""
 
+import hashlib
 import json
 import os
 import signal
@@ -51,6 +52,22 @@ def lake(settings: Settings) -> Lake:
     return Lake(settings.home / "lake")
 
 
+def requested(settings: Settings, shop: ShopKey, folder: Path, job: str = "job") -> Request:
+    """What the child is asked, for working in this process."""
+    return Request(
+        home=str(settings.home),
+        account=shop.account.account,
+        region=shop.account.region,
+        group=shop.group,
+        paths=(str(folder),),
+        job=job,
+        mode="FULL",
+        created=0,
+        memory_mb=1024,
+        threads=1,
+    )
+
+
 def many(path: Path, rows: int) -> Path:
     with path.open("w") as file:
         file.write("user_id,item_id,timestamp\n")
@@ -71,7 +88,12 @@ def test_a_folder_becomes_tables_and_a_report(settings: Settings, shop: ShopKey,
     assert lake(settings).read(shop, "items", columns=["name"]).to_pydict() == {"name": ["Milk", "Tea"]}
     assert report.job == "import-1700000000000000"
     assert (report.rows, report.kinds["interactions"].accepted, report.kinds["items"].version) == (5, 2, 0)
-    assert shown == [("reading events.csv", 3), ("reading items.csv", 2), ("writing items", 2), ("writing interactions", 2)]
+    assert shown == [
+        ("reading events.csv", 3),
+        ("reading items.csv", 2),
+        ("writing items", 2),
+        ("writing interactions", 2),
+    ]
     plain = json.loads(json.dumps(report.json()))
     assert plain["kinds"]["interactions"]["rejected"] == 1
     assert [(one["reason"], one["count"]) for one in plain["reasons"]] == [("USER_ID is empty", 1)]
@@ -81,8 +103,6 @@ def test_a_folder_becomes_tables_and_a_report(settings: Settings, shop: ShopKey,
 
 
 def test_the_manifest_tells_where_rows_came_from(settings: Settings, shop: ShopKey, folder: Path) -> None:
-    import hashlib
-
     report = import_source(settings, shop, [folder], mapping={"event_type": "=View"})
     manifest = json.loads(Path(report.manifest).read_text())
     assert [Path(one["path"]).name for one in manifest["sources"]] == ["events.csv", "items.csv"]
@@ -115,12 +135,12 @@ def test_incremental_adds_and_a_job_counts_once(settings: Settings, shop: ShopKe
 def test_bad_input_changes_nothing(
     settings: Settings, shop: ShopKey, folder: Path, name: str, content: str, error: type[DataError], message: str
 ) -> None:
-    import_source(settings, shop, [folder])
+    run_import(requested(settings, shop, folder, job="first"))
     before = lake(settings).snapshot(shop)
     (folder / "events.csv").unlink()
     (folder / name).write_text(content)
     with pytest.raises(error, match=message):
-        import_source(settings, shop, [folder])
+        run_import(requested(settings, shop, folder, job="second"))
     assert lake(settings).snapshot(shop) == before
     assert not list(lake(settings).directory(shop).glob(".import-spill-*"))
 
@@ -134,7 +154,13 @@ def test_too_many_rejects_fail_where_a_share_is_given(settings: Settings, shop: 
 
 
 def test_wrong_options(settings: Settings, shop: ShopKey, folder: Path) -> None:
-    for options in ({"mode": "SOME"}, {"job": "../up"}, {"dialect": "shopify"}, {"kind": "orders"}, {"mapping": {"hat": "x"}}):
+    for options in (
+        {"mode": "SOME"},
+        {"job": "../up"},
+        {"dialect": "shopify"},
+        {"kind": "orders"},
+        {"mapping": {"hat": "x"}},
+    ):
         with pytest.raises(InputError):
             import_source(settings, shop, [folder], **options)
 
@@ -142,7 +168,7 @@ def test_wrong_options(settings: Settings, shop: ShopKey, folder: Path) -> None:
 def test_a_killed_import_leaves_what_was_there(settings: Settings, shop: ShopKey, folder: Path, tmp_path: Path) -> None:
     import_source(settings, shop, [folder])
     before = lake(settings).snapshot(shop)
-    big = many(tmp_path / "big.csv", 400_000)
+    big = many(tmp_path / "big.csv", 100_000)
     me = os.getpid()
 
     @contextmanager
@@ -157,13 +183,13 @@ def test_a_killed_import_leaves_what_was_there(settings: Settings, shop: ShopKey
     assert "import_memory_mb" in caught.value.fix
     assert lake(settings).snapshot(shop) == before
     import_source(settings, shop, [big])
-    assert lake(settings).read(shop, "interactions").num_rows == 400_000
+    assert lake(settings).read(shop, "interactions").num_rows == 100_000
     assert not list(lake(settings).directory(shop).glob(".import-spill-*"))
 
 
 def test_too_little_memory_is_an_error_not_a_crash(shop: ShopKey, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", import_memory_mb=300, threads=1)
-    with pytest.raises(ResourceError, match="memory|ended"):
+    with pytest.raises(ResourceError, match=r"memory|ended"):
         import_source(settings, shop, [many(tmp_path / "big.csv", 200_000)])
     assert lake(settings).shops() == []
 
@@ -200,18 +226,7 @@ def test_an_import_from_a_thread(settings: Settings, shop: ShopKey, folder: Path
 
 @pytest.mark.parametrize("at", range(1, 40, 3))
 def test_a_full_disk_at_any_moment_keeps_whole_tables(settings: Settings, shop: ShopKey, folder: Path, at: int) -> None:
-    request = Request(
-        home=str(settings.home),
-        account=shop.account.account,
-        region=shop.account.region,
-        group=shop.group,
-        paths=(str(folder),),
-        job="first",
-        mode="FULL",
-        created=0,
-        memory_mb=1024,
-        threads=1,
-    )
+    request = requested(settings, shop, folder, job="first")
     run_import(request)
     before = lake(settings).read(shop, "interactions").to_pylist()
     (folder / "events.csv").write_text(EVENTS.replace("tea", "coffee"))
@@ -226,19 +241,19 @@ def test_a_full_disk_at_any_moment_keeps_whole_tables(settings: Settings, shop: 
 
 
 def test_an_unknown_dialect_is_told_as_the_parent_would(settings: Settings, shop: ShopKey, folder: Path) -> None:
-    with pytest.raises(InputError, match="There is no dialect 'shopify'. Known: complete-journey") as caught:
+    with pytest.raises(InputError, match=r"There is no dialect 'shopify'\. Known: complete-journey") as caught:
         import_source(settings, shop, [folder], dialect="shopify")
     assert caught.value.exit_code == UnknownName.exit_code
 
 
 def _children(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in listed.stdout.split() if _is_import(int(line))]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_import(entry, pid)]
 
 
-def _is_import(pid: int) -> bool:
+def _is_import(process: Path, parent: int) -> bool:
     try:
-        return b"import_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        is_child = int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+        return is_child and b"import_child" in (process / "cmdline").read_bytes()
     except OSError:
         return False
 

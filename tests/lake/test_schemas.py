@@ -28,7 +28,9 @@ BASIC = (("USER_ID", "string"), ("ITEM_ID", "string"), ("TIMESTAMP", "long"))
 
 
 def test_a_custom_interactions_schema() -> None:
-    schema = Schema.from_avro(avro("Interactions", *BASIC, ("EVENT_TYPE", "string"), ("EVENT_VALUE", ["float", "null"])))
+    schema = Schema.from_avro(
+        avro("Interactions", *BASIC, ("EVENT_TYPE", "string"), ("EVENT_VALUE", ["float", "null"]))
+    )
     assert schema.kind == "interactions"
     assert schema.required == ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
     assert schema["EVENT_VALUE"].nullable
@@ -61,11 +63,15 @@ def test_flags() -> None:
     ("text", "domain", "message"),
     [
         ("{", None, "not valid JSON"),
-        ("[]", None, "must be \"record\""),
+        ("[]", None, 'must be "record"'),
         (avro("Orders", *BASIC), None, "expected one of Interactions, Items, Users"),
         (avro("Interactions"), None, "no fields"),
         (avro("Interactions", *BASIC[:2]), None, "missing required field.s. TIMESTAMP"),
-        (avro("Interactions", *BASIC), "ECOMMERCE", "ECOMMERCE interactions schema is missing required field.s. EVENT_TYPE"),
+        (
+            avro("Interactions", *BASIC),
+            "ECOMMERCE",
+            "ECOMMERCE interactions schema is missing required field.s. EVENT_TYPE",
+        ),
         (avro("Items", ("ITEM_ID", "string"), ("PRICE", "float")), "ECOMMERCE", "CATEGORY_L1"),
         (avro("Items", ("ITEM_ID", "string"), ("GENRES", "string")), "VIDEO_ON_DEMAND", "CREATION_TIMESTAMP"),
         (avro("Items", ("ITEM_ID", "string")), None, "at least one metadata field"),
@@ -78,7 +84,11 @@ def test_flags() -> None:
         (avro("Interactions", *BASIC, ("a", "int"), ("A", "int")), None, "there twice"),
         (avro("Interactions", *BASIC, ("A B", "int")), None, "Field name 'A B'"),
         (avro("Users", ("USER_ID", "string"), ("AGE", "int"), categorical=True), None, "categorical"),
-        (avro("Items", ("ITEM_ID", "string"), ("A", "string"), ("B", "string"), textual=True), None, "Only one textual"),
+        (
+            avro("Items", ("ITEM_ID", "string"), ("A", "string"), ("B", "string"), textual=True),
+            None,
+            "Only one textual",
+        ),
         (avro("Items", ("ITEM_ID", "string"), ("A", "string"), textual="yes"), None, "expected true or false"),
         (" " * 20_001, None, "20,001 characters"),
         ("[" * 15_000, None, "not valid JSON"),
@@ -118,7 +128,12 @@ def test_any_schema_comes_back_from_its_own_text(schema: Schema) -> None:
     assert again.arrow() == schema.arrow()
 
 
-@given(text=st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "name", "fields", "x"]), inner)))
+@given(
+    text=st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "name", "fields", "x"]), inner),
+    )
+)
 def test_nothing_else_is_raised_whatever_is_given(text: object) -> None:
     with pytest.raises(SchemaError):
         Schema.from_avro(json.dumps(text))

@@ -2,11 +2,14 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endcap.errors import DataError, InputError, ResourceError, SchemaError, StateError, UnknownName
+from endcap.errors import ArtefactError, DataError, InputError, ResourceError, SchemaError, StateError, UnknownName
+from endcap.lake import commits
 from endcap.lake.commits import CHECKPOINT_EVERY
 from endcap.lake.tables import Lake, Snapshot
 from endcap.seams import Disk
@@ -229,6 +233,11 @@ class TestDataset:
         }  # fmt: skip
         assert filled.dataset(SHOP, snapshot=old).items.ids.to_pylist() == ["i1", "i2", "i0"]
 
+    def test_a_lost_catalogue_index_is_said(self, filled: Lake) -> None:
+        shutil.rmtree(filled.directory(SHOP) / "catalogue")
+        with pytest.raises(ArtefactError, match="lacks 3 items"):
+            filled.dataset(SHOP)
+
     def test_orders_and_rows_of_several_files(self, lake: Lake) -> None:
         first = events(("u1", "i1", START, "View"), ("u1", "i2", START, "View")).append_column(
             "order_id", [["o1", "o1"]]
@@ -309,30 +318,55 @@ class StopsAt(Disk):
         super().rename(source, target)
 
 
+def die_at(monkeypatch: pytest.MonkeyPatch, root: Path, at: int, mode: str, new: pa.Table) -> StopsAt:
+    """One commit that ends at the n-th call as a killed process would: nothing is tidied up behind it."""
+    disk = StopsAt(at)
+    tidy = commits.recover
+    monkeypatch.setattr(commits, "recover", lambda table: None if disk.calls >= at else tidy(table))
+    with suppress(Crash):
+        put(Lake(root, disk), "interactions", new, "b", mode)
+    monkeypatch.undo()
+    return disk
+
+
 @pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
-def test_a_crash_at_every_call_leaves_the_old_or_the_new_version(tmp_path: Path, mode: str) -> None:
+def test_a_crash_at_every_call_leaves_the_old_or_the_new_version(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = events(("u1", "i1", START, "View")), events(("u2", "i2", START, "View"))
     both = {"u2"} if mode == "FULL" else {"u1", "u2"}
-    at = 0
-    finished = False
-    while not finished:
-        at += 1
+    put(Lake(tmp_path / "0"), "interactions", old, "a")
+    seen = []
+    for at in count(1):
         root = tmp_path / str(at)
-        put(Lake(root), "interactions", old, "a")
-        disk = StopsAt(at)
-        try:
-            put(Lake(root, disk), "interactions", new, "b", mode)
-            finished = disk.calls < at
-        except Crash:
-            pass
+        shutil.copytree(tmp_path / "0", root)
+        disk = die_at(monkeypatch, root, at, mode, new)
         lake = Lake(root)
-        users = set(lake.read(SHOP, "interactions")["user_id"].to_pylist())
-        assert users in ({"u1"}, both)
+        seen.append(set(lake.read(SHOP, "interactions")["user_id"].to_pylist()))
         assert put(lake, "interactions", new, "b", mode) == 1
         assert set(lake.read(SHOP, "interactions")["user_id"].to_pylist()) == both
         files = {path.name for path in (lake.directory(SHOP) / "interactions").glob("*.parquet")}
         assert len(files) == 2, "an interrupted commit left data files behind"
-    assert at > 8
+        assert not list(lake.directory(SHOP).glob(".*.staging"))
+        if disk.calls < at:
+            break
+    turn = seen.index(both)
+    assert turn > 6 and all(users == {"u1"} for users in seen[:turn]) and all(users == both for users in seen[turn:])
+
+
+def test_a_crash_while_the_log_is_summed_up_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Lake(tmp_path / "0")
+    for number in range(CHECKPOINT_EVERY):
+        put(first, "interactions", events((f"u{number}", "i1", START, "View")), str(number), "INCREMENTAL")
+    for at in range(1, 8):
+        root = tmp_path / str(at)
+        shutil.copytree(tmp_path / "0", root)
+        die_at(monkeypatch, root, at, "INCREMENTAL", events(("new", "i1", START, "View")))
+        lake = Lake(root)
+        assert lake.read(SHOP, "interactions").num_rows == CHECKPOINT_EVERY
+        assert put(lake, "interactions", events(("new", "i1", START, "View")), "b", "INCREMENTAL") == CHECKPOINT_EVERY
+        assert lake.read(SHOP, "interactions").num_rows == CHECKPOINT_EVERY + 1
+        assert lake.read(SHOP, "interactions", version=3).num_rows == 4
 
 
 class Full(Disk):

@@ -35,7 +35,7 @@ def test_whitened_steps_reach_the_exact_solution(factors: int) -> None:
     vectors = rng.standard_normal((50, factors)).astype(np.float32)
     matrix = sparse.random(30, 50, 0.2, "csr", dtype=np.float32, random_state=1)
     matrix.data[:] = rng.uniform(0.0, 9.0, matrix.nnz)
-    matrix[3] = 0
+    matrix.data[matrix.indptr[3] : matrix.indptr[4]] = 0
     matrix.eliminate_zeros()
     ridge = rng.uniform(0.5, 2.0, 30).astype(np.float32)
     rows = Half(matrix.indptr, matrix.indices, matrix.data, ridge, 0.7, np.ones((30, factors), np.float32))
@@ -47,3 +47,58 @@ def test_whitened_steps_reach_the_exact_solution(factors: int) -> None:
         expected = exact(vectors, matrix.data, matrix.indices[part], matrix.data[part], float(ridge[u]))
         np.testing.assert_allclose(found[u], expected, rtol=2e-3, atol=2e-4)
     assert not found[3].any()
+
+
+def test_the_answer_does_not_depend_on_how_rows_are_cut() -> None:
+    shop = random_shop(2, users=200, items=50, events=3000)
+    matrix, source = shop.matrix(), np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+    spectrum, ridge = np.ones(8, np.float32), np.ones(200, np.float32)
+    found = []
+    for parts in (1, 7, 64):
+        target = np.zeros((200, 8), np.float32)
+        bounds = balanced(matrix.indptr, parts)
+        solve_rows(matrix.indptr, matrix.indices, matrix.data, source, spectrum, ridge, 1.0, target, 2, bounds)
+        found.append(target)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_loss_falls_with_every_pass() -> None:
+    matrix = random_shop(4, users=60, items=40, events=900).matrix()
+    model = ALS(factors=8, iterations=8, alpha=10.0, exponent=0.5, damping=0.0, weighting="linear")
+    losses: list[float] = []
+
+    def watch(iteration: int, users: Half, items: Half) -> bool:
+        x, y, weights = users.raw(), items.raw(), matrix.toarray() * 10.0
+        fit = (1 + weights) * ((weights > 0) - x @ y.T) ** 2
+        losses.append(float(fit.sum() + (users.ridge @ (x**2).sum(1)) + (items.ridge @ (y**2).sum(1))))
+        return False
+
+    model.factorise(matrix, watch)
+    assert all(later <= earlier * 1.0001 for earlier, later in zip(losses, losses[1:], strict=False))
+
+
+def test_training_users_fold_in_where_training_left_them() -> None:
+    shop = random_shop(5, users=80, items=30, events=1500)
+    model = ALS(factors=6, iterations=40)
+    model.fit(shop)
+    users, items = model.factorise(shop.matrix())
+    scores = users.raw() @ (items.raw()).T
+    folded = model.score(Queries.histories(shop))
+    assert np.corrcoef(scores.ravel(), folded.ravel())[0, 1] > 0.999
+
+
+def test_training_can_be_stopped() -> None:
+    passes: list[int] = []
+
+    def watch(iteration: int, users: Half, items: Half) -> bool:
+        passes.append(iteration)
+        return iteration == 1
+
+    ALS(factors=4).factorise(random_shop(0).matrix(), watch)
+    assert passes == [0, 1]
+
+
+def test_unknown_weighting_is_refused() -> None:
+    with pytest.raises(InputError, match="weighting"):
+        ALS(weighting="square")

@@ -16,7 +16,7 @@ from endcap.serving.shop import ShopState
 from endcap.serving.snapshot import Snapshot
 from endcap.testing.datasets import random_shop
 
-RECIPES = ("als", "ease", "item-item", "popularity", "repeat", "trending")
+RECIPES = ("als", "blend", "ease", "item-item", "popularity", "repeat", "trending")
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,16 @@ from endcap.api.door import Door
 from endcap.api.health import Health
 from endcap.api.metrics import Metrics
 from endcap.api.personalize.runtime import Runtime
-from endcap.lake.dataset import Dataset
 from endcap.lake.tables import Lake
 from endcap.registry.campaigns import Campaigns
 from endcap.registry.versions import Versions
 from endcap.seams import Clock, Disk, SystemClock
+from endcap.serving.lake_shops import LakeShops
 from endcap.serving.recommend import answer
 from endcap.serving.shop import Shops, ShopStates
 from endcap.serving.watch import Watch
 from endcap.settings import Settings
 from endcap.storage.db import Database, open_database
-from endcap.types import ShopKey
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,6 @@ class App:
         self.database.close()
 
 
-@dataclass(frozen=True)
-class LakeShops:
-    """Shops' data from the lake; the newest snapshot each time."""
-
-    lake: Lake
-
-    def text(self, shop: ShopKey) -> str:
-        return self.lake.snapshot(shop).text
-
-    def dataset(self, shop: ShopKey) -> Dataset:
-        return self.lake.dataset(shop)
-
-
 def create_app(
     settings: Settings,
     *,
@@ -67,7 +53,7 @@ def create_app(
     database = open_database(settings.database)
     database.migrate()
     versions = Versions(database, settings.home / "models", disk=disk, clock=clock or SystemClock())
-    states = ShopStates(shops or LakeShops(Lake(settings.home / "lake", disk)), settings.home / "states", disk)
+    states = ShopStates(shops or LakeShops(Lake(settings.home / "lake", disk)), settings.home / "state", disk)
     watch = Watch(Campaigns(database, clock=clock or SystemClock()), versions, states)
     metrics = Metrics(watch)
     batcher = Batcher(answer, batched=metrics.batched)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from endcap.errors import UnknownName
+from endcap.errors import ArtefactError, UnknownName
 from endcap.lake.dataset import Dataset, Interactions, Vocabulary
 from endcap.lake.event_types import is_left_out, weight
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, Bool, Float32, Int32
@@ -24,6 +24,7 @@ def assemble(
     """A dataset of all items and users that the tables name, in the order of the catalogue and of their ids.
 
     `catalogue` holds the id of each ordinal. Metadata are aligned to the vocabularies, null where unknown.
+    Raises `ArtefactError` where an item has no ordinal, `UnknownName` for an event type that does not occur.
     """
     user_codes, seen_users = _encoded(interactions, USER_ID)
     item_codes, seen_items = _encoded(interactions, ITEM_ID)
@@ -79,7 +80,13 @@ def _all_ids(seen: pa.Array, records: pa.Table | None, name: str) -> pa.Array:
 
 
 def _rows(ids: pa.Array, where: pa.Array) -> Int32:
-    return np.asarray(pc.index_in(ids, value_set=where).to_numpy(zero_copy_only=False), np.int32)
+    found = pc.index_in(ids, value_set=where)
+    if found.null_count:
+        raise ArtefactError(
+            f"The catalogue index lacks {found.null_count:,} items that the tables hold.",
+            fix="Restore the shop's catalogue directory from a backup.",
+        )
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int32)
 
 
 def _interest(types: pa.Array, wanted: tuple[str, ...] | None) -> tuple[Bool, Float32]:

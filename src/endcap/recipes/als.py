@@ -15,7 +15,7 @@ from endcap.recipes.als_kernels import Half, solve_rows
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress, rng
-from endcap.types import Float32, Int32, Int64
+from endcap.types import Float32, Int32
 
 TRAINING_STEPS = 2
 """Conjugate-gradient steps per half-iteration, each warm-started from the last."""
@@ -29,23 +29,27 @@ Watch = Callable[[int, Half, Half], bool]
 class ALS(InnerProductRecipe):
     """score(u, i) = x_u · y_i, minimising  Σ_ui c_ui (p_ui - x_u·y_i)² + Σ_u λ_u |x_u|² + Σ_i λ_i |y_i|²
 
-    with p = 1 where observed, else 0, and confidence c = 1 + alpha · weight (Hu, Koren, Volinsky 2008, "Collaborative
+    with p = 1 where observed, else 0, and confidence c = 1 + a_i · weight (Hu, Koren, Volinsky 2008, "Collaborative
     filtering for implicit feedback datasets"), solved by conjugate gradients (Takács, Pilászy, Tikk 2011).
-    λ_u = regularization · (n_items + Σ_i alpha · weight_ui)^exponent and likewise for items: scaled by frequency,
-    which is what makes the method competitive (Rendle et al. 2022, "Revisiting the performance of iALS").
+    a_i = alpha · (mean count / count of i)^damping: an event of a popular item says less about taste.
+    λ_u = regularization · (n_items + Σ_i a_i · weight_ui)^exponent and likewise for items: scaled by frequency, which
+    is what makes the method competitive (Rendle et al. 2022, "Revisiting the performance of iALS").
     A shopper's vector is solved from the live history against fixed items; those of training are not kept.
     """
 
     title: ClassVar[str] = "Alternating least squares"
 
-    factors: int = param(64, "Length of the vectors.", low=1, high=2048)
-    iterations: int = param(12, "Passes over users and items.", low=1)
-    alpha: float = param(20.0, "Extra confidence of one event of weight 1.", low=0.0)
-    regularization: float = param(0.003, "Regularisation, before scaling by frequency.", low=1e-6)
+    factors: int = param(128, "Length of the vectors.", low=1, high=2048)
+    iterations: int = param(6, "Passes over users and items; more of them fit the past rather than the future.", low=1)
+    alpha: float = param(50.0, "Extra confidence of one event of weight 1.", low=0.0)
+    regularization: float = param(0.002, "Regularisation, before scaling by frequency.", low=1e-6)
     exponent: float = param(1.0, "How far regularisation grows with frequency; 0: not at all.", low=0.0, high=2.0)
+    damping: float = param(0.4, "How far the confidence of popular items is lowered; 0: not at all.", low=0.0, high=2.0)
     weighting: str = param("log", "`log`: summed weights count as log2(1 + weight); `linear`: as they are.")
     seed: int = param(0, "Seed of the random start.", low=0)
 
+    confidence_: Float32 = fitted()
+    """float32 [n]: a_i, the extra confidence of one event of each item."""
     spectrum_: Float32 = fitted()
     """float32 [f]: the items' squared length along each column of `item_vectors_`, before those were whitened."""
 
@@ -68,8 +72,12 @@ class ALS(InnerProductRecipe):
 
         `watch(iteration, users, items)` is called after each pass; returning True ends training.
         """
-        users = self._half(user_items, 0.0)
-        items = self._half(user_items.T.tocsr(), 0.1 / self.factors**0.5)
+        counts = np.asarray(self._counted(user_items).sum(axis=0), np.float64).ravel()
+        rarity = np.where(counts > 0, counts.mean() / np.where(counts > 0, counts, 1.0), 1.0)
+        self.confidence_ = np.asarray(self.alpha * rarity**self.damping, np.float32)
+        extra = self._extra(user_items)
+        users = self._half(extra, 0.0)
+        items = self._half(extra.T.tocsr(), 0.1 / self.factors**0.5)
         for iteration in range(self.iterations):
             users.improve(items, TRAINING_STEPS)
             items.improve(users, TRAINING_STEPS)
@@ -80,16 +88,15 @@ class ALS(InnerProductRecipe):
         return users, items
 
     def query_vectors(self, queries: Queries) -> Float32:
-        history = queries.matrix(self.n_items)
+        history = self._extra(queries.matrix(self.n_items))
         vectors = np.zeros((len(queries), self.factors), np.float32)
-        extra = self._extra(history.data)
         solve_rows(
             history.indptr,
             history.indices,
-            extra,
+            history.data,
             self.item_vectors_,
             self.spectrum_,
-            self._ridges(history.indptr, extra, self.n_items),
+            self._ridges(history),
             self._shared_ridge(self.n_items),
             vectors,
             EXACT_STEPS,
@@ -104,22 +111,27 @@ class ALS(InnerProductRecipe):
         plain /= np.where(norms > 0, norms, np.nan)[:, None]
         return np.asarray(plain[items] @ plain.T, np.float32)
 
-    def _half(self, matrix: sparse.csr_matrix, spread: float) -> Half:
-        rows, others = matrix.shape
-        extra = self._extra(matrix.data)
+    def _half(self, extra: sparse.csr_matrix, spread: float) -> Half:
+        rows, others = extra.shape
         start = rng(self.seed).standard_normal((rows, self.factors), dtype=np.float32) * np.float32(spread)
-        ridge = self._ridges(matrix.indptr, extra, others)
-        return Half(matrix.indptr, matrix.indices, extra, ridge, self._shared_ridge(others), start)
+        ridge = self._ridges(extra)
+        return Half(extra.indptr, extra.indices, extra.data, ridge, self._shared_ridge(others), start)
 
-    def _extra(self, weights: Float32) -> Float32:
-        """Confidence minus one of entries of these weights."""
-        counted = np.log2(1 + weights) if self.weighting == "log" else weights
-        return np.asarray(self.alpha * counted, np.float32)
+    def _counted(self, weights: sparse.csr_matrix) -> sparse.csr_matrix:
+        """What summed weights count for."""
+        values = np.log2(1 + weights.data) if self.weighting == "log" else weights.data
+        return sparse.csr_matrix((values, weights.indices, weights.indptr), shape=weights.shape)
 
-    def _ridges(self, indptr: Int64, extra: Float32, others: int) -> Float32:
-        """Regularisation of each row, whose entries have this extra confidence."""
-        sums = np.concatenate(([0.0], np.cumsum(extra, dtype=np.float64)))
-        frequency = others + sums[indptr[1:]] - sums[indptr[:-1]]
+    def _extra(self, weights: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Confidence minus one of each entry of float32 [rows, n] weights."""
+        counted = self._counted(weights)
+        counted.data = np.asarray(counted.data * self.confidence_[counted.indices], np.float32)
+        return counted
+
+    def _ridges(self, extra: sparse.csr_matrix) -> Float32:
+        """float32 [rows]: regularisation of each row of extra confidences."""
+        sums = np.concatenate(([0.0], np.cumsum(extra.data, dtype=np.float64)))
+        frequency = extra.shape[1] + sums[extra.indptr[1:]] - sums[extra.indptr[:-1]]
         return np.asarray(self.regularization * frequency**self.exponent, np.float32)
 
     def _shared_ridge(self, others: int) -> float:

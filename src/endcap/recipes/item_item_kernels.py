@@ -23,7 +23,7 @@ from endcap.types import Float32, Int32, Int64
 Float64 = NDArray[np.float64]
 Similarity = Literal["cosine", "count"]
 
-_RUN = 32
+_RUN = 16
 """Values are skipped in runs of this many, by the largest of each."""
 _LISTED = 8
 """An item whose histories hold fewer than 1/8 as many entries as there are items keeps a list."""
@@ -57,7 +57,8 @@ def neighbours(
     columns = ranked.T.tocsr()
     lengths = np.diff(ranked.indptr).astype(np.float64)
     work = np.concatenate(([0.0], np.cumsum(columns.astype(bool) @ lengths)))
-    squares = np.bincount(ranked.indices, ranked.data.astype(np.float64) ** 2, matrix.shape[1])
+    ones = bool((ranked.data == 1).all())
+    squares = np.bincount(ranked.indices, None if ones else ranked.data.astype(np.float64) ** 2, matrix.shape[1])
     found = _empty(matrix.shape[1], k)
     work = work.astype(np.int64)
     _neighbours(
@@ -69,7 +70,7 @@ def neighbours(
         np.asarray(ranked.indptr, np.int64),
         ranked.indices,
         ranked.data,
-        bool((ranked.data == 1).all()),
+        ones,
         *_scales(squares, similarity, shrinkage),
         min_support,
         order,
@@ -280,10 +281,10 @@ def _keep(  # type: ignore[no-untyped-def]
     sums[i] = 0
     if listed:
         _some_values(i, met, size, sums, least, scale, shrinkage, totals)
-        chosen = _pick_some(met, size, totals, keys, bins, k)
     else:
+        size = len(order)
         _all_values(i, sums, least, scale, shrinkage, totals)
-        chosen = _pick_all(totals, highest, keys, bins, k)
+    chosen = _pick(met, listed, totals, size, highest, keys, bins, k)
     if chosen > k:
         largest_first(keys, chosen, k)
         chosen = k
@@ -323,41 +324,33 @@ def _all_values(i, sums, least, scale, shrinkage, totals):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _pick_some(met, size, totals, keys, bins, k):  # type: ignore[no-untyped-def]
-    """Keys of the listed items that may be among the k best; returns how many."""
-    bound = max(_LEAST, lower_bound(totals, size, k, bins))
+def _pick(met, listed, totals, size, highest, keys, bins, k):  # type: ignore[no-untyped-def]
+    """Keys of the items that may be among the k best; returns how many. Long lists are looked into run by run."""
     bits = totals.view(np.uint32)
-    chosen = 0
-    for at in range(size):
-        keys[chosen] = np.uint64(at)
-        chosen += totals[at] >= bound
-    for place in range(chosen):
-        at = np.int64(keys[place])
-        keys[place] = key_of(bits[at], met[at])
-    return chosen
-
-
-@njit(cache=True, nogil=True)
-def _pick_all(totals, highest, keys, bins, k):  # type: ignore[no-untyped-def]
-    """As `_pick_some`, of all items: only runs whose largest value reaches the bound are looked into."""
-    size = len(totals)
     runs = (size + _RUN - 1) // _RUN
-    _largest_of_runs(totals, highest)
-    bound = max(_LEAST, lower_bound(highest, runs, k, bins))
-    bits = totals.view(np.uint32)
     chosen = 0
+    if runs < 2 * k:
+        bound = max(_LEAST, lower_bound(totals, size, k, bins))
+        for at in range(size):
+            keys[chosen] = np.uint64(at)
+            chosen += totals[at] >= bound
+        for place in range(chosen):
+            at = np.int64(keys[place])
+            keys[place] = key_of(bits[at], met[at] if listed else at)
+        return chosen
+    _largest_of_runs(totals, size, highest)
+    bound = max(_LEAST, lower_bound(highest, runs, k, bins))
     for run in range(runs):
         if highest[run] >= bound:
-            for j in range(run * _RUN, min((run + 1) * _RUN, size)):
-                if totals[j] >= bound:
-                    keys[chosen] = key_of(bits[j], j)
+            for at in range(run * _RUN, min((run + 1) * _RUN, size)):
+                if totals[at] >= bound:
+                    keys[chosen] = key_of(bits[at], met[at] if listed else at)
                     chosen += 1
     return chosen
 
 
 @njit(cache=True, nogil=True, fastmath=_QUICK)
-def _largest_of_runs(totals, highest):  # type: ignore[no-untyped-def]
-    size = len(totals)
+def _largest_of_runs(totals, size, highest):  # type: ignore[no-untyped-def]
     whole = size // _RUN
     for run in range(whole):
         largest = np.float32(-1)

@@ -20,6 +20,10 @@ CUT = 20
 """The mix is judged by NDCG at this length."""
 
 
+LEAST_GAIN = 2e-4
+"""A step of the climb must add this much NDCG."""
+
+
 @dataclass(frozen=True)
 class HoldOut:
     """What came before (`earlier`), who is asked about it, and what they then took: bool [q, n]."""
@@ -123,6 +127,29 @@ class Population:
 
         bounds = [(0.0, None)] * len(prior)
         return np.asarray(optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
+    def climb(self, features: list[Float32], taken: Bool, weights: Float64) -> Float64:
+        """Weights with a higher NDCG: one at a time made larger, smaller or zero while that helps, then finer."""
+        taken = taken & self.mask
+        scores = np.full(taken.shape, -np.inf, np.float32)
+
+        def value(tried: Float64) -> float:
+            scores[self.mask] = mix(features, tried)
+            return ndcg(scores, taken)
+
+        best = value(weights) if taken.any() else np.inf
+        for step in (1.5, 1.25):
+            for place in range(len(weights) if np.isfinite(best) else 0):
+                now = weights[place]
+                for other in (now * step, now / step, 0.0) if now > 0.01 else (0.1, 0.3):
+                    tried = weights.copy()
+                    tried[place] = other
+                    found = value(tried)
+                    # A gain must be worth more than what chance finds among a few dozen trials.
+                    if found > best + LEAST_GAIN:
+                        best, weights = found, tried
+        return weights
 
 
 def mix(features: list[Float32], weights: Float64) -> Float32:

@@ -17,6 +17,9 @@ from endcap.types import Float32, Float64
 
 GRID = 61
 """Temperatures tried, evenly spaced in their logarithm over six decades around the spread of the scores."""
+SMOOTHING = 0.02
+"""Share of likelihood given to any item at random (label smoothing, Szegedy et al. 2016): the version has seen these
+events in training, and would otherwise be surer than it has reason to be."""
 LEAST = 3
 """Events a history needs, so that its last can be asked for."""
 
@@ -34,7 +37,9 @@ def temperature_of(score: Callable[[Queries], Float32], queries: Queries) -> flo
         scores = score(_without_last(single))[0]
         widest = max(widest, spread(scores))
         if np.isfinite(scores[single.item[-1]]):
-            cases.append((scores[np.isfinite(scores)], float(scores[single.item[-1]])))
+            known = scores[np.isfinite(scores)]
+            smoothed = (1 - SMOOTHING) * float(scores[single.item[-1]]) + SMOOTHING * float(known.mean())
+            cases.append((known, smoothed))
     if not cases or widest <= 0:
         return widest or 1.0
     grid = widest * np.logspace(-4, 2, GRID)

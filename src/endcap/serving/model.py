@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from endcap.errors import ArtefactError
+from endcap.recipes import RECIPES, recipe_class
 from endcap.recipes.base import InnerProductRecipe, Recipe
 from endcap.recipes.queries import Queries
 from endcap.registry.versions import Model
@@ -132,6 +133,13 @@ class ServedModel:
         with COMPUTE:
             told: Mapping[str, Float32] = parts(queries, rows)
         return told
+
+    def reason_of(self, source: str) -> str:
+        """Why an item is shown that this part of a mixed recipe put there, in words."""
+        part = getattr(self.recipe, "sources_", {}).get(source)
+        if part is not None:
+            return str(part.reason)
+        return recipe_class(source).reason if source in RECIPES else self.recipe.reason
 
 
 def _told(scores: Float32) -> Float32:

@@ -1,7 +1,7 @@
 """The request path: an ordered tuple of plain functions over slates.
 
-resolve → allow → retrieve → rank → explain → seal. Each takes the slates of one batch, requests that arrived together;
-only retrieval makes use of that, by scoring all queries to a model in one pass over its items.
+resolve → allow → retrieve → rank → explain → credit → seal. Each takes the slates of one batch, requests that arrived
+together; retrieve and credit make use of that, by asking a model about all of them in one pass over its items.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from secrets import token_hex
 
 import numpy as np
 
-from endcap.recipes import RECIPES, recipe_class
 from endcap.registry.variants import Variant
 from endcap.serving import recommendation_id
 from endcap.serving.calibration import probabilities
@@ -187,13 +186,28 @@ def explain(slate: Slate) -> None:
         "catalogue": f"From the catalogue{because}",
     }
     slate.reasons = [words[rung] for rung in slate.rungs]
-    own = [at for at, rung in enumerate(slate.rungs) if rung == "personal"]
-    if own and hasattr(model.recipe, "parts"):
-        rows = model.rows[np.array([slate.ordinals[at] for at in own], np.int32)]
-        queries = model.queries(_past([slate]), slate.snapshot.state.histories.last_time + 1, _currents([slate]))
-        sources = model.sources(queries, rows)
-        for at, source in zip(own, _strongest(sources), strict=True):
-            slate.reasons[at] = recipe_class(source).reason if source in RECIPES else words["personal"]
+
+
+def credit(slates: Sequence[Slate]) -> None:
+    """Where a model mixes several sources, the reason is the one that speaks loudest for the item."""
+    groups: dict[int, list[Slate]] = {}
+    for slate in slates:
+        if "personal" in slate.rungs and hasattr(slate.model.recipe, "parts"):
+            groups.setdefault(id(slate.model), []).append(slate)
+    for group in groups.values():
+        model, state = group[0].model, group[0].snapshot.state
+        queries = model.queries(_past(group), state.histories.last_time + 1, _currents(group))
+        own = [np.array([rung == "personal" for rung in slate.rungs]) for slate in group]
+        rows = [model.rows[np.array(slate.ordinals, np.int64)[mine]] for slate, mine in zip(group, own, strict=True)]
+        asked = np.unique(np.concatenate(rows))
+        sources = model.sources(queries, asked)
+        names = list(sources)
+        # [source, query, item]: all slates of the batch are explained by one pass over the model.
+        loudest = np.stack([np.nan_to_num(sources[name], nan=-np.inf) for name in names]).argmax(axis=0)
+        for at, slate in enumerate(group):
+            spoken = loudest[at][np.searchsorted(asked, rows[at])]
+            for place, source in zip(np.flatnonzero(own[at]).tolist(), spoken.tolist(), strict=True):
+                slate.reasons[place] = model.reason_of(names[source])
 
 
 def seal(slate: Slate) -> None:
@@ -205,7 +219,7 @@ def seal(slate: Slate) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (each(resolve), each(allow), retrieve, each(rank), each(explain), each(seal))
+STEPS: tuple[Step, ...] = (each(resolve), each(allow), retrieve, each(rank), each(explain), credit, each(seal))
 
 
 def _personal(slates: Sequence[Slate]) -> None:
@@ -301,10 +315,3 @@ def _may_show(slate: Slate, ordinal: int) -> bool:
     if slate.request.allowed is not None and not slate.request.allowed[ordinal]:
         return False
     return not (slate.barred == ordinal).any()
-
-
-def _strongest(sources: Mapping[str, Float32]) -> list[str]:
-    """The name of the source with the highest score for each item of the first query."""
-    names = list(sources)
-    stacked = np.stack([np.nan_to_num(sources[name][0], nan=-np.inf) for name in names])
-    return [names[at] for at in stacked.argmax(axis=0)]

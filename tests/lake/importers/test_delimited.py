@@ -14,7 +14,9 @@ from endcap.lake.importers import Limits
 from importer_reading import read, written
 
 HEADER = "user_id,item_id,timestamp,review\n"
-CELL = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]) | st.sampled_from('" ,\n;\t|é🛒'), max_size=20)
+CELL = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]) | st.sampled_from('" ,\n;\t|é🛒'), max_size=20
+)
 ID = CELL.filter(lambda text: text.strip())
 
 

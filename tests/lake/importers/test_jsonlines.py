@@ -46,5 +46,5 @@ def test_an_array_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 
 def test_quotes_in_values_are_not_csv_quotes(tmp_path: Path) -> None:
-    line = json.dumps({"user_id": 'a"b', "item_id": "c", "timestamp": 1_600_000_000, "review": "line\nbreak, \"x"})
+    line = json.dumps({"user_id": 'a"b', "item_id": "c", "timestamp": 1_600_000_000, "review": 'line\nbreak, "x'})
     assert read(written(tmp_path, line, "events.jsonl")).rows()[0]["review"] == 'line\nbreak, "x'

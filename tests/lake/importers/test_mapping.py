@@ -1,6 +1,7 @@
 """Declared mappings: what they can say, and how they say no."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,6 @@ notes = ["Times are Berlin's."]
 [[tables]]
 kind = "interactions"
 files = ["sales*"]
-rules = [
-  { keep = { field = "QUANTITY", op = ">", value = 0 }, unless = { field = "EVENT_TYPE", op = "in", value = ["Return"] }, reason = "nothing sold" },
-  { keep = { field = "ITEM_ID", op = "!=", value = "it's" }, reason = "the test product" },
-]
 merge = { key = ["USER_ID", "ITEM_ID", "TIMESTAMP"], total = ["QUANTITY"] }
 [tables.fields]
 USER_ID = { column = ["kunde"], empty = "no customer card" }
@@ -32,6 +29,15 @@ PRICE = { divide = ["summe", "menge"] }
 DISCOUNT = { total = ["rabatt", "coupon"] }
 CHANNEL = { constant = "store" }
 IMPRESSION = { column = ["gesehen"], split = ";" }
+
+[[tables.rules]]
+reason = "the test product"
+keep = { field = "ITEM_ID", op = "!=", value = "it's" }
+
+[[tables.rules]]
+reason = "nothing sold"
+keep = { field = "QUANTITY", op = ">", value = 0 }
+unless = { field = "EVENT_TYPE", op = "in", value = ["Return"] }
 
 [[tables]]
 kind = "items"
@@ -77,8 +83,6 @@ def test_everything_a_mapping_can_say(tmp_path: Path) -> None:
 
 
 def test_json_says_the_same(tmp_path: Path) -> None:
-    import tomllib
-
     path = written(tmp_path, json.dumps(tomllib.loads(OWN)), "own.json")
     assert load_dialect(path) == load_dialect(written(tmp_path, OWN, "own.toml"))
 

@@ -61,7 +61,10 @@ def test_duplicates_are_kept_once_and_the_last_of_an_id_wins(tmp_path: Path) -> 
 def test_a_schema_that_is_given_decides(tmp_path: Path) -> None:
     fields = (Field("USER_ID"), Field("ITEM_ID"), Field("TIMESTAMP", "long"), Field("EVENT_TYPE"), Field("GIFT", "int"))
     schemas = {"interactions": Schema("interactions", fields)}
-    path = written(tmp_path, "EXTRA,TIMESTAMP,GIFT,ITEM_ID,USER_ID,EVENT_TYPE\n?,1600000000,1,i,u,View\n?,1600000000,2.5,i,u,View\n")
+    path = written(
+        tmp_path,
+        "EXTRA,TIMESTAMP,GIFT,ITEM_ID,USER_ID,EVENT_TYPE\n?,1600000000,1,i,u,View\n?,1600000000,2.5,i,u,View\n",
+    )
     found = read(path, schemas=schemas)
     assert found.rows() == [
         {"user_id": "u", "item_id": "i", "timestamp": 1_600_000_000_000_000, "event_type": "View", "gift": 1}

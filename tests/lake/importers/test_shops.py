@@ -29,9 +29,15 @@ def test_online_retail_gives_the_numbers_of_the_papers(tmp_path: Path) -> None:
     found = read(shared("online_retail_ii.parquet"), spill=tmp_path)
     table, counts = found.tables["interactions"], found.counts["interactions"]
     bought = table.filter(pc.equal(table["event_type"], "Purchase"))
-    assert (bought.num_rows, len(pc.unique(bought["user_id"])), len(pc.unique(bought["item_id"]))) == (766_087, 5_852, 4_619)
+    assert (bought.num_rows, len(pc.unique(bought["user_id"])), len(pc.unique(bought["item_id"]))) == (
+        766_087,
+        5_852,
+        4_619,
+    )
     assert table.num_rows - bought.num_rows == 17_525  # returns are kept, as events of their own
-    assert counts.rows == 1_067_370 == counts.accepted + counts.duplicates + counts.merged + sum(found.reasons().values())
+    assert (
+        counts.rows == 1_067_370 == counts.accepted + counts.duplicates + counts.merged + sum(found.reasons().values())
+    )
     assert found.reasons() == {
         "guest order: no customer id": 243_007,
         "not a product: postage, fee, voucher, sample or test code": 3_737,
@@ -84,7 +90,10 @@ def check_small(found) -> None:
 def test_the_csv_of_online_retail_is_recognised(tmp_path: Path) -> None:
     rows = [",".join(HEADER)]
     for day, part in (("2009-12-01 07:45:00", FIRST), ("2009-12-01 07:45:00", SECOND)):
-        rows += [",".join(str(cell) for cell in (*row[:4], day, *row[5:6], f"{row[6]}.0" if row[6] else "", row[7])) for row in part]
+        rows += [
+            ",".join(str(cell) for cell in (*row[:4], day, *row[5:6], f"{row[6]}.0" if row[6] else "", row[7]))
+            for row in part
+        ]
     found = read(written(tmp_path, "\n".join(rows), "online_retail_II.csv"))
     assert found.plan.dialect.name == "online-retail"
     check_small(found)
@@ -100,24 +109,43 @@ def test_the_workbook_with_its_two_sheets(tmp_path: Path) -> None:
 
 def workbook(path: Path, sheets: dict[str, list[tuple]]) -> Path:
     """The least that is an xlsx: one part per sheet, text in the cells, column E in a date format."""
-    names = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets, 1))
-    links = "".join(f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="s{n}.xml"/>' for n in range(1, len(sheets) + 1))
-    links += f'<Relationship Id="st" Type="{OFFICE}/styles" Target="styles.xml"/>'
+    numbers = range(1, len(sheets) + 1)
+    names = "".join(
+        f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in zip(numbers, sheets, strict=True)
+    )
+    links = "".join(_link(f"r{n}", "worksheet", f"s{n}.xml") for n in numbers) + _link("st", "styles", "styles.xml")
+    styles = '<cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs>'
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
+        "_rels/.rels": _links(_link("b", "officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{names}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": _links(links),
+        "xl/styles.xml": f'<styleSheet xmlns="{MAIN}">{styles}</styleSheet>',
+    }
+    for number, rows in zip(numbers, sheets.values(), strict=True):
+        body = "".join(_row(place, row) for place, row in enumerate([HEADER, *rows], 1))
+        parts[f"xl/s{number}.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>'
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("[Content_Types].xml", f'<Types xmlns="{PACKAGE}/content-types"/>')
-        archive.writestr("_rels/.rels", f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="b" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>')
-        archive.writestr("xl/workbook.xml", f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{names}</sheets></workbook>')
-        archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{PACKAGE}/relationships">{links}</Relationships>')
-        archive.writestr("xl/styles.xml", f'<styleSheet xmlns="{MAIN}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>')
-        for number, rows in enumerate(sheets.values(), 1):
-            body = "".join(f"<row r=\"{r}\">{''.join(_cell(r, c, value) for c, value in enumerate(row))}</row>" for r, row in enumerate([HEADER, *rows], 1))
-            archive.writestr(f"xl/s{number}.xml", f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>')
+        for name, text in parts.items():
+            archive.writestr(name, text)
     return path
 
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+
+def _link(name: str, kind: str, target: str) -> str:
+    return f'<Relationship Id="{name}" Type="{OFFICE}/{kind}" Target="{target}"/>'
+
+
+def _links(links: str) -> str:
+    return f'<Relationships xmlns="{PACKAGE}/relationships">{links}</Relationships>'
+
+
+def _row(place: int, row: tuple) -> str:
+    return f'<row r="{place}">{"".join(_cell(place, column, value) for column, value in enumerate(row))}</row>'
 
 
 def _cell(row: int, column: int, value: object) -> str:

@@ -242,8 +242,9 @@ class Staging:
         names = ", ".join(stage.keys)
         code = stage.code(Check("superseded by a later row with the same id", stage.schema.keys[0], ""))
         shown = ", ".join(f"{literal(item.name)}: {mapped(item.name)}" for item in stage.schema.fields)
+        raw = f"left(CAST(to_json({{{shown}}}) AS VARCHAR), {RAW_TEXT})"
         self._run(
-            f"UPDATE {stage.table} SET _reason = {code}, _raw = left(CAST(to_json({{{shown}}}) AS VARCHAR), {RAW_TEXT})"
+            f"UPDATE {stage.table} SET _reason = {code}, _raw = {raw}"
             f" FROM (SELECT rowid AS r, row_number() OVER (PARTITION BY {names} ORDER BY _part DESC, _row DESC) AS n"
             f" FROM {stage.table} WHERE _reason IS NULL) earlier WHERE {stage.table}.rowid = earlier.r AND earlier.n > 1"
         )
