@@ -16,22 +16,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from measure import alternate, arguments, gowalla, peer, quality, report
 from scipy import sparse
-from synthetic import Shop, matrices
 
 from endcap.recipes.als import ALS
 from endcap.recipes.als_kernels import Half
+from measure import alternate, arguments, gowalla, peer, quality, report
+from synthetic import Shop, matrices
 
 ITERATIONS = 15
 FACTORS = 64
 
 
 def theirs(train: sparse.csr_matrix, alpha: float, ridge: float, iterations: int, watch: Any = None) -> Any:
-    peer()
-    from implicit.als import AlternatingLeastSquares
-
-    model = AlternatingLeastSquares(
+    model = peer("als").AlternatingLeastSquares(
         factors=FACTORS, alpha=alpha, regularization=ridge, iterations=iterations, random_state=1
     )
     model.fit(train, show_progress=False, callback=None if watch is None else lambda *_: watch(model))
@@ -57,7 +54,7 @@ def race(
     theirs(train, alpha, ridge, ITERATIONS, lambda m: their_curve.append(judge(m.user_factors, m.item_factors)))
     our_curve: list[float] = []
 
-    def watch(iteration: int, users: Half, items: Half) -> bool:
+    def watch(_: int, users: Half, items: Half) -> bool:
         our_curve.append(judge(users.raw(), items.raw()))
         return False
 
@@ -88,7 +85,6 @@ def reached(curve: list[float], target: float) -> int:
 
 if __name__ == "__main__":
     options = arguments(__doc__)
-    peer()
     if options.only != "synthetic":
         race("Gowalla", gowalla(options.data), 40.0, 15.0, 1 << 30, options.runs)
     if options.only != "gowalla":

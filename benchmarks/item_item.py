@@ -11,19 +11,17 @@ import warnings
 from typing import Any
 
 import numpy as np
-from measure import alternate, arguments, gowalla, peer, report
 from scipy import sparse
-from synthetic import Shop, matrices
 
 from endcap.recipes.item_item_kernels import Similarity, neighbours
+from measure import alternate, arguments, gowalla, peer, report
+from synthetic import Shop, matrices
 
 PEERS: tuple[tuple[Similarity, str], ...] = (("cosine", "CosineRecommender"), ("count", "ItemItemRecommender"))
 
 
 def race(name: str, train: sparse.csr_matrix, runs: int) -> None:
-    peer()
-    import implicit.nearest_neighbours as theirs
-
+    theirs = peer("nearest_neighbours")
     # Theirs computes in double precision, and one of the two models takes nothing else.
     doubles = train.astype(np.float64)
     lengths = np.diff(train.indptr).astype(np.int64)
@@ -60,7 +58,6 @@ def same(values: np.ndarray, similarity: sparse.csr_matrix, k: int) -> float:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="implicit")
     options = arguments(__doc__)
-    peer()
     if options.only != "synthetic":
         race("Gowalla", gowalla(options.data)[0], options.runs)
     if options.only != "gowalla":

@@ -8,6 +8,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,17 +23,16 @@ from endcap.types import Float32
 Pair = tuple[float, float]
 
 
-def peer() -> ModuleType:
-    """The module `implicit`, or an exit that says how to install it."""
+def peer(module: str) -> ModuleType:
+    """A module of `implicit`, or an exit that says how to install it."""
     try:
-        import implicit
+        return import_module(f"implicit.{module}")
     except ImportError:
         sys.exit(
             "The peer implicit 0.7.3 is not installed. Install it beside the product, never in its own environment:\n"
             "  python -m venv .venv-bench && .venv-bench/bin/pip install -e . -r benchmarks/requirements.txt\n"
             "and run this script with .venv-bench/bin/python."
         )
-    return implicit
 
 
 def arguments(text: str | None) -> argparse.Namespace:
@@ -66,9 +66,10 @@ def gowalla(folder: Path) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
 
 
 def quality(
-    users: Float32, items: Float32, train: sparse.csr_matrix, test: sparse.csr_matrix, k: int = 20, first: int | None = None
+    users: Float32, items: Float32, train: sparse.csr_matrix, test: sparse.csr_matrix, first: int | None = None
 ) -> Pair:
-    """(Recall@k, NDCG@k) over the whole catalogue, training items masked, of the `first` users that have tests."""
+    """(Recall@20, NDCG@20) over the whole catalogue, training items masked, of the `first` users that have tests."""
+    k = 20
     known = np.flatnonzero(np.diff(test.indptr))[:first]
     seen, wanted = train[known], test[known]
     top, _ = top_k_inner(users[known], items, k, None, seen.indptr.astype(np.int64), seen.indices)

@@ -10,22 +10,19 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from measure import alternate, arguments, gowalla, peer, report
 
 from endcap.recipes.als import ALS
 from endcap.recipes.topk import top_k_inner
+from measure import alternate, arguments, gowalla, peer, report
 
 K = 100
 
 
 def main() -> None:
     options = arguments(__doc__)
-    peer()
-    from implicit.als import AlternatingLeastSquares
-
     train, _ = gowalla(options.data)
     users, items = (half.raw() for half in ALS(64, 5, 39.0, 15.0, 0.0, 0.0, "linear").factorise(train))
-    model = AlternatingLeastSquares(factors=64)
+    model = peer("als").AlternatingLeastSquares(factors=64)
     model.user_factors, model.item_factors = users, items
     everyone = np.arange(len(users))
     indptr = train.indptr.astype(np.int64)

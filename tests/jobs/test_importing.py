@@ -200,7 +200,8 @@ def test_the_child_dies_with_its_parent(settings: Settings, tmp_path: Path) -> N
         "import sys\nfrom pathlib import Path\nfrom contextlib import contextmanager\n"
         "from endcap.settings import Settings\nfrom endcap.types import ShopKey\n"
         "from endcap.jobs.importing import import_source\n"
-        "@contextmanager\ndef show(label, total=None, unit=''):\n    print(label, flush=True)\n    yield lambda n=1: None\n"
+        "@contextmanager\ndef show(label, total=None, unit=''):\n"
+        "    print(label, flush=True)\n    yield lambda n=1: None\n"
         f"s = Settings(home=Path({str(settings.home)!r}))\n"
         f"import_source(s, ShopKey(s.account_key, 'corner'), [{str(big)!r}], progress=show)\n"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -75,7 +77,7 @@ def test_loss_falls_with_every_pass() -> None:
         return False
 
     model.factorise(matrix, watch)
-    assert all(later <= earlier * 1.0001 for earlier, later in zip(losses, losses[1:], strict=False))
+    assert all(later <= earlier * 1.0001 for earlier, later in pairwise(losses))
 
 
 def test_training_users_fold_in_where_training_left_them() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -36,7 +38,9 @@ def check(found: tuple[Int32, Float32], values: np.ndarray, popularity: np.ndarr
 
 @pytest.mark.parametrize("ones", [True, False])
 @pytest.mark.parametrize(("n", "k"), [(5, 10), (60, 3), (300, 20)])
-@pytest.mark.parametrize(("similarity", "shrinkage", "support"), [("cosine", 0.0, 1), ("cosine", 9.0, 3), ("count", 0.0, 2)])
+@pytest.mark.parametrize(
+    ("similarity", "shrinkage", "support"), [("cosine", 0.0, 1), ("cosine", 9.0, 3), ("count", 0.0, 2)]
+)
 def test_all_pairs(ones: bool, n: int, k: int, similarity: str, shrinkage: float, support: int) -> None:
     matrix = shop(n + k, 50, n, ones=ones)
     dense = matrix.toarray().astype(np.float64)
@@ -76,7 +80,7 @@ def test_windows(directed: bool, window: int, decay: float, support: int) -> Non
     indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     items = np.minimum(rng.geometric(0.1, indptr[-1]) - 1, 29).astype(np.int32)
     values, together = np.zeros((30, 30)), np.zeros((30, 30))
-    for low, high in zip(indptr[:-1], indptr[1:], strict=True):
+    for low, high in pairwise(indptr.tolist()):
         for p in range(low, high):
             for q in range(p + 1, min(high, p + window + 1)):
                 pairs = [(items[p], items[q])] if directed else [(items[p], items[q]), (items[q], items[p])]
@@ -86,9 +90,7 @@ def test_windows(directed: bool, window: int, decay: float, support: int) -> Non
     counts = np.bincount(items, minlength=30)
     values[together < support] = 0
     values /= np.maximum(np.sqrt(np.outer(counts, counts)), 1e-30)
-    found = window_neighbours(
-        indptr, items, 30, 6, window=window, decay=decay, directed=directed, min_support=support
-    )
+    found = window_neighbours(indptr, items, 30, 6, window=window, decay=decay, directed=directed, min_support=support)
     check(found, values, counts)
 
 

@@ -8,7 +8,7 @@ from endcap.testing.datasets import random_shop
 
 def test_the_temperature_undoes_the_unit_of_the_scores() -> None:
     shop = random_shop(3)
-    model, queries = create("item-item").fit(shop), Queries.histories(shop)
+    model, queries = create("ease").fit(shop), Queries.histories(shop)
 
     def scores(asked: Queries) -> np.ndarray:
         told = model.score(asked)

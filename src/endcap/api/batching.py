@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from endcap.serving.recommend import Slate
 
-LARGEST = 32
-SLOW_SECONDS = 0.01
+LARGEST = 16
+SLOW_SECONDS = 0.05
 """A batch that takes longer sends the next ones to the thread …"""
-QUICK_SECONDS = 0.002
+QUICK_SECONDS = 0.02
 """… until one takes less than this."""
 
 Answer = Callable[[Sequence[Slate]], Sequence[Slate]]

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from endcap.serving.watch import Watch
 
 LATENCIES = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-BATCHES = (1, 2, 4, 8, 16, 32)
+BATCHES = (1, 2, 4, 8, 16)
 
 
 class Metrics:

@@ -61,7 +61,7 @@ class ALS(InnerProductRecipe):
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         with progress("alternating least squares", total=self.iterations, unit="iterations") as tick:
 
-            def watch(iteration: int, users: Half, items: Half) -> bool:
+            def watch(*_: object) -> bool:
                 tick(1)
                 return False
 

@@ -172,7 +172,7 @@ def _descend(rows, extra, count, diagonal, x, r, p, q, steps):  # type: ignore[n
     for k in range(f):
         p[k] = r[k]
         square += r[k] * r[k]
-    enough = np.float32(1e-14) * max(square, np.float32(1e-6))
+    enough = np.float32(1e-11) * square
     for _ in range(steps):
         if square <= enough:
             break

@@ -42,8 +42,9 @@ class Blend(Recipe):
 
     holdout_days: float = param(28.0, "The mix is fitted on this much of the end of the training data.", low=0.01)
     max_queries: int = param(1500, "At most this many shoppers are asked to fit it.", low=1)
-    floor: float = param(0.03, "Share of a query's best score from which a source's word counts.", low=1e-4)
+    floor: float = param(0.1, "Share of a query's best score from which a source's word counts.", low=1e-4)
     strength: float = param(20.0, "How many shoppers' worth of evidence the prior weights have.", low=0.0)
+    memory_days: float = param(240.0, "Half-life of the shopper's own purchases.", low=0.1)
     trend_half_life_days: float = param(10.0, "Half-life of what goes with what.", low=0.01)
     trend_days: float = param(14.0, "Window of popularity.", low=0.01)
     rank: int = param(128, "Rank of the graph filter.", low=1)
@@ -51,7 +52,7 @@ class Blend(Recipe):
 
     sources_: dict[str, Recipe] = fitted()
     weights_: Float64 = fitted()
-    """float64 [2, s]: weight of each source, in the order of `PRIOR`; row 0 for items had before, row 1 for new ones."""
+    """float64 [2, s]: weight of each source, in that order; row 0 for items had before, row 1 for new ones."""
     odds_: Float64 = fitted()
     """float64 [1]: log-odds of an item had before against a new one."""
 
@@ -67,10 +68,10 @@ class Blend(Recipe):
     def _fitted_sources(self, dataset: Dataset, progress: Progress) -> dict[str, Recipe]:
         trend, days = self.trend_half_life_days, self.trend_days
         sources = {
-            "repeat": Repeat(),
+            "repeat": Repeat(half_life_days=self.memory_days),
             "together": ItemItem(trend_half_life_days=trend),
             "popularity": Popularity(window_days=days),
-            "next": ItemItem(trend_half_life_days=trend, first_only=True),
+            "next": ItemItem(trend_half_life_days=trend, first_only=True, shrinkage=5.0, half_life_days=365.0),
             "graph": GraphFilter(rank=self.rank, half_life_days=60.0, seed=self.seed),
             "arrivals": Popularity(window_days=days, first_only=True),
         }
@@ -82,7 +83,8 @@ class Blend(Recipe):
         raw = [source.score(held.queries) for source in self.sources_.values()]
         for row, population in enumerate(populations):
             features = [population.feature(each, self.floor) for each in raw]
-            self.weights_[row] = population.fit(features, held.taken, self.weights_[row], self.strength)
+            weights = population.fit(features, held.taken, self.weights_[row], self.strength)
+            self.weights_[row] = population.climb(features, held.taken, weights)
             scores[population.mask] = population.log_softmax(mix(features, self.weights_[row]))
         had = populations[0].mask
 

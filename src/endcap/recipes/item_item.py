@@ -37,7 +37,7 @@ class ItemItem(Recipe):
     reason: ClassVar[str] = "Goes with what you bought"
 
     measure: str = param("cosine", "Similarity: count, cosine, jaccard or lift.")
-    neighbours: int = param(500, "Neighbours kept of each item.", low=1)
+    neighbours: int = param(1000, "Neighbours kept of each item.", low=1)
     damping: float = param(1.0, "A shopper with s items adds s^-damping to each pair.", low=0.0)
     trend_half_life_days: float | None = param(30.0, "Age at which a neighbour counts half; None: never.", low=0.01)
     first_only: bool = param(False, "A neighbour counts only where it was bought for the first time.")

@@ -8,7 +8,7 @@ often added to lie together in the first-level cache.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numba import njit, prange
@@ -20,7 +20,6 @@ from endcap.recipes.als_kernels import balanced
 from endcap.recipes.selection import BINS, column_of, key_of, largest_first, lower_bound, sort_keys
 from endcap.types import Float32, Int32, Int64
 
-Float64 = NDArray[np.float64]
 Similarity = Literal["cosine", "count"]
 
 _RUN = 16
@@ -138,7 +137,7 @@ def _empty(n: int, k: int) -> tuple[Int32, Float32]:
     return np.full((n, k), -1, np.int32), np.full((n, k), np.nan, np.float32)
 
 
-def _scales(squares: Float64, similarity: Similarity, shrinkage: float) -> tuple[Float32, np.float32]:
+def _scales(squares: NDArray[Any], similarity: Similarity, shrinkage: float) -> tuple[Float32, np.float32]:
     """What values are scaled by: 1 / |i| of each item without shrinkage, |i| with it; 1 for counts."""
     if similarity == "count":
         return np.ones(len(squares), np.float32), np.float32(0)
@@ -187,25 +186,20 @@ def _neighbours(  # type: ignore[no-untyped-def]
             size = 0
             for at in range(item_ptr[i], item_ptr[i + 1]):
                 row = item_rows[at]
-                low, high = row_ptr[row], row_ptr[row + 1]
-                if ones and listed:
-                    size = _list_ones(row_items, low, high, sums, met, size)
+                mine = row_items[row_ptr[row] : row_ptr[row + 1]]
+                if listed and ones:
+                    size = _add_listed(mine, sums, met, size)
                     continue
                 if listed:
-                    size = _list(row_items, low, high, sums, met, size)
+                    size = _list(mine, sums, met, size)
                 if ones:
-                    for other in range(low, high):
-                        sums[row_items[other]] += np.float32(1)
+                    for j in mine:
+                        sums[j] += np.float32(1)
                 else:
-                    weight = item_weights[at]
-                    for other in range(low, high):
-                        sums[row_items[other]] += weight * row_weights[other]
-                if len(counts):
-                    for other in range(low, high):
-                        counts[row_items[other]] += 1
-            _keep(
-                i, listed, met, size, sums, counts, totals, highest, keys, bins, scale, shrinkage, support, order, items, values
-            )
+                    weights = row_weights[row_ptr[row] : row_ptr[row + 1]]
+                    _add(mine, weights, item_weights[at], sums, counts)
+            space = totals, highest, keys, bins
+            _keep(i, listed, met, size, sums, counts, space, scale, shrinkage, support, order, items, values)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -237,15 +231,23 @@ def _window(  # type: ignore[no-untyped-def]
                     sums[j] = before + decays[abs(other - here) - 1]
                     if len(counts):
                         counts[j] += 1
-            _keep(
-                i, True, met, size, sums, counts, totals, highest, keys, bins, scale, shrinkage, support, order, items, values
-            )
+            space = totals, highest, keys, bins
+            _keep(i, True, met, size, sums, counts, space, scale, shrinkage, support, order, items, values)
 
 
 @njit(cache=True, nogil=True)
-def _list_ones(row_items, low, high, sums, met, size):  # type: ignore[no-untyped-def]
-    for other in range(low, high):
-        j = row_items[other]
+def _add(mine, weights, weight, sums, counts):  # type: ignore[no-untyped-def]
+    for other in range(len(mine)):
+        sums[mine[other]] += weight * weights[other]
+    if len(counts):
+        for j in mine:
+            counts[j] += 1
+
+
+@njit(cache=True, nogil=True)
+def _add_listed(mine, sums, met, size):  # type: ignore[no-untyped-def]
+    """Add one to each, and append those not met before to `met`; returns its size."""
+    for j in mine:
         before = sums[j]
         met[size] = j
         size += before == 0
@@ -254,10 +256,8 @@ def _list_ones(row_items, low, high, sums, met, size):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def _list(row_items, low, high, sums, met, size):  # type: ignore[no-untyped-def]
-    """Append the items not met before to `met`; returns its size."""
-    for other in range(low, high):
-        j = row_items[other]
+def _list(mine, sums, met, size):  # type: ignore[no-untyped-def]
+    for j in mine:
         met[size] = j
         size += sums[j] == 0
     return size
@@ -265,9 +265,10 @@ def _list(row_items, low, high, sums, met, size):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def _keep(  # type: ignore[no-untyped-def]
-    i, listed, met, size, sums, counts, totals, highest, keys, bins, scale, shrinkage, support, order, items, values
+    i, listed, met, size, sums, counts, space, scale, shrinkage, support, order, items, values
 ):
     """Turn the sums of item i into its row of the answer, and clear them."""
+    totals, highest, keys, bins = space
     k = items.shape[1]
     if len(counts):
         size = size if listed else len(order)
@@ -328,14 +329,14 @@ def _pick(met, listed, totals, size, highest, keys, bins, k):  # type: ignore[no
     """Keys of the items that may be among the k best; returns how many. Long lists are looked into run by run."""
     bits = totals.view(np.uint32)
     runs = (size + _RUN - 1) // _RUN
-    chosen = 0
+    chosen = np.int64(0)
     if runs < 2 * k:
         bound = max(_LEAST, lower_bound(totals, size, k, bins))
         for at in range(size):
             keys[chosen] = np.uint64(at)
             chosen += totals[at] >= bound
         for place in range(chosen):
-            at = np.int64(keys[place])
+            where = np.int64(keys[place])
             keys[place] = key_of(bits[at], met[at] if listed else at)
         return chosen
     _largest_of_runs(totals, size, highest)

@@ -32,9 +32,9 @@ class Repeat(Recipe):
     reason: ClassVar[str] = "You bought this before"
 
     half_life_days: float = param(120.0, "Age at which one's own event counts half.", low=0.1)
-    season: float = param(0.5, "What an event of the same weeks of last year counts besides.", low=0.0)
+    season: float = param(0.12, "What an event of the same weeks of last year counts besides.", low=0.0)
     season_days: float = param(35.0, "How many days before this day of last year are the same weeks.", low=0.0)
-    due: float = param(0.5, "How much more an item counts whose usual interval has just passed.", low=0.0)
+    due: float = param(1.0, "How much more an item counts whose usual interval has just passed.", low=0.0)
 
     timed_: Int32 = fitted()
 

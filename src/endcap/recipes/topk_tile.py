@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -26,7 +26,7 @@ _VECTOR = ir.VectorType(_REAL, LANES)
 
 
 @intrinsic
-def multiply_tile(typingctx, block, row, packed, chunk, lines, best):  # type: ignore[no-untyped-def]
+def multiply_tile(_context, block, row, packed, chunk, lines, best):  # type: ignore[no-untyped-def]
     """Scores of rows `row … row + 3` of `block` (float32 [m, d]) against `packed[chunk]` (float32 [chunks, d, CHUNK]).
 
     Written to `lines` (float32 [m, chunks * CHUNK]), and the largest of them, NaN passed over, to `best`

@@ -5,6 +5,8 @@ A score of minus infinity means none: the recipe cannot tell, or the item may no
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numba import njit
 
@@ -17,18 +19,29 @@ TILE = 2048
 
 
 def inner_products(queries: Float32, items: Float32) -> Float32:
-    """float32 [q, n] of `queries` [q, d] and `items` [n, d], C-contiguous.
+    """float32 [q, n] of `queries` [q, d] and `items` [n, d], C-contiguous; overwritten by this thread's next call.
 
     One query is a matrix-vector product; several share each pass over the items, which is what costs.
     """
+    scores = _room(len(queries), len(items))
     if len(queries) == 1:
-        single: Float32 = np.dot(items, queries[0])[None, :]
-        return single
-    scores = np.empty((len(queries), len(items)), np.float32)
+        np.dot(items, queries[0], out=scores[0])
+        return scores
     turned = np.ascontiguousarray(queries.T)
     for start in range(0, len(items), TILE):
         scores[:, start : start + TILE] = (items[start : start + TILE] @ turned).T
     return scores
+
+
+def _room(q: int, n: int) -> Float32:
+    """Memory for q x n scores, kept for this thread: fresh pages for megabytes cost as much as the product."""
+    held: Float32 | None = getattr(_kept, "room", None)
+    if held is None or held.size < q * n:
+        held = _kept.room = np.empty(q * n, np.float32)
+    return held[: q * n].reshape(q, n)
+
+
+_kept = threading.local()
 
 
 def best(scores: Float32, k: int) -> Int32:
@@ -49,7 +62,10 @@ def log_total(scores: Float32, temperature: float) -> float:
     highest = float(scores.max(initial=-np.inf))
     if not np.isfinite(highest):
         return -np.inf
-    shifted = scores - np.float32(highest)
+    held = getattr(_kept, "shifted", None)
+    if held is None or len(held) < len(scores):
+        held = _kept.shifted = np.empty(len(scores), np.float32)
+    shifted = np.subtract(scores, np.float32(highest), out=held[: len(scores)])
     shifted *= np.float32(1 / temperature)
     # Pairwise summation in float32 is off by some 1e-7 here, as every score is already.
     return highest / temperature + float(np.log(np.exp(shifted, out=shifted).sum()))

@@ -73,7 +73,7 @@ class ServedModel:
         sample = np.unique(np.linspace(0, held - 1, min(held, SAMPLED)).astype(np.int32))
         past = histories.past.take(sample)
         queries = self.queries(past, now)
-        nobody = self.scores(self.queries(histories.past.take(np.full(1, -1, np.int32)), now))
+        nobody = self.scores(self.queries(histories.past.take(np.full(1, -1, np.int32)), now)).copy()
         personal = any(
             not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries))
         )
@@ -101,7 +101,10 @@ class ServedModel:
         )
 
     def scores(self, queries: Queries) -> Float32:
-        """float32 [q, n] of all rows, C-contiguous, writable; -inf where the recipe cannot tell."""
+        """float32 [q, n] of all rows, C-contiguous, to be written on; -inf where the recipe cannot tell.
+
+        Holds until this thread asks again.
+        """
         if isinstance(self.recipe, InnerProductRecipe):
             with COMPUTE:
                 vectors = np.ascontiguousarray(self.recipe.query_vectors(queries), np.float32)

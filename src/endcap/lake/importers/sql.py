@@ -17,6 +17,7 @@ from endcap.lake.schemas import Field, Schema
 MAX_ID = 256
 SQL_TYPES = {"string": "VARCHAR", "int": "INTEGER", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE"}
 SQL_TYPES |= {"boolean": "BOOLEAN"}
+_REAL = ("float", "double")
 _EXPECTED = {"int": "a whole number", "long": "a whole number", "boolean": "true or false"}
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
@@ -126,6 +127,8 @@ def typed(value: Value, field: Field, columns: Columns, time: TimeReading | None
     name = columns.find(value.column) if value.column else None
     if name and not value.patterns and _fits(columns.types[name], field.type):
         return f"CAST({quoted(name)} AS {SQL_TYPES[field.type]})"
+    if name and not value.patterns and field.type in _REAL and columns.types[name] in ("DOUBLE", "FLOAT"):
+        return f"CASE WHEN isfinite({quoted(name)}) THEN CAST({quoted(name)} AS {SQL_TYPES[field.type]}) END"
     return _number(source_text(value, columns), field.type)
 
 
@@ -249,7 +252,9 @@ def _number(text: str, kind: str) -> str:
 def _fits(source: str, kind: str) -> bool:
     integers = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT")
     wide = {"long": (*integers, "UINTEGER", "BIGINT"), "int": integers, "boolean": ("BOOLEAN",)}
-    return source in wide.get(kind, (*integers, "UINTEGER", "BIGINT", "UBIGINT"))
+    return source in wide.get(kind, (*integers, "UINTEGER", "BIGINT", "UBIGINT")) or (
+        kind in _REAL and source.startswith("DECIMAL")
+    )
 
 
 def _styled(text: str, style: str) -> str:

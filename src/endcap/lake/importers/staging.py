@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from endcap.errors import DataError, ResourceError
+from endcap.lake.importers.mapping import Merge
 from endcap.lake.importers.plan import Part, Plan
 from endcap.lake.importers.sources import RAW_TEXT, Reject, Source
 from endcap.lake.importers.sql import SQL_TYPES, Check, checks, literal, mapped, quoted, typed
@@ -79,6 +80,18 @@ class _Stage:
     @property
     def columns(self) -> list[str]:
         return [mapped(item.name) for item in self.schema.fields]
+
+    @property
+    def merge(self) -> Merge | None:
+        """How events that are one are merged."""
+        return None if self.is_record else self.parts[0].table.merge
+
+    @property
+    def identity(self) -> list[str]:
+        """Columns in which two rows must be equal to be looked at again: the key of a merge, the id, or all."""
+        if self.is_record:
+            return self.keys
+        return [mapped(name) for name in self.merge.key if name in self.schema] if self.merge else self.columns
 
     @property
     def is_record(self) -> bool:
@@ -151,7 +164,9 @@ class Staging:
                 f" JOIN (VALUES {files}) f(part, file) ON s._part = f.part"
                 f" JOIN (VALUES {reasons}) r(code, col, reason) ON s._reason = r.code"
             )
-        for batch in self._connection.cursor().sql(f"{query} ORDER BY 1, 2").to_arrow_reader(BATCH_ROWS):
+        if self._number(f"SELECT count(*) FROM unreadable WHERE kind = {literal(kind)}") or len(stage.parts) > 1:
+            query += " ORDER BY 1, 2"  # otherwise they lie in this order
+        for batch in self._connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS):
             yield batch.cast(REJECTS)
 
     def is_grouped(self, kind: DatasetKind) -> bool:
@@ -161,7 +176,8 @@ class Staging:
     def _create(self, stage: _Stage) -> None:
         fields = ", ".join(f"{mapped(item.name)} {_sql_type(item)}" for item in stage.schema.fields)
         self._run(
-            f"CREATE TABLE {stage.table} ({fields}, _part USMALLINT, _row BIGINT, _reason USMALLINT, _raw VARCHAR)"
+            f"CREATE TABLE {stage.table} ({fields}, _part USMALLINT, _row BIGINT, _reason USMALLINT, _raw VARCHAR,"
+            " _key UBIGINT)"
         )
         self._run(f"CREATE TABLE IF NOT EXISTS unreadable ({', '.join(f'{quoted(n)} VARCHAR' for n in _UNREADABLE)})")
 
@@ -196,23 +212,19 @@ class Staging:
         """Mark rows that are there twice, merge those the mapping merges, then count."""
         table = stage.parts[0].table
         if not table.grouped:
-            merge = table.merge if table.merge and not stage.is_record else None
-            key = [mapped(name) for name in merge.key if name in stage.schema] if merge else stage.columns
-            self._find_repeated(stage, key)
+            self._find_repeated(stage)
             self._mark_duplicates(stage)
-            if merge:
-                self._merge(stage, key, [mapped(name) for name in merge.total if name in stage.schema])
+            if stage.merge:
+                self._merge(stage, [mapped(name) for name in stage.merge.total if name in stage.schema])
             if stage.is_record:
                 self._supersede(stage)
         self.counts[stage.kind] = self._counted(stage)
 
-    def _find_repeated(self, stage: _Stage, key: Sequence[str]) -> None:
-        """Rows that may share their key with another, by its hash: the few that are then compared exactly."""
-        names = ", ".join(key)
+    def _find_repeated(self, stage: _Stage) -> None:
+        """Rows that may share their identity with another, by its hash: the few that are then compared exactly."""
         self._run(
             f"CREATE OR REPLACE TABLE repeated AS SELECT rowid AS r FROM {stage.table} WHERE _reason IS NULL AND"
-            f" hash({names}) IN (SELECT hash({names}) AS h FROM {stage.table} WHERE _reason IS NULL"
-            " GROUP BY h HAVING count(*) > 1)"
+            f" _key IN (SELECT _key FROM {stage.table} WHERE _reason IS NULL GROUP BY _key HAVING count(*) > 1)"
         )
 
     def _mark_duplicates(self, stage: _Stage) -> None:
@@ -223,13 +235,13 @@ class Staging:
             f" WHERE rowid IN (FROM repeated)) later WHERE {stage.table}.rowid = later.r AND later.n > 1"
         )
 
-    def _merge(self, stage: _Stage, key: Sequence[str], totals: Sequence[str]) -> None:
+    def _merge(self, stage: _Stage, totals: Sequence[str]) -> None:
         """Rows equal in the key become their first row, with totals added up."""
         sums = "".join(f", sum({name}) OVER same AS {name}" for name in totals)
         self._run(
             "CREATE OR REPLACE TABLE merging AS SELECT rowid AS r, count(*) OVER same AS copies,"
             f" row_number() OVER (same ORDER BY _part, _row) AS n{sums} FROM {stage.table} WHERE _reason IS NULL"
-            f" AND rowid IN (FROM repeated) WINDOW same AS (PARTITION BY {', '.join(key)})"
+            f" AND rowid IN (FROM repeated) WINDOW same AS (PARTITION BY {', '.join(stage.identity)})"
         )
         here = f"FROM merging m WHERE {stage.table}.rowid = m.r AND m.copies > 1"
         if totals:
@@ -246,7 +258,8 @@ class Staging:
         self._run(
             f"UPDATE {stage.table} SET _reason = {code}, _raw = {raw}"
             f" FROM (SELECT rowid AS r, row_number() OVER (PARTITION BY {names} ORDER BY _part DESC, _row DESC) AS n"
-            f" FROM {stage.table} WHERE _reason IS NULL) earlier WHERE {stage.table}.rowid = earlier.r AND earlier.n > 1"
+            f" FROM {stage.table} WHERE _reason IS NULL AND rowid IN (FROM repeated)) earlier"
+            f" WHERE {stage.table}.rowid = earlier.r AND earlier.n > 1"
         )
 
     def _counted(self, stage: _Stage) -> Counts:
@@ -334,7 +347,8 @@ def _staging_sql(stage: _Stage, part: Part, number: int, origin: str) -> str:
     raw = "_line" if is_json else f"CAST(to_json({{{shown}}}) AS VARCHAR)"
     kept = "NULL" if part.table.grouped else f"CASE WHEN _why IS NOT NULL THEN left({raw}, {RAW_TEXT}) END"
     return (
-        f"INSERT INTO {stage.table} SELECT {', '.join(stage.columns)}, {number}, _row, _why, {kept}"
+        f"INSERT INTO {stage.table} SELECT {', '.join(stage.columns)}, {number}, _row, _why, {kept},"
+        f" hash({', '.join(stage.identity)})"
         f" FROM (SELECT *, {reason} AS _why FROM (SELECT *, {', '.join(values)} FROM {origin}))"
     )
 

@@ -1,0 +1,111 @@
+"""Run the benchmarks and write benchmarks/RESULTS.md: must, aim, measured, verdict, command, seed, machine.
+
+Each script prints one JSON line per row; lines are kept in benchmarks/results.json by row, so that a part can be run
+again alone: python benchmarks/run.py als topn
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = {
+    "importing": ["importing.py"],
+    "end_to_end": ["end_to_end.py"],
+    "als": ["als.py"],
+    "item_item": ["item_item.py"],
+    "topn": ["topn.py"],
+    "serving": ["serving.py"],
+    "quality": ["quality.py"],
+}
+KEPT = HERE / "results.json"
+
+
+def machine() -> str:
+    """This machine in words: processor, cores, memory, system, Python."""
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")]
+    memory = Path("/proc/meminfo").read_text().split()[1] if Path("/proc/meminfo").exists() else "0"
+    cores = len(names) or 1
+    return (
+        f"{names[0] if names else platform.processor()}, {cores} cores, {int(memory) / 2**20:.0f} GiB, "
+        f"{platform.system()}, Python {platform.python_version()}"
+    )
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """Missed, met, or met with the aim reached too; rows without a must are only stated."""
+    must, aim, measured = row.get("must"), row.get("aim"), row["measured"]
+    if must is None:
+        return "stated"
+    lower = row.get("better", "higher") == "lower"
+
+    def reached(mark: float) -> bool:
+        return bool(measured <= mark if lower else measured >= mark)
+
+    if not reached(must):
+        return "missed"
+    return "met, aim too" if aim is not None and reached(aim) else "met"
+
+
+def run(name: str, extra: list[str]) -> list[dict[str, Any]]:
+    """Rows of one script. Raises `CalledProcessError` where it fails."""
+    command = [sys.executable, str(HERE / SCRIPTS[name][0]), *SCRIPTS[name][1:], *extra]
+    print(f"· {name}", file=sys.stderr, flush=True)
+    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    shown = " ".join(["python", f"benchmarks/{SCRIPTS[name][0]}", *SCRIPTS[name][1:]])
+    stamp = {"command": shown, "date": datetime.date.today().isoformat(), "machine": machine()}
+    return [{**json.loads(line), **stamp} for line in printed.splitlines() if line.startswith("{")]
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """The table as Markdown."""
+    head = (
+        "# Results\n\nWritten by `python benchmarks/run.py`; the details of each row, every single run among them, are in "
+        "`results.json`. Speed is a ratio against a named peer or a physical limit, measured in the same run, the median "
+        "of alternating runs. Quality is full-ranking, with a 95 % bootstrap interval over users.\n\n"
+        "| row | must | aim | measured | verdict | command | seed | date |\n|---|---|---|---|---|---|---|---|\n"
+    )
+    lines = []
+    for row in rows:
+        low, high = row.get("low"), row.get("high")
+        interval = f" ({low:.4f} … {high:.4f})" if low is not None and high is not None else ""
+        sign = "≤ " if row.get("better") == "lower" else "≥ "
+        must = "–" if row.get("must") is None else f"{sign}{row['must']}"
+        aim = "–" if row.get("aim") is None else f"{sign}{row['aim']}"
+        lines.append(
+            f"| {row['row']} | {must} | {aim} | {row['measured']}{interval} | {verdict(row)} | `{row['command']}` "
+            f"| {row.get('seed', 0)} | {row['date']} |"
+        )
+    machines = sorted({row["machine"] for row in rows})
+    return head + "\n".join(lines) + "\n\nMachine: " + "; ".join(machines) + "\n"
+
+
+def main() -> int:
+    """Run what was named, all by default; the exit code is 1 where a must was missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(SCRIPTS)}; all by default")
+    parser.add_argument("--data", type=Path, help="folder of the public data sets")
+    args = parser.parse_args()
+    if unknown := set(args.names) - SCRIPTS.keys():
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
+    kept = {row["row"]: row for row in json.loads(KEPT.read_text())} if KEPT.exists() else {}
+    for name in args.names or SCRIPTS:
+        extra = ["--data", str(args.data)] if args.data else []
+        kept.update({row["row"]: row for row in run(name, extra)})
+        KEPT.write_text(json.dumps(list(kept.values()), indent=1, ensure_ascii=False) + "\n")
+        (HERE / "RESULTS.md").write_text(page(list(kept.values())))
+    missed = [row["row"] for row in kept.values() if verdict(row) == "missed"]
+    print("\n".join(f"missed: {row}" for row in missed) or "every must is met", file=sys.stderr)
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
