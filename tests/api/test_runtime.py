@@ -17,7 +17,7 @@ PURCHASED = SHOP.arn("filter", "exclude-purchased")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = Home(tmp_path_factory.mktemp("home"))
     home.stock()
-    home.campaigns.deploy(SHOP, "home", home.publish(create("item-item")))
+    home.campaigns.deploy(SHOP, "home", home.publish(create("ease")))
     with running(home.settings) as server:
         yield server
 
@@ -126,7 +126,7 @@ def test_what_operators_read(server: Server) -> None:
         'endcap_requests_total{route="/recommendations",status="200"}',
         'endcap_answers_total{campaign="home",rung="personal"}',
         f'endcap_campaign_generation{{campaign="{ARN}"}} 1.0',
-        'recipe="item-item"',
+        'recipe="ease"',
         "endcap_swap_failures_total 0.0",
         "endcap_request_seconds_bucket",
     ):

@@ -16,7 +16,7 @@ from endcap.serving.shop import ShopState
 from endcap.serving.snapshot import Snapshot
 from endcap.testing.datasets import random_shop
 
-RECIPES = ("als", "blend", "ease", "item-item", "popularity", "repeat", "trending")
+RECIPES = ("als", "ease", "popularity", "repeat", "trending")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_compiled_filter_holds_on_every_rung(served: dict[str, Snapshot]) -> N
             assert sorted(slate.ordinals) == [2, 5, 9], name
 
 
-@pytest.mark.parametrize("name", ["als", "item-item", "ease"])
+@pytest.mark.parametrize("name", ["als", "ease"])
 def test_agrees_with_the_recipe_itself(registry: Registry, served: dict[str, Snapshot], name: str) -> None:
     model = served[name].models[next(iter(served[name].models))]
     queries = Queries.histories(registry.data)
@@ -99,9 +99,9 @@ def test_an_unknown_shopper_is_told_why(served: dict[str, Snapshot]) -> None:
 
 
 def test_related_items_leave_the_item_out_and_carry_no_score(served: dict[str, Snapshot]) -> None:
-    slate = recommend(served["item-item"], Request(5, item_id="i3"))
+    slate = recommend(served["ease"], Request(5, item_id="i3"))
     assert slate.rung == "similar" and "i3" not in slate.items and slate.scores[0] is None
-    unknown = recommend(served["item-item"], Request(5, item_id="no such"))
+    unknown = recommend(served["ease"], Request(5, item_id="no such"))
     assert unknown.rung == "trending" and "not known" in unknown.cause
 
 

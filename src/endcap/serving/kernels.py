@@ -62,13 +62,37 @@ def log_total(scores: Float32, temperature: float) -> float:
     highest = float(scores.max(initial=-np.inf))
     if not np.isfinite(highest):
         return -np.inf
-    held = getattr(_kept, "shifted", None)
-    if held is None or len(held) < len(scores):
-        held = _kept.shifted = np.empty(len(scores), np.float32)
-    shifted = np.subtract(scores, np.float32(highest), out=held[: len(scores)])
-    shifted *= np.float32(1 / temperature)
-    # Pairwise summation in float32 is off by some 1e-7 here, as every score is already.
-    return highest / temperature + float(np.log(np.exp(shifted, out=shifted).sum()))
+    return highest / temperature + float(np.log(_sum_exp2(scores, highest, 1 / (temperature * np.log(2.0)))))
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nnan", "nsz"})
+def _sum_exp2(scores: Float32, highest: float, scale: float) -> float:
+    """Σ 2^((score - highest) · scale), to 1e-7 of itself: the system's exp takes four times as long for one at a time.
+
+    2^x = 2^⌊x⌋ · 2^(x - ⌊x⌋): the first is written as the exponent bits of a float, the second is a polynomial
+    (coefficients: minimax on [0, 1), error 2e-7). Both loops run in vector registers.
+    """
+    fractions = np.empty(1024, np.float32)
+    powers = np.empty(1024, np.int32)
+    wholes = powers.view(np.float32)
+    total, top, step = 0.0, np.float32(highest), np.float32(scale)
+    for start in range(0, len(scores), 1024):
+        block = scores[start : start + 1024]
+        size = len(block)
+        for place in range(size):
+            exponent = (block[place] - top) * step
+            exponent = exponent if exponent > np.float32(-126.0) else np.float32(-126.0)
+            whole = np.floor(exponent)
+            fractions[place] = exponent - whole
+            powers[place] = (np.int32(whole) + np.int32(127)) << np.int32(23)
+        part = np.float32(0.0)
+        for place in range(size):
+            f = fractions[place]
+            tail = np.float32(8.9893397e-3) + f * np.float32(1.8775767e-3)
+            tail = np.float32(2.4015361e-1) + f * (np.float32(5.5826318e-2) + f * tail)
+            part += wholes[place] * (np.float32(0.99999994) + f * (np.float32(6.9315308e-1) + f * tail))
+        total += part
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -78,22 +102,22 @@ def _scan(scores: Float32, k: int) -> Int32:
     values = np.empty(k, np.float32)
     bound, size = np.float32(-np.inf), 0
     for start in range(0, n, 256):
-        stop = min(start + 256, n)
+        block = scores[start : start + 256]
         # Counting has no branch and runs in vector registers; few blocks hold a score above the bound.
-        hits = 0
-        for place in range(start, stop):
-            hits += scores[place] > bound
+        hits = np.int32(0)
+        for place in range(len(block)):
+            hits += np.int32(block[place] > bound)
         if hits == 0:
             continue
-        for place in range(start, stop):
-            value = scores[place]
+        for place in range(len(block)):
+            value = block[place]
             if not value > bound:
                 continue
             slot = size if size < k else k - 1
             while slot > 0 and values[slot - 1] < value:
                 values[slot], items[slot] = values[slot - 1], items[slot - 1]
                 slot -= 1
-            values[slot], items[slot] = value, place
+            values[slot], items[slot] = value, start + place
             size = min(size + 1, k)
             if size == k:
                 bound = values[k - 1]

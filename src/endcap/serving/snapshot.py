@@ -30,5 +30,6 @@ class Snapshot:
 
     def variant_for(self, key: str) -> tuple[int, Variant, ServedModel]:
         """(place among the variants, variant, model) of a shopper."""
-        variant = self.deployment.variant_for(key)
-        return self.deployment.variants.index(variant), variant, self.models[variant.version_id]
+        variants = self.deployment.variants
+        variant = variants[0] if len(variants) == 1 else self.deployment.variant_for(key)
+        return variants.index(variant), variant, self.models[variant.version_id]

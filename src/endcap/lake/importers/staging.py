@@ -152,17 +152,14 @@ class Staging:
     def rejects(self, kind: DatasetKind) -> Iterator[pa.RecordBatch]:
         """Rejected rows (`REJECTS`), by file and row."""
         stage = self._stages[kind]
-        files = ", ".join(f"({place}, {literal(str(p.source.file.path))})" for place, p in enumerate(self.plan.parts))
-        reasons = ", ".join(
-            f"({place}, {literal(check.column)}, {literal(check.reason)})"
-            for place, check in enumerate(stage.checks, start=1)
-        )
+        files = ", ".join(literal(str(part.source.file.path)) for part in self.plan.parts)
+        columns = ", ".join(literal(check.column) for check in stage.checks)
+        reasons = ", ".join(literal(check.reason) for check in stage.checks)
         query = f'SELECT file, row::BIGINT AS row, "column", reason, raw FROM unreadable WHERE kind = {literal(kind)}'
         if stage.checks:
             query += (
-                f" UNION ALL SELECT f.file, s._row, r.col, r.reason, s._raw FROM {stage.table} s"
-                f" JOIN (VALUES {files}) f(part, file) ON s._part = f.part"
-                f" JOIN (VALUES {reasons}) r(code, col, reason) ON s._reason = r.code"
+                f" UNION ALL SELECT ([{files}])[_part + 1], _row, ([{columns}])[_reason], ([{reasons}])[_reason], _raw"
+                f" FROM {stage.table} WHERE _reason <= {len(stage.checks)}"
             )
         if self._number(f"SELECT count(*) FROM unreadable WHERE kind = {literal(kind)}") or len(stage.parts) > 1:
             query += " ORDER BY 1, 2"  # otherwise they lie in this order
@@ -320,6 +317,8 @@ class Staging:
         except duckdb.OutOfMemoryException as error:
             raise ResourceError(f"The import needs more memory: {error}.", fix="Raise import_memory_mb.") from None
         except duckdb.Error as error:
+            if "No space left" in str(error):
+                raise ResourceError("The disk is full: rows could not be staged.", fix="Free some space.") from error
             where = f"{source.file.path} cannot be read" if source else "The rows cannot be processed"
             raise DataError(f"{where}: {str(error).splitlines()[0]}.") from error
 
