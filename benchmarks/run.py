@@ -68,9 +68,9 @@ def run(name: str, extra: list[str]) -> list[dict[str, Any]]:
 def page(rows: list[dict[str, Any]]) -> str:
     """The table as Markdown."""
     head = (
-        "# Results\n\nWritten by `python benchmarks/run.py`; the details of each row, every single run among them, are in "
-        "`results.json`. Speed is a ratio against a named peer or a physical limit, measured in the same run, the median "
-        "of alternating runs. Quality is full-ranking, with a 95 % bootstrap interval over users.\n\n"
+        "# Results\n\nWritten by `python benchmarks/run.py`; the details of each row, every single run among them, are "
+        "in `results.json`. Speed is a ratio against a named peer or a physical limit, measured in the same run, the "
+        "median of alternating runs. Quality is full-ranking, with a 95 % bootstrap interval over users.\n\n"
         "| row | must | aim | measured | verdict | command | seed | date |\n|---|---|---|---|---|---|---|---|\n"
     )
     lines = []

@@ -20,7 +20,7 @@ def test_environment_over_file_over_default(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="home.*ENDCAP_HOEM"):
+    with pytest.raises(UnknownName, match=r"home.*ENDCAP_HOEM"):
         load_settings({"ENDCAP_HOEM": "x"}, tmp_path)
     (tmp_path / "endcap.toml").write_text("prot = 1\n")
     with pytest.raises(UnknownName, match="port"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,30 +76,38 @@ def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) 
         say(f"  {deployment.campaign} serves {recipe}, version {version.id}")
 
 
+def _program(name: str) -> str:
+    """How to call a program of this environment from the current folder."""
+    path = Path(sys.executable).with_name(name)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def _what_to_try(workspace: Workspace, key: ShopKey) -> None:
     from endcap.jobs.status import endpoint, sample_user
 
-    arn, user, url = (
-        key.arn("campaign", key.name_of("for-you")),
-        sample_user(workspace, key),
-        endpoint(workspace),
-    )
+    user, url = sample_user(workspace, key), endpoint(workspace)
+    endcap, python = _program("endcap"), _program("python")
+    arn = key.arn("campaign", key.name_of("for-you"))
     similar = key.arn("campaign", key.name_of("similar"))
-    say(f"""
-Open    {url}
-Ask     curl -s {url}/recommendations -H 'content-type: application/json' \\
-             -d '{{"campaignArn": "{arn}", "userId": "{user}", "numResults": 5}}'
-
-boto3   eval "$(.venv/bin/endcap env)"; .venv/bin/python - <<'PY'
+    boto3 = f"""\
 import boto3
 runtime = boto3.client("personalize-runtime")
 answer = runtime.get_recommendations(campaignArn="{arn}", userId="{user}", numResults=5)
 for item in answer["itemList"]:
     print(item["itemId"], item.get("score"), item.get("reason"))
-item = answer["itemList"][0]["itemId"]
-print("goes with", item, [i["itemId"] for i in runtime.get_recommendations(campaignArn="{similar}", itemId=item, numResults=5)["itemList"]])
+first = answer["itemList"][0]["itemId"]
+goes = runtime.get_recommendations(campaignArn="{similar}", itemId=first, numResults=5)
+print("goes with", first, [item["itemId"] for item in goes["itemList"]])"""
+    say(f"""
+Open    {url}
+
+curl    curl -s {url}/recommendations -H 'content-type: application/json' \\
+          -d '{{"campaignArn": "{arn}", "userId": "{user}", "numResults": 5}}'
+
+boto3   eval "$({endcap} env)"; {python} - <<'PY'
+{boto3}
 PY
 
-CLI     .venv/bin/endcap recommend {user} --shop {key.group}
-        .venv/bin/endcap status
+CLI     {endcap} recommend {user} --shop {key.group}
+        {endcap} status
 """)

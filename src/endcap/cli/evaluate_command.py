@@ -57,9 +57,8 @@ def command(
         table(("metric", "value", "95 % interval"), [[name, *_interval(found)] for name, found in metrics.items()])
     for note in result.notes:
         say(f"  {note}")
-    say(
-        f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s · {result.users_per_second:,.0f} users/s"
-    )
+    seconds = f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s"
+    say(f"{seconds} · {result.users_per_second:,.0f} users/s · {result.peak_memory_mb:,.0f} MB")
 
 
 def show_judgement(report: dict[str, Any]) -> None:

@@ -41,7 +41,10 @@ def settings_page() -> str:
         f"| `{field.name}` | `{PREFIX}{field.name.upper()}` | `{field.default or '—'}` | {field.metadata['doc']} |"
         for field in fields(Settings)
     ]
-    head = f"# Settings\n\nThe environment goes before `{FILE}` in the current folder, which goes before the default. An unknown key is an error.\n"
+    head = (
+        f"# Settings\n\nThe environment goes before `{FILE}` in the current folder, which goes before the default. "
+        "An unknown key is an error.\n"
+    )
     return "\n".join([head, "| key | environment | default | what it is |", "|---|---|---|---|", *rows, ""])
 
 

@@ -337,7 +337,7 @@ def _pick(met, listed, totals, size, highest, keys, bins, k):  # type: ignore[no
             chosen += totals[at] >= bound
         for place in range(chosen):
             where = np.int64(keys[place])
-            keys[place] = key_of(bits[at], met[at] if listed else at)
+            keys[place] = key_of(bits[where], met[where] if listed else where)
         return chosen
     _largest_of_runs(totals, size, highest)
     bound = max(_LEAST, lower_bound(highest, runs, k, bins))

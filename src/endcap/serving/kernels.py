@@ -91,7 +91,7 @@ def _sum_exp2(scores: Float32, highest: float, scale: float) -> float:
             tail = np.float32(8.9893397e-3) + f * np.float32(1.8775767e-3)
             tail = np.float32(2.4015361e-1) + f * (np.float32(5.5826318e-2) + f * tail)
             part += wholes[place] * (np.float32(0.99999994) + f * (np.float32(6.9315308e-1) + f * tail))
-        total += part
+        total += float(part)
     return total
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 from datetime import UTC, date, datetime, timedelta
 from math import floor, log10
 

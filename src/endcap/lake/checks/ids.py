@@ -1,6 +1,5 @@
 """Checks of who and what: ids that meet nothing, users and items with too little, the minimum to learn from."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 
 from __future__ import annotations
 

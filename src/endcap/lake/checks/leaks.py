@@ -1,6 +1,5 @@
 """Checks for knowledge that would not have been there in time: popularity in disguise, the future, identities."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 
 from __future__ import annotations
 

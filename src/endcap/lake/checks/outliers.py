@@ -1,6 +1,5 @@
 """Checks for extremes: bots, prices, quantities, and how much of the shop is its bestsellers."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Checks of rows: duplicates, returns, rejected rows, missing values."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Checks of times: units, zones, precision, gaps, freshness."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 
 from __future__ import annotations
 

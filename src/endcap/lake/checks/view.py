@@ -1,6 +1,5 @@
 """One shop's tables as SQL views at one snapshot: what the checks and their plots ask."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
 
 from __future__ import annotations
 
