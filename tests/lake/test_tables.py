@@ -425,11 +425,13 @@ import pyarrow as pa
 from endcap.lake.tables import Lake
 from endcap.types import AccountKey, ShopKey
 lake, n = Lake(Path(sys.argv[1])), int(sys.argv[2])
-print("ready", flush=True)
+start = n
 while True:
     n += 1
     table = pa.table({"user_id": [f"u{k}" for k in range(2000)], "generation": [n] * 2000})
     lake.commit(ShopKey(AccountKey(), "corner-shop"), "users", table, schema=table.schema, mode="FULL", job=f"{n}")
+    if n == start + 1:
+        print("ready", flush=True)
 """
 
 

@@ -10,6 +10,7 @@ from endcap.recipes.base import Recipe
 from endcap.recipes.item_item import MEASURES, ItemItem
 from endcap.recipes.queries import Queries
 from endcap.testing.recipes import RecipeContract
+from endcap.types import DAY
 
 
 class TestItemItem(RecipeContract):
@@ -44,13 +45,38 @@ def test_measures_of_two_items(measure: str, expected: float) -> None:
     assert model.similarity_[b, a] == pytest.approx(expected)
 
 
-def test_similar_counts_orders() -> None:
+def test_similar_counts_orders_and_small_ones_more() -> None:
     data, model = shop("cosine")
-    ranking = model.similar(data.items.rows(["c"]), 3)
-    assert ranking.scores[0].tolist() == pytest.approx([1, 1, 1])
+    c, d = data.items.rows(["c", "d"])
+    ranking = model.similar(np.array([c]), 3)
+    assert ranking.items[0, 0] == d
+    assert ranking.scores[0].tolist() == pytest.approx([2**-0.5, 3**-0.5, 3**-0.5])
     a = data.items.rows(["a"])
     assert data.items.names(model.similar(a, 1).items[0]) == ["b"]
-    assert model.similar(a, 1).scores[0, 0] == pytest.approx(3)
+    assert model.similar(a, 1).scores[0, 0] == pytest.approx(2 * 2**-0.5 + 3**-0.5)
+
+
+def test_what_went_together_lately_is_nearer() -> None:
+    columns = {
+        "user_id": ["u1", "u1", "u2", "u2"],
+        "item_id": ["a", "old", "a", "new"],
+        "timestamp": np.array([0, 0, 90, 90]) * DAY,
+        "order_id": ["o1", "o1", "o2", "o2"],
+    }
+    data = Dataset.from_table(pa.table(columns))
+    model = ItemItem(trend_half_life_days=30, measure="count", damping=0, shrinkage=0).fit(data)
+    a, old, new = data.items.rows(["a", "old", "new"])
+    assert model.similarity_[a, new] == 1 and model.similarity_[a, old] == pytest.approx(1 / 8)
+    assert model.together_[a, new] > model.together_[a, old] > 0
+
+
+def test_first_only_leaves_repeat_purchases_of_the_neighbour_out() -> None:
+    columns = {"user_id": ["u"] * 4, "item_id": list("abab"), "timestamp": np.array([0, 0, 60, 60]) * DAY}
+    data = Dataset.from_table(pa.table(columns))
+    a, b = data.items.rows(["a", "b"])
+    quiet = {"measure": "count", "damping": 0, "shrinkage": 0, "trend_half_life_days": 30}
+    assert ItemItem(**quiet).fit(data).similarity_[a, b] == 1
+    assert ItemItem(**quiet, first_only=True).fit(data).similarity_[a, b] == pytest.approx(1 / 4)
 
 
 def test_shrinkage_and_minimum_support() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +47,7 @@ def read_json(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
+        value = _STRICT.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
@@ -80,6 +79,4 @@ def _number(text: str) -> float:
     return value
 
 
-def flat(headers: Mapping[str, str]) -> Headers:
-    """Header names and values as ASGI wants them; what is not ASCII is percent-free replaced by `?`."""
-    return tuple((name.encode("ascii"), value.encode("ascii", "replace")) for name, value in headers.items())
+_STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.jobs.workspace import Workspace
-from endcap.lake.dataset import Dataset
-from endcap.lake.tables import Lake
 from endcap.registry.campaigns import Deployment
+from endcap.serving.lake_shops import LakeShops
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopStates
 from endcap.serving.snapshot import Snapshot
@@ -18,21 +15,6 @@ from endcap.types import ITEM_ID, ShopKey
 
 TITLE_COLUMNS = ("name", "title", "item_name", "product_name", "description", "product_description")
 """Catalogue columns that can name an item, best first."""
-
-
-@dataclass(frozen=True)
-class LakeShops:
-    """Where serving reads a shop: its newest snapshot in the lake."""
-
-    lake: Lake
-
-    def text(self, shop: ShopKey) -> str:
-        """Names the newest snapshot."""
-        return self.lake.snapshot(shop).text
-
-    def dataset(self, shop: ShopKey) -> Dataset:
-        """The newest snapshot, read."""
-        return self.lake.dataset(shop)
 
 
 def open_states(workspace: Workspace) -> ShopStates:

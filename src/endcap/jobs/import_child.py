@@ -19,11 +19,11 @@ from typing import IO, Any, cast
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from endcap.errors import DataError, EndcapError, ResourceError, UnknownName
 from endcap.jobs.importing import ImportReport, KindReport, Reason, Request
-from endcap.lake.importers import REJECTS, Plan, Staging, hashed, plan_import
+from endcap.lake.importers import Plan, Staging, hashed, plan_import
+from endcap.lake.intake import Staged
 from endcap.lake.locks import locked, make_directory
 from endcap.lake.schemas import KINDS, DatasetKind, Domain, Schema
 from endcap.lake.tables import ImportMode, Lake
@@ -31,7 +31,7 @@ from endcap.seams import Disk, Progress, Tick, no_progress
 from endcap.types import AccountKey, ShopKey
 
 _PR_SET_PDEATHSIG = 1
-_STAGING_SHARE, _COMMIT_SHARE = 0.3, 0.25
+_STAGING_SHARE, _COMMIT_SHARE = 0.35, 0.2
 """Of the memory limit, what rows in staging and the table's own sorting may take; the rest is the process itself."""
 
 
@@ -87,15 +87,19 @@ def _import(
     versions: dict[DatasetKind, int] = {}
     with timed("commit"):
         for kind in plan.kinds:
-            with progress(f"writing {kind}", total=staging.counts[kind].accepted, unit="rows") as tick:
+            count = staging.counts[kind].accepted
+            with progress(f"writing {kind}", total=count, unit="rows") as tick:
+                rows = staging.accepted(kind)
                 versions[kind] = lake.commit(
                     shop,
                     kind,
-                    _ticking(staging.batches(kind), tick),
+                    rows if isinstance(rows, Staged) else _ticking(rows, tick),
                     schema=plan.schemas[kind].arrow(),
                     mode=cast(ImportMode, request.mode),
                     job=request.job,
                 )
+                if isinstance(rows, Staged):
+                    tick(count)
     seconds["total"] = sum(seconds.values())
     return ImportReport(
         job=request.job,
@@ -140,9 +144,7 @@ def _write_rejects(staging: Staging, folder: Path, disk: Disk) -> dict[DatasetKi
             continue
         make_directory(folder, disk)
         path = folder / f"{kind}.parquet"
-        with pq.ParquetWriter(path, REJECTS, compression="zstd") as writer:
-            for batch in staging.rejects(kind):
-                writer.write_batch(batch)
+        staging.write_rejects(kind, path)
         disk.fsync(path)
         written[kind] = str(path)
     if written:

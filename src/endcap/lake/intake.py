@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from endcap.errors import DataError, ResourceError
+from endcap.lake.entries import DataFile, statistics
 
 BATCH_ROWS = 131_072
-_ARRIVAL = "#arrival"  # no Avro field can be called so
+ARRIVAL = "#arrival"  # no Avro field can be called so
+_WRITER = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072, RETURN_STATS"
 
 
 def quoted(name: str) -> str:
@@ -36,6 +39,25 @@ def parquet(files: Sequence[str], *, with_names: bool = False) -> str:
     return f"read_parquet([{paths}], union_by_name = true, filename = {str(with_names).lower()})"
 
 
+@dataclass(frozen=True)
+class Staged:
+    """Rows that lie in a DuckDB database already, so that a commit need not take them out and put them in again.
+
+    `query` gives the columns of `schema` and `ARRIVAL`, ascending integers in order of arrival. Whoever makes one
+    promises that no two rows are equal in every column; a commit relies on it.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    query: str
+    schema: pa.Schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in order of arrival, without `ARRIVAL`."""
+        query = f"SELECT {listed(self.schema.names)} FROM ({self.query}) ORDER BY {quoted(ARRIVAL)}"
+        for batch in self.connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS):
+            yield batch.cast(self.schema)
+
+
 class Intake:
     """One import's rows, in order of arrival. A context manager: leaving it frees memory and spill files.
 
@@ -45,6 +67,7 @@ class Intake:
     def __init__(self, schema: pa.Schema, spill: Path, memory_mb: int) -> None:
         self.schema = schema
         self.failure: BaseException | None = None
+        self._distinct = False
         self._connection = duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": str(spill)})
 
     def __enter__(self) -> Self:
@@ -55,7 +78,7 @@ class Intake:
 
     def load(self, batches: Iterable[pa.RecordBatch]) -> int:
         """Take all batches, each already of the schema; how many rows. What the iterable raises is raised here."""
-        schema = self.schema.append(pa.field(_ARRIVAL, pa.int64()))
+        schema = self.schema.append(pa.field(ARRIVAL, pa.int64()))
         arriving = pa.RecordBatchReader.from_batches(schema, self._watched(_numbered(batches, schema)))
         with self._explaining():
             self._connection.register("arriving", arriving)
@@ -63,10 +86,20 @@ class Intake:
             self._connection.unregister("arriving")
         return self._number("SELECT count(*) FROM intake")
 
+    def adopt(self, staged: Staged) -> int:
+        """Take rows where they lie, in that database and its memory limit; how many. Types must be the schema's."""
+        self._connection.close()
+        self._connection = staged.connection.cursor()
+        self._distinct = True
+        columns = listed([*self.schema.names, ARRIVAL])
+        with self._explaining():
+            self._connection.execute(f"CREATE TEMP VIEW intake AS SELECT {columns} FROM ({staged.query})")
+        return self._number("SELECT count(*) FROM intake")
+
     def require_values(self, columns: Iterable[str]) -> None:
         """Raises `DataError` with the first row in which one of the columns is null."""
         for column in columns:
-            query = f"SELECT coalesce(min({quoted(_ARRIVAL)}), -1) FROM intake WHERE {quoted(column)} IS NULL"
+            query = f"SELECT coalesce(min({quoted(ARRIVAL)}), -1) FROM intake WHERE {quoted(column)} IS NULL"
             if (row := self._number(query) + 1) > 0:
                 fix = "Every row needs a value there."
                 raise DataError(f"Column {column} is empty in row {row}.", row=row, column=column, fix=fix)
@@ -78,10 +111,12 @@ class Intake:
             table = self._connection.sql(f"SELECT DISTINCT {name} FROM intake ORDER BY {name}").to_arrow_table()
         return table[column].combine_chunks()
 
-    def events(self, order: Sequence[str], files: Sequence[str]) -> pa.RecordBatchReader:
-        """Exact duplicates once, those already in `files` not at all; sorted by `order`, then by arrival."""
-        columns, arrival = listed(self.schema.names), quoted(_ARRIVAL)
+    def events(self, order: Sequence[str], files: Sequence[str]) -> str:
+        """SQL of the rows: exact duplicates once, those already in `files` not at all; by `order`, then by arrival."""
+        columns, arrival = listed(self.schema.names), quoted(ARRIVAL)
         rows = f"SELECT {columns}, min({arrival}) AS {arrival} FROM intake GROUP BY {columns}"
+        if self._distinct:
+            rows = "SELECT * FROM intake"
         if files:
             there = self._columns(files)
             old = f"""SELECT {listed(there)} FROM {parquet(files)}
@@ -91,22 +126,31 @@ class Intake:
                 for name in self.schema.names
             ]
             rows = f"SELECT new.* FROM ({rows}) new ANTI JOIN ({old}) old ON {' AND '.join(same)}"
-        return self._reader(f"SELECT {columns} FROM ({rows}) ORDER BY {listed(order)}, {arrival}")
+        return f"SELECT {columns} FROM ({rows}) ORDER BY {listed(order)}, {arrival}"
 
-    def records(self, key: str, files: Sequence[str]) -> pa.RecordBatchReader:
-        """The last row of each key; rows of `files` whose key did not come stay. Sorted by key."""
-        name, arrival = quoted(key), quoted(_ARRIVAL)
+    def records(self, key: str, files: Sequence[str]) -> str:
+        """SQL of the rows: the last row of each key; rows of `files` whose key did not come stay. Sorted by key."""
+        name, arrival = quoted(key), quoted(ARRIVAL)
         rows = f"SELECT * FROM intake WHERE {arrival} IN (SELECT max({arrival}) FROM intake GROUP BY {name})"
         if files:
             old = f"SELECT * FROM {parquet(files)} WHERE {name} NOT IN (SELECT {name} FROM intake)"
             rows = f"({rows}) UNION ALL BY NAME ({old})"
-        return self._reader(f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}")
+        return f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}"
 
-    def _reader(self, query: str) -> pa.RecordBatchReader:
+    def write(self, query: str, path: Path) -> DataFile | None:
+        """A Parquet file (Zstandard, row groups of 131,072) of what a query gives; None, and no file, for no rows.
+
+        Not flushed to disk. Sorts within the memory limit, on all threads.
+        """
+        target = str(path).replace("'", "''")
         with self._explaining():
-            reader = self._connection.sql(query).to_arrow_reader(BATCH_ROWS)
-        batches = (batch.cast(self.schema) for batch in reader)
-        return pa.RecordBatchReader.from_batches(self.schema, self._watched(batches))
+            rows = self._connection.execute(f"COPY ({query}) TO '{target}' ({_WRITER})").fetchall()
+        _, count, size, _, measured, *_ = rows[0]
+        if not count:
+            path.unlink()
+            return None
+        by_name = {name: measured.get(quoted(name), {}) for name in self.schema.names}
+        return DataFile(path.name, int(size), int(count), statistics(self.schema, by_name))
 
     def _watched(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:

@@ -7,34 +7,32 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, WriterProperties
-from deltalake import write_deltalake as write_delta
-from pyarrow.dataset import ParquetReadOptions
+from deltalake import DeltaTable
 
 from endcap.errors import DataError, InputError, StateError
 from endcap.lake.assemble import assemble
 from endcap.lake.columns import REQUIRED, converted, table_schema
-from endcap.lake.commits import commit, has_table, open_table, recover, sum_up
+from endcap.lake.commits import LOG, commit, has_table, open_table, recover, sum_up
 from endcap.lake.dataset import Dataset
+from endcap.lake.entries import entry
 from endcap.lake.index import CatalogueIndex
-from endcap.lake.intake import BATCH_ROWS, Intake
+from endcap.lake.intake import BATCH_ROWS, Intake, Staged
 from endcap.lake.locks import locked, make_directory
 from endcap.lake.schemas import KINDS, DatasetKind
-from endcap.seams import Disk
+from endcap.seams import Clock, Disk, SystemClock
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
 
 __all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=262_144)
-_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _LEARNED_FROM = (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE, ORDER_ID)
 
 
@@ -76,11 +74,14 @@ class Commit:
 class Lake:
     """All shops' tables under one root. One writer at a time per table, across processes; readers never wait."""
 
-    def __init__(self, root: Path, disk: Disk | None = None, *, memory_mb: int = 1024) -> None:
+    def __init__(
+        self, root: Path, disk: Disk | None = None, *, memory_mb: int = 1024, clock: Clock | None = None
+    ) -> None:
         """`memory_mb` is what one import may hold in memory before it spills to the lake's disk."""
         self.root = root
         self._disk = disk or Disk()
         self._memory_mb = memory_mb
+        self._clock = clock or SystemClock()
 
     def directory(self, shop: ShopKey) -> Path:
         """Where everything of a shop lies."""
@@ -103,7 +104,7 @@ class Lake:
         self,
         shop: ShopKey,
         kind: DatasetKind,
-        batches: Iterable[pa.RecordBatch] | pa.Table,
+        batches: Iterable[pa.RecordBatch] | pa.Table | Staged,
         *,
         schema: pa.Schema,
         mode: ImportMode,
@@ -112,7 +113,8 @@ class Lake:
         """Write one import as a new version, durable on return; the version. A job committed before changes nothing.
 
         FULL replaces the table. INCREMENTAL upserts records by key and appends events; exact duplicates of events are
-        kept once in both. Memory is bounded however many batches come. Raises `SchemaError` or `DataError` for rows
+        kept once in both. Memory is bounded however many batches come. `Staged` events, which hold no exact duplicates,
+        are written from where they lie, within that database's memory limit. Raises `SchemaError` or `DataError` for rows
         that do not fit, `ResourceError` for a full disk or exhausted memory; then the table is as before.
         """
         if mode not in get_args(ImportMode):
@@ -132,11 +134,11 @@ class Lake:
             spill = table.parent / f".{kind}.spill"
             shutil.rmtree(spill, ignore_errors=True)
             with Intake(columns, spill, self._memory_mb) as intake:
-                received = intake.load(_conversions(_batches(batches), columns))
+                received = _take(intake, batches, columns, is_record=len(REQUIRED[kind]) == 1)
                 if not received and mode == "FULL":
                     raise DataError(f"There are no {kind} to import.", fix="An empty import never replaces a table.")
                 intake.require_values(REQUIRED[kind])
-                return self._write(shop, kind, intake, kept, {"job": job, "mode": mode, "received": received})
+                return self._write(shop, kind, intake, there, {"job": job, "mode": mode, "received": received})
 
     def read(
         self, shop: ShopKey, kind: DatasetKind, *, version: int | None = None, columns: Sequence[str] | None = None
@@ -220,6 +222,8 @@ class Lake:
         table = self.open(shop, "interactions", snapshot.versions.get("interactions"))
         names = [name for name in _LEARNED_FROM if name in _schema(table).names]
         texts = {name for name in names if name != TIMESTAMP}
+        from pyarrow.dataset import ParquetReadOptions  # brings pandas along, which imports need not wait for
+
         options = ParquetReadOptions(dictionary_columns=texts)
         return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names)
 
@@ -227,37 +231,51 @@ class Lake:
         return self.directory(shop) / kind
 
     def _write(
-        self, shop: ShopKey, kind: DatasetKind, intake: Intake, kept: DeltaTable | None, notes: dict[str, Any]
+        self,
+        shop: ShopKey,
+        kind: DatasetKind,
+        intake: Intake,
+        there: DeltaTable | None,
+        notes: dict[str, Any],
     ) -> int:
         if ITEM_ID in REQUIRED[kind]:
             self.catalogue(shop).extend(intake.distinct(ITEM_ID))
+        kept = there if notes["mode"] == "INCREMENTAL" else None
         table, files = self._table(shop, kind), kept.file_uris() if kept else []
         is_record = len(REQUIRED[kind]) == 1
         rows = intake.records(REQUIRED[kind][0], files) if is_record else intake.events((USER_ID, TIMESTAMP), files)
         append = kept is not None and not is_record
 
         def write(stage: Path) -> None:
-            properties = CommitProperties(
-                custom_metadata=notes, app_transactions=[Transaction(f"import-{notes['job']}", 1)]
+            version = there.version() + 1 if there is not None else 0
+            file = intake.write(rows, stage / f"part-{version:05d}-{uuid.uuid4()}.parquet")
+            made = entry(
+                there,
+                intake.schema,
+                [file] if file else [],
+                append=append,
+                transaction=f"import-{notes['job']}",
+                notes=notes,
+                now=self._clock.now(),
             )
-            write_delta(
-                stage,
-                rows,
-                mode="append" if append else "overwrite",
-                schema_mode="merge" if append else "overwrite",
-                writer_properties=_WRITER,
-                commit_properties=properties,
-                post_commithook_properties=_NO_HOOKS,
-            )
+            (stage / LOG / f"{version:020d}.json").write_bytes(made)
 
-        try:
-            return commit(table, self._disk, write)
-        except Exception as error:
-            raise intake.failure or error from error
+        return commit(table, self._disk, write)
 
 
 def _schema(table: DeltaTable) -> pa.Schema:
-    return table.to_pyarrow_dataset().schema
+    return pa.schema(table.schema().to_arrow())
+
+
+def _take(
+    intake: Intake, batches: Iterable[pa.RecordBatch] | pa.Table | Staged, columns: pa.Schema, *, is_record: bool
+) -> int:
+    """Rows into the intake, without a copy where they are staged events in the table's own columns; how many."""
+    if not isinstance(batches, Staged):
+        return intake.load(_conversions(_batches(batches), columns))
+    if is_record or {field.name: field.type for field in batches.schema} != {c.name: c.type for c in columns}:
+        return intake.load(_conversions(batches.batches(), columns))
+    return intake.adopt(batches)
 
 
 def _batches(given: Iterable[pa.RecordBatch] | pa.Table) -> Iterable[pa.RecordBatch]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from endcap.errors import ResourceError
 from endcap.lake.dataset import Dataset
@@ -48,7 +48,7 @@ class EASE(Recipe):
         self.place_ = np.full(dataset.n_items, -1, np.int32)
         self.place_[self.modelled_] = np.arange(len(best), dtype=np.int32)
         with progress("EASE", total=len(best), unit="items") as tick:
-            self.weights_ = _zero_diagonal_weights(taken[:, self.modelled_].T, self.regularization)
+            self.weights_ = _zero_diagonal_weights(taken[:, self.modelled_].T.tocsr(), self.regularization)
             tick(len(best))
 
     def _refuse_if_too_large(self, m: int) -> None:
@@ -73,9 +73,9 @@ class EASE(Recipe):
         return scores
 
 
-def _zero_diagonal_weights(by_item: object, regularization: float) -> Float32:
+def _zero_diagonal_weights(by_item: sparse.csr_matrix, regularization: float) -> Float32:
     """B, computed inside one float32 array [m, m]."""
-    gram = np.asfortranarray((by_item @ by_item.T).toarray(), np.float32)  # type: ignore[attr-defined,operator]
+    gram = np.asfortranarray((by_item @ by_item.T).toarray(), np.float32)
     gram[np.diag_indices_from(gram)] += regularization
     factor, failed = linalg.lapack.spotrf(gram, lower=True, overwrite_a=True, clean=False)
     inverse, failed_too = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)

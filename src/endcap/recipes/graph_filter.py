@@ -82,7 +82,7 @@ class GraphFilter(Recipe):
     def _coordinates(self, history: sparse.csr_matrix) -> tuple[Float32, Float32, np.float32]:
         """float32 [q, d] that meet V, float32 [q, d] that meet D^½ V, and g on the rest of the spectrum."""
         values, vectors = self.eigenvalues_, self.vectors_
-        rest = self._sharpen(values[-1:] / 2)[0]
+        rest = self._sharpen(values[-1:] * np.float32(0.5))[0]
         excess = self._sharpen(values) - rest
         low_pass = (history.multiply(1 / self.root_degree_).tocsr() @ vectors) * np.float32(self.ideal)
         mixed = (vectors.T * self.root_degree_) @ vectors * excess

@@ -19,18 +19,23 @@ from endcap.seams import Progress
 from endcap.types import DAY, Bool, Float32, Int32, Int64
 
 MEASURES = ("count", "cosine", "jaccard", "lift")
+BASKET_DAMPING = 0.5
+"""An order of s items adds s^-½ to each of its pairs: small baskets say more."""
+BASKET_HALF_LIFE_DAYS = 240.0
+"""Age at which an order counts half for what goes into one basket."""
 
 
 @dataclass
 class ItemItem(Recipe):
     """score(b) = Σ over history events a of weight · decay(a) · sim(a, b), nearest neighbours only.
 
-    Of shoppers u who took a and b, c(a, b) = Σ_u trend(u, b) / size(u)^damping, with trend = 2^(−age of u's last b /
+    Of shoppers u who took a and b, c(a, b) = Σ_u trend(u, b) / size(u)^damping, with trend = 2^(-age of u's last b /
     trend_half_life_days): what goes with a *lately*. With supports s_a = Σ_u 1 + k, s_b = Σ_u trend(u, b) + k and
-    k = shrinkage, sim is c (count), c/√(s_a s_b) (cosine), c/(s_a + s_b − c) (jaccard) or c·N/(s_a s_b) (lift).
+    k = shrinkage, sim is c (count), c/√(s_a s_b) (cosine), c/(s_a + s_b - c) (jaccard) or c·N/(s_a s_b) (lift).
     With `window`, c counts pairs of events at most that many steps apart, each decayed by distance.
     Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004); damping is that of random
-    walks (Cooper et al. 2014). `similar` answers by number of orders with both: what goes into one basket.
+    walks (Cooper et al. 2014). `similar` answers by orders with both items, each counting 2^(-age / 240 days) / √size:
+    what goes into one basket. Where there are no orders, by number of shoppers with both.
     """
 
     title: ClassVar[str] = "Item-item"
@@ -52,7 +57,7 @@ class ItemItem(Recipe):
     similarity_: sparse.csr_matrix = fitted()
     """float32 [n, n]: row a holds sim(a, ·)."""
     together_: sparse.csr_matrix = fitted()
-    """float32 [n, n]: orders (shoppers, where there are no orders) with both items."""
+    """float32 [n, n]: orders (shoppers, where there are no orders) with both items, small and recent ones first."""
     clock_: Int32 = fitted()
     """int32 [1]: 2 where times are times, 1 where they are an order, 0 where there are none."""
 
@@ -69,10 +74,22 @@ class ItemItem(Recipe):
         with progress("item-item", total=2, unit="matrices") as tick:
             self.similarity_ = self._in_window(events, n) if self.window else self._in_histories(dataset)
             tick()
-            orders = order_matrix(events.order, events.item, n)
-            units = orders if orders.nnz else _ones(events, dataset.matrix().shape)
+            units = self._baskets(dataset)
             self.together_ = as_rows(*neighbours(units, self.neighbours, similarity="count", cap=self.cap))
             tick()
+
+    def _baskets(self, dataset: Dataset) -> sparse.csr_matrix:
+        """float32 [orders or users, items]: roots of what each order says of two items in it."""
+        events = dataset.interactions
+        baskets = order_matrix(events.order, events.item, dataset.n_items)
+        if not baskets.nnz:
+            return _ones(events, (dataset.n_users, dataset.n_items))
+        worth = np.maximum(np.diff(baskets.indptr), 1.0) ** -BASKET_DAMPING
+        if self.clock_[0] == 2:
+            known = np.flatnonzero(events.order >= 0)
+            first = known[np.unique(events.order[known], return_index=True)[1]]
+            worth *= np.exp2(-(dataset.last_time - events.time[first]) / (BASKET_HALF_LIFE_DAYS * DAY))
+        return (sparse.diags(np.sqrt(worth)) @ baskets).tocsr().astype(np.float32)
 
     def _in_window(self, events: Interactions, n: int) -> sparse.csr_matrix:
         starts = np.flatnonzero(np.diff(events.user, prepend=-1))
@@ -126,23 +143,30 @@ class ItemItem(Recipe):
     def _similarity(self, counts: Float32, left: Float32, right: Float32, shoppers: int) -> Float32:
         if self.measure == "count":
             return counts.copy()
-        bottom = {
-            "cosine": lambda: np.sqrt(left * right),
-            "jaccard": lambda: left + right - counts,
-            "lift": lambda: left * right / shoppers,
-        }[self.measure]()
+        if self.measure == "cosine":
+            bottom = np.sqrt(left * right)
+        elif self.measure == "jaccard":
+            bottom = left + right - counts
+        else:
+            bottom = left * right / np.float32(shoppers)
         return np.asarray(counts / np.maximum(bottom, 1e-9), np.float32)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
-        decay = (1.0, self.step_decay ** queries.steps_back(), queries.decay(self.half_life_days))[self.clock_[0]]
-        history = queries.matrix(self.n_items, (queries.weight * decay).astype(np.float32))
+        history = queries.matrix(self.n_items, queries.weight * self._decay(queries))
         similarity = self.similarity_ if items is None else self.similarity_[:, items]
         scores = (history @ similarity).toarray()
         return np.where(scores > 0, scores, np.nan).astype(np.float32)
 
+    def _decay(self, queries: Queries) -> Float32:
+        if self.clock_[0] == 2:
+            return queries.decay(self.half_life_days).astype(np.float32)
+        if self.clock_[0] == 1:
+            return np.power(np.float32(self.step_decay), queries.steps_back().astype(np.float32))
+        return np.ones(len(queries.item), np.float32)
+
     def similar_scores(self, items: Int32) -> Float32:
-        """float32 [m, n]: orders with both items."""
+        """float32 [m, n]: orders with both items, weighted by age and size."""
         counts = self.together_[items].toarray()
         return np.where(counts > 0, counts, np.nan).astype(np.float32)
 

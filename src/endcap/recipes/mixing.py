@@ -12,7 +12,7 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.queries import Queries
 from endcap.recipes.topk import top_k
 from endcap.seams import rng
-from endcap.types import DAY, Bool, Float32, Float64, Int32, Int64
+from endcap.types import DAY, Bool, Float32, Float64, Int64
 
 CELLS = 8_000_000
 """At most this many scores (queries × items) of each source are held while the mix is fitted."""
@@ -93,14 +93,15 @@ class Population:
         if len(self.rows):
             best = np.maximum.reduceat(values, self.starts)
             values *= np.repeat(1 / (np.maximum(best, 1e-30) * np.float32(floor)), self.lengths)
-        return np.log1p(values, out=values)
+        return np.asarray(np.log1p(values), np.float32)
 
     def log_softmax(self, values: Float32) -> Float32:
         """float32 [m]: log of each item's share of its query, exp(value) over their sum."""
         if not len(self.rows):
             return values
         shifted = values - np.repeat(np.maximum.reduceat(values, self.starts), self.lengths)
-        return shifted - np.repeat(np.log(np.add.reduceat(np.exp(shifted), self.starts)), self.lengths)
+        total = np.add.reduceat(np.exp(shifted), self.starts)
+        return np.asarray(shifted - np.repeat(np.log(total), self.lengths), np.float32)
 
     def fit(self, features: list[Float32], taken: Bool, prior: Float64, strength: float) -> Float64:
         """Weights ≥ 0, float64 [s], under which softmax(Σ weight · feature) makes the taken items most likely.
@@ -127,7 +128,6 @@ class Population:
 
         bounds = [(0.0, None)] * len(prior)
         return np.asarray(optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x)
-
 
     def climb(self, features: list[Float32], taken: Bool, weights: Float64) -> Float64:
         """Weights with a higher NDCG: one at a time made larger, smaller or zero while that helps, then finer."""

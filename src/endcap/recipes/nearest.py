@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from scipy import sparse
 
-from endcap.types import Bool, Float32, Int32, Int64
+from endcap.types import Bool, Float32, Int32
 
 ROWS_PER_BLOCK = 2048
 
@@ -22,7 +22,7 @@ def best_of_rows(n: int, rows: Callable[[int, int], sparse.csr_matrix], keep: in
     for low in range(0, n, ROWS_PER_BLOCK):
         block = rows(low, min(low + ROWS_PER_BLOCK, n)).tocsr()
         indptr = block.indptr.astype(np.int64)
-        chosen = _marked(indptr, block.data, keep)
+        chosen: Bool = _marked(indptr, block.data, keep)
         ends = np.concatenate(([0], np.cumsum(chosen)))[indptr]
         blocks.append(sparse.csr_matrix((block.data[chosen], block.indices[chosen], ends), shape=block.shape))
     return sparse.vstack(blocks, format="csr", dtype=np.float32)
@@ -36,7 +36,7 @@ def as_rows(items: Int32, values: Float32) -> sparse.csr_matrix:
 
 
 @njit(cache=True, nogil=True)
-def _marked(indptr: Int64, values: Float32, k: int) -> Bool:
+def _marked(indptr, values, k):  # type: ignore[no-untyped-def]
     keep = values > 0
     for row in range(len(indptr) - 1):
         low, high = indptr[row], indptr[row + 1]

@@ -158,7 +158,7 @@ class Queries:
 
     def age_days(self) -> Float64:
         """float64 [m]: age of each history event at the moment of asking, in days, never negative."""
-        return np.maximum(np.repeat(self.now, np.diff(self.indptr)) - self.time, 0) / DAY
+        return np.asarray(np.maximum(np.repeat(self.now, np.diff(self.indptr)) - self.time, 0) / DAY, np.float64)
 
     def decay(self, half_life_days: float) -> Float64:
         """float64 [m]: 2^(-age / half-life) of each history event."""

@@ -19,6 +19,7 @@ from endcap.lake.importers.mapping import Merge
 from endcap.lake.importers.plan import Part, Plan
 from endcap.lake.importers.sources import RAW_TEXT, Reject, Source
 from endcap.lake.importers.sql import SQL_TYPES, Check, checks, literal, mapped, quoted, typed
+from endcap.lake.intake import ARRIVAL, Staged
 from endcap.lake.schemas import DatasetKind, Field, Schema
 from endcap.seams import Progress, Tick, no_progress
 
@@ -149,8 +150,25 @@ class Staging:
         for batch in cursor.sql(self._output(stage)).to_arrow_reader(BATCH_ROWS):
             yield batch.cast(arrow)
 
+    def accepted(self, kind: DatasetKind) -> Staged | Iterator[pa.RecordBatch]:
+        """Accepted rows for a commit: where they lie if no two of them can be equal, otherwise as `batches`."""
+        stage = self._stages[kind]
+        absolute = any(_is_absolute(stage, item.name) for item in stage.schema.fields)
+        if self.is_grouped(kind) or (absolute and not stage.merge):  # 2 and -2 are equal once the sign is gone
+            return self.batches(kind)
+        query = self._output(stage, f", rowid AS {quoted(ARRIVAL)}")
+        return Staged(self._connection, query, stage.schema.arrow())
+
     def rejects(self, kind: DatasetKind) -> Iterator[pa.RecordBatch]:
         """Rejected rows (`REJECTS`), by file and row."""
+        for batch in self._connection.cursor().sql(self._rejects_sql(kind)).to_arrow_reader(BATCH_ROWS):
+            yield batch.cast(REJECTS)
+
+    def write_rejects(self, kind: DatasetKind, path: Path) -> None:
+        """The same rows as a Parquet file, not flushed to disk."""
+        self._run(f"COPY ({self._rejects_sql(kind)}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+
+    def _rejects_sql(self, kind: DatasetKind) -> str:
         stage = self._stages[kind]
         files = ", ".join(literal(str(part.source.file.path)) for part in self.plan.parts)
         columns = ", ".join(literal(check.column) for check in stage.checks)
@@ -163,8 +181,7 @@ class Staging:
             )
         if self._number(f"SELECT count(*) FROM unreadable WHERE kind = {literal(kind)}") or len(stage.parts) > 1:
             query += " ORDER BY 1, 2"  # otherwise they lie in this order
-        for batch in self._connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS):
-            yield batch.cast(REJECTS)
+        return query
 
     def is_grouped(self, kind: DatasetKind) -> bool:
         """Whether the dataset is made from rows that another dataset counts too."""
@@ -293,14 +310,14 @@ class Staging:
             check.reason, check.column, rows, tuple((files[part], row, raw or "") for part, row, raw in some)
         )
 
-    def _output(self, stage: _Stage) -> str:
+    def _output(self, stage: _Stage, more: str = "") -> str:
         table = stage.parts[0].table
         if not table.grouped:
             picks = [
                 f"{f'abs({name})' if _is_absolute(stage, item.name) else name} AS {quoted(item.column)}"
                 for item, name in zip(stage.schema.fields, stage.columns, strict=True)
             ]
-            return f"SELECT {', '.join(picks)} FROM {stage.table} WHERE _reason IS NULL"
+            return f"SELECT {', '.join(picks)}{more} FROM {stage.table} WHERE _reason IS NULL"
         picks = []
         for item in stage.schema.fields:
             name = mapped(item.name)

@@ -1,0 +1,144 @@
+"""Entries of a Delta log, written here because the data files are: one DuckDB query sorts, compresses and measures.
+
+Fields as the Delta transaction protocol names them (protocol versions 1 and 2, no table features).
+https://github.com/delta-io/delta/blob/master/PROTOCOL.md
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, Schema
+
+from endcap.types import Micros
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file that an entry adds: its name, size in bytes, rows, and what `statistics` made of its columns."""
+
+    name: str
+    size: int
+    rows: int
+    statistics: Mapping[str, Any]
+
+
+def entry(
+    existing: DeltaTable | None,
+    schema: pa.Schema,
+    files: list[DataFile],
+    *,
+    append: bool,
+    transaction: str,
+    notes: Mapping[str, Any],
+    now: Micros,
+) -> bytes:
+    """The log entry of one version: `files` added to what `existing` holds, or in its place.
+
+    `transaction` is the id by which a repeated commit is known; `notes` go to the table's history.
+    """
+    milliseconds = now // 1000
+    removed = [] if append or existing is None else _removed(existing, milliseconds)
+    metrics = {
+        "num_added_files": len(files),
+        "num_removed_files": len(removed),
+        "num_added_rows": sum(file.rows for file in files),
+    }
+    commit = {
+        **notes,
+        "timestamp": milliseconds,
+        "operation": "WRITE",
+        "operationParameters": {"mode": "Append" if append else "Overwrite"},
+        "operationMetrics": metrics,
+        "engineInfo": "endcap",
+    }
+    actions: list[dict[str, Any]] = [{"commitInfo": commit}]
+    if existing is None:
+        actions.append({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}})
+    actions += _metadata(existing, schema, milliseconds)
+    actions += removed
+    actions += [{"add": _added(file, milliseconds)} for file in files]
+    actions.append({"txn": {"appId": transaction, "version": 1, "lastUpdated": milliseconds}})
+    return b"".join(json.dumps(action).encode() + b"\n" for action in actions)
+
+
+def _metadata(existing: DeltaTable | None, schema: pa.Schema, milliseconds: int) -> list[dict[str, Any]]:
+    """What the table is, where that is new or has changed; its identity stays."""
+    text = Schema.from_arrow(schema).to_json()
+    if existing is not None and json.loads(existing.schema().to_json()) == json.loads(text):
+        return []
+    known = existing.metadata() if existing is not None else None
+    told = {
+        "id": str(known.id) if known else str(uuid.uuid4()),
+        "name": known.name if known else None,
+        "description": known.description if known else None,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": text,
+        "partitionColumns": [],
+        "configuration": dict(known.configuration) if known else {},
+        "createdTime": known.created_time if known else milliseconds,
+    }
+    return [{"metaData": told}]
+
+
+def _removed(existing: DeltaTable, milliseconds: int) -> list[dict[str, Any]]:
+    files = pa.table(existing.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
+    return [
+        {
+            "remove": {
+                "path": file["path"],
+                "deletionTimestamp": milliseconds,
+                "dataChange": True,
+                "extendedFileMetadata": True,
+                "partitionValues": {},
+                "size": file["size_bytes"],
+            }
+        }
+        for file in files
+    ]
+
+
+def _added(file: DataFile, milliseconds: int) -> dict[str, Any]:
+    return {
+        "path": file.name,
+        "partitionValues": {},
+        "size": file.size,
+        "modificationTime": milliseconds,
+        "dataChange": True,
+        "stats": json.dumps({"numRecords": file.rows, **file.statistics}),
+    }
+
+
+def statistics(schema: pa.Schema, measured: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """`minValues`, `maxValues` and `nullCount` of columns from what the Parquet writer measured, as text.
+
+    Bounds are given for whole numbers and short texts only: a float32's shortest text, read as float64, may lie inside
+    the true range, and NaN has no place in it.
+    """
+    found: dict[str, dict[str, Any]] = {"minValues": {}, "maxValues": {}, "nullCount": {}}
+    for field in schema:
+        column = measured.get(field.name, {})
+        if "null_count" in column:
+            found["nullCount"][field.name] = int(column["null_count"])
+        for bound in ("min", "max"):
+            value = _bound(field.type, column, bound)
+            if value is not None:
+                found[f"{bound}Values"][field.name] = value
+    return found
+
+
+_LONGEST_BOUND = 64
+
+
+def _bound(kind: pa.DataType, column: Mapping[str, str], bound: str) -> int | str | None:
+    text = column.get(bound)
+    if text is None or column.get(f"{bound}_is_exact") != "true":
+        return None
+    if pa.types.is_integer(kind):
+        return int(text)
+    return text if pa.types.is_string(kind) and len(text) <= _LONGEST_BOUND else None
