@@ -20,7 +20,7 @@ from endcap.types import Float32, Int32
 TRAINING_STEPS = 2
 """Conjugate-gradient steps per half-iteration, each warm-started from the last."""
 EXACT_STEPS = 64
-"""Bound on the steps that fold in a history; they stop once the residual is at the limit of float32."""
+"""Bound on the steps that fold in a history; they stop once the residual is 3e-6 of the first."""
 
 Watch = Callable[[int, Half, Half], bool]
 
