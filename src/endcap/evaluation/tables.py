@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from endcap.errors import DataError, InputError, SchemaError
 from endcap.lake.dataset import Dataset
-from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, POSITION, SESSION_ID, TIMESTAMP, USER_ID, WEIGHT
+from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, POSITION, SESSION_ID, USER_ID, WEIGHT
 
 IDS = (USER_ID, ITEM_ID, SESSION_ID, "target")
 PREFIX = "prefix"
@@ -49,7 +49,7 @@ def _read(source: Any, what: str) -> pa.Table:
     if isinstance(source, pa.Table):
         return source
     if isinstance(source, Dataset):
-        return _interactions(source)
+        return source.table()
     if isinstance(source, (str, Path)):
         return _read_file(Path(source), what)
     if hasattr(source, "__arrow_c_stream__"):
@@ -75,19 +75,6 @@ def _read_file(path: Path, what: str) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"The {what} file {path} cannot be read: {error}.", fix="Check its format.") from error
     raise InputError(f"The {what} file {path} has an unknown ending.", fix="Expected .parquet, .csv, .jsonl or .json.")
-
-
-def _interactions(dataset: Dataset) -> pa.Table:
-    events = dataset.interactions
-    columns = {
-        USER_ID: pa.DictionaryArray.from_arrays(pa.array(events.user), dataset.users.ids),
-        ITEM_ID: pa.DictionaryArray.from_arrays(pa.array(events.item), dataset.items.ids),
-        EVENT_TYPE: pa.DictionaryArray.from_arrays(pa.array(events.event_type), pa.array(dataset.event_types)),
-        WEIGHT: pa.array(events.weight),
-    }
-    if dataset.time_kind != "none":
-        columns[TIMESTAMP if dataset.time_kind == "micros" else POSITION] = pa.array(events.time)
-    return pa.table(columns)
 
 
 def _clean(name: str, column: pa.Array, what: str) -> pa.Array:

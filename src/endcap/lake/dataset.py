@@ -158,6 +158,25 @@ class Dataset:
         matrix.sum_duplicates()
         return matrix
 
+    def table(self) -> pa.Table:
+        """The interactions as a frame in external ids: what `from_table` takes, what any Arrow library reads."""
+        events = self.interactions
+        columns = {
+            USER_ID: pa.DictionaryArray.from_arrays(pa.array(events.user), self.users.ids),
+            ITEM_ID: pa.DictionaryArray.from_arrays(pa.array(events.item), self.items.ids),
+            EVENT_TYPE: pa.DictionaryArray.from_arrays(pa.array(events.event_type), pa.array(self.event_types)),
+            WEIGHT: pa.array(events.weight),
+        }
+        if self.time_kind != "none":
+            columns[TIMESTAMP if self.time_kind == "micros" else POSITION] = pa.array(events.time)
+        if (events.order >= 0).any():
+            columns[ORDER_ID] = pa.array(events.order).cast(pa.string())
+        return pa.table(columns)
+
+    def sequences(self) -> tuple[Int64, Int32]:
+        """(indptr int64 [n_users + 1], items int32): user u took `items[indptr[u]:indptr[u + 1]]`, oldest first."""
+        return self.indptr, self.interactions.item
+
     def with_interactions(self, interactions: Interactions) -> Dataset:
         """The same shop seen through other (sorted) interactions; vocabularies and metadata stay."""
         return replace(self, interactions=interactions)

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from endcap.errors import DataError, ResourceError
@@ -44,7 +43,7 @@ class Staged:
     """Rows that lie in a DuckDB database already, so that a commit need not take them out and put them in again.
 
     `query` gives the columns of `schema` and `ARRIVAL`, ascending integers in order of arrival. Whoever makes one
-    promises that no two rows are equal in every column; a commit relies on it.
+    promises that no two events are equal in every column and no two records in their key; a commit relies on it.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -64,11 +63,16 @@ class Intake:
     `failure` is what broke the stream of rows in or out, which foreign readers of the stream report in other words.
     """
 
-    def __init__(self, schema: pa.Schema, spill: Path, memory_mb: int) -> None:
+    def __init__(self, schema: pa.Schema, spill: Path, memory_mb: int, staged: Staged | None = None) -> None:
+        """With `staged` the work is done where those rows lie, within that database's memory limit."""
         self.schema = schema
         self.failure: BaseException | None = None
-        self._distinct = False
-        self._connection = duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": str(spill)})
+        self._staged = staged
+        if staged:
+            self._connection = staged.connection.cursor()
+        else:
+            limits = {"memory_limit": f"{memory_mb}MB", "temp_directory": str(spill)}
+            self._connection = duckdb.connect(config=limits)  # type: ignore[arg-type]
 
     def __enter__(self) -> Self:
         return self
@@ -87,10 +91,7 @@ class Intake:
         return self._number("SELECT count(*) FROM intake")
 
     def adopt(self, staged: Staged) -> int:
-        """Take rows where they lie, in that database and its memory limit; how many. Types must be the schema's."""
-        self._connection.close()
-        self._connection = staged.connection.cursor()
-        self._distinct = True
+        """Take staged rows, whose types must be the schema's, where they lie; how many."""
         columns = listed([*self.schema.names, ARRIVAL])
         with self._explaining():
             self._connection.execute(f"CREATE TEMP VIEW intake AS SELECT {columns} FROM ({staged.query})")
@@ -115,7 +116,7 @@ class Intake:
         """SQL of the rows: exact duplicates once, those already in `files` not at all; by `order`, then by arrival."""
         columns, arrival = listed(self.schema.names), quoted(ARRIVAL)
         rows = f"SELECT {columns}, min({arrival}) AS {arrival} FROM intake GROUP BY {columns}"
-        if self._distinct:
+        if self._staged:
             rows = "SELECT * FROM intake"
         if files:
             there = self._columns(files)
@@ -132,6 +133,8 @@ class Intake:
         """SQL of the rows: the last row of each key; rows of `files` whose key did not come stay. Sorted by key."""
         name, arrival = quoted(key), quoted(ARRIVAL)
         rows = f"SELECT * FROM intake WHERE {arrival} IN (SELECT max({arrival}) FROM intake GROUP BY {name})"
+        if self._staged:
+            rows = "SELECT * FROM intake"
         if files:
             old = f"SELECT * FROM {parquet(files)} WHERE {name} NOT IN (SELECT {name} FROM intake)"
             rows = f"({rows}) UNION ALL BY NAME ({old})"
@@ -181,7 +184,7 @@ class Intake:
 def _numbered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     start = 0
     for batch in batches:
-        arrival = pa.array(np.arange(start, start + batch.num_rows, dtype=np.int64))
+        arrival = pa.arange(start, start + batch.num_rows)  # pa.array would import pandas where it is installed
         yield pa.RecordBatch.from_arrays([*batch.columns, arrival], schema=schema)
         start += batch.num_rows
 

@@ -11,16 +11,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from endcap.errors import DataError, InputError, StateError
-from endcap.lake.assemble import assemble
 from endcap.lake.columns import REQUIRED, converted, table_schema
 from endcap.lake.commits import LOG, commit, has_table, open_table, recover, sum_up
-from endcap.lake.dataset import Dataset
 from endcap.lake.entries import entry
 from endcap.lake.index import CatalogueIndex
 from endcap.lake.intake import BATCH_ROWS, Intake, Staged
@@ -28,6 +26,9 @@ from endcap.lake.locks import locked, make_directory
 from endcap.lake.schemas import KINDS, DatasetKind
 from endcap.seams import Clock, Disk, SystemClock
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
+
+if TYPE_CHECKING:
+    from endcap.lake.dataset import Dataset
 
 __all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
@@ -113,8 +114,8 @@ class Lake:
         """Write one import as a new version, durable on return; the version. A job committed before changes nothing.
 
         FULL replaces the table. INCREMENTAL upserts records by key and appends events; exact duplicates of events are
-        kept once in both. Memory is bounded however many batches come. `Staged` events, which hold no exact duplicates,
-        are written from where they lie, within that database's memory limit. Raises `SchemaError` or `DataError` for rows
+        kept once in both. Memory is bounded however many batches come. `Staged` rows, which hold no duplicates, are
+        written from where they lie, within that database's memory limit. Raises `SchemaError` or `DataError` for rows
         that do not fit, `ResourceError` for a full disk or exhausted memory; then the table is as before.
         """
         if mode not in get_args(ImportMode):
@@ -133,8 +134,9 @@ class Lake:
             columns = table_schema(kind, schema, _schema(kept) if kept else None)
             spill = table.parent / f".{kind}.spill"
             shutil.rmtree(spill, ignore_errors=True)
-            with Intake(columns, spill, self._memory_mb) as intake:
-                received = _take(intake, batches, columns, is_record=len(REQUIRED[kind]) == 1)
+            staged = _fitting(batches, columns)
+            with Intake(columns, spill, self._memory_mb, staged) as intake:
+                received = intake.adopt(staged) if staged else intake.load(_conversions(_batches(batches), columns))
                 if not received and mode == "FULL":
                     raise DataError(f"There are no {kind} to import.", fix="An empty import never replaces a table.")
                 intake.require_values(REQUIRED[kind])
@@ -202,6 +204,8 @@ class Lake:
         Without `event_types`, returns and other events of `event_types.LEFT_OUT` are left out; with them, exactly
         these stay. Raises `StateError` where there are no interactions, `UnknownName` for an unknown event type.
         """
+        from endcap.lake.assemble import assemble  # brings SciPy along, which imports need not wait for
+
         snapshot = snapshot or self.snapshot(shop)
         interactions = self._encoded(shop, snapshot)
         metadata: dict[str, pa.Table | None] = {"items": None, "users": None}
@@ -267,18 +271,17 @@ def _schema(table: DeltaTable) -> pa.Schema:
     return pa.schema(table.schema().to_arrow())
 
 
-def _take(
-    intake: Intake, batches: Iterable[pa.RecordBatch] | pa.Table | Staged, columns: pa.Schema, *, is_record: bool
-) -> int:
-    """Rows into the intake, without a copy where they are staged events in the table's own columns; how many."""
-    if not isinstance(batches, Staged):
-        return intake.load(_conversions(_batches(batches), columns))
-    if is_record or {field.name: field.type for field in batches.schema} != {c.name: c.type for c in columns}:
-        return intake.load(_conversions(batches.batches(), columns))
-    return intake.adopt(batches)
+def _fitting(given: Iterable[pa.RecordBatch] | pa.Table | Staged, columns: pa.Schema) -> Staged | None:
+    """Staged rows that have the table's own columns, so that nothing is to be converted."""
+    if not isinstance(given, Staged):
+        return None
+    fits = {field.name: field.type for field in given.schema} == {field.name: field.type for field in columns}
+    return given if fits else None
 
 
-def _batches(given: Iterable[pa.RecordBatch] | pa.Table) -> Iterable[pa.RecordBatch]:
+def _batches(given: Iterable[pa.RecordBatch] | pa.Table | Staged) -> Iterable[pa.RecordBatch]:
+    if isinstance(given, Staged):
+        return given.batches()
     return given.to_batches(max_chunksize=BATCH_ROWS) if isinstance(given, pa.Table) else given
 
 

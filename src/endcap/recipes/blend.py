@@ -115,6 +115,10 @@ class Blend(Recipe):
             scores[population.mask] = np.where(total > 0, known, np.nan)
         return scores if items is None else scores[:, items]
 
+    def similar_scores(self, items: Int32) -> Float32:
+        """float32 [m, n]: what goes into one basket with each item."""
+        return self.sources_["together"].similar_scores(items)
+
     def parts(self, queries: Queries, items: Int32 | None = None) -> dict[str, Float32]:
         """What each source adds to a score, float32 [q, m] ≥ 0 by name: the largest is the reason to state."""
         populations = self._populations(queries)

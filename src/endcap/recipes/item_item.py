@@ -116,12 +116,13 @@ class ItemItem(Recipe):
         by_item, present = taken.T.tocsr(), _with_data(damped, np.ones_like(damped.data))
 
         def rows(low: int, high: int) -> sparse.csr_matrix:
-            counts = (by_item[low:high] @ damped).sorted_indices()
+            counts = (by_item[low:high] @ damped).tocsr()
             own = np.repeat(np.arange(low, high), np.diff(counts.indptr))
             values = self._similarity(counts.data, left[own], right[counts.indices], dataset.n_users)
             values[counts.indices == own] = 0
             if self.min_support > 1:
-                values[(by_item[low:high] @ present).sorted_indices().data < self.min_support] = 0
+                # The same product of the same pattern: its entries come in the same order.
+                values[(by_item[low:high] @ present).data < self.min_support] = 0
             return _with_data(counts, values)
 
         return best_of_rows(dataset.n_items, rows, self.neighbours)

@@ -50,7 +50,8 @@ def lower_bound(values, size, k, bins):  # type: ignore[no-untyped-def]
     ordered = np.uint32(place << _BIN_SHIFT)
     sign = np.uint32(0x80000000)
     edge.view(np.uint32)[0] = ordered ^ sign if ordered & sign else ~ordered
-    return edge[0]
+    # The bin of -inf begins among the NaNs.
+    return -np.float32(np.inf) if np.isnan(edge[0]) else edge[0]
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})

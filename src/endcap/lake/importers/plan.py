@@ -189,8 +189,8 @@ def _time_column(sample: pa.Table, columns: Columns, names: tuple[str, ...]) -> 
 
 def _types(sample: pa.Table, wanted: Sequence[str]) -> dict[str, str]:
     """DuckDB's types of the columns, as they will arrive."""
-    with duckdb.connect() as connection:
-        connection.register("sample", sample.select(list(wanted)))
+    with duckdb.default_connection().cursor() as connection:  # opening another database takes 15 ms
+        connection.register("sample", sample.select(list(wanted)).slice(0, 0))
         return {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE SELECT * FROM sample").fetchall()}
 
 

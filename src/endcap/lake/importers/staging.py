@@ -59,6 +59,7 @@ class Counts:
 
 
 _DUPLICATE, _MERGED = 65_535, 65_534
+_REJECTS_WRITER = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960"
 _UNREADABLE = ("kind", "file", "row", "column", "reason", "raw")
 
 
@@ -166,7 +167,7 @@ class Staging:
 
     def write_rejects(self, kind: DatasetKind, path: Path) -> None:
         """The same rows as a Parquet file, not flushed to disk."""
-        self._run(f"COPY ({self._rejects_sql(kind)}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        self._run(f"COPY ({self._rejects_sql(kind)}) TO {literal(str(path))} ({_REJECTS_WRITER})")
 
     def _rejects_sql(self, kind: DatasetKind) -> str:
         stage = self._stages[kind]
@@ -237,31 +238,30 @@ class Staging:
     def _find_repeated(self, stage: _Stage) -> None:
         """Rows that may share their identity with another, by its hash: the few that are then compared exactly."""
         self._run(
-            f"CREATE OR REPLACE TABLE repeated AS SELECT rowid AS r FROM {stage.table} WHERE _reason IS NULL AND"
-            f" _key IN (SELECT _key FROM {stage.table} WHERE _reason IS NULL GROUP BY _key HAVING count(*) > 1)"
+            f"CREATE OR REPLACE TABLE repeated AS SELECT rowid AS r, {', '.join(stage.columns)} FROM {stage.table}"
+            f" WHERE _reason IS NULL AND _key IN"
+            f" (SELECT _key FROM {stage.table} WHERE _reason IS NULL GROUP BY _key HAVING count(*) > 1)"
         )
 
     def _mark_duplicates(self, stage: _Stage) -> None:
         """Of rows equal in every column (so in any key too) the first stays."""
-        self._run(
-            f"UPDATE {stage.table} SET _reason = {_DUPLICATE} FROM (SELECT rowid AS r, row_number() OVER"
-            f" (PARTITION BY {', '.join(stage.columns)} ORDER BY _part, _row) AS n FROM {stage.table}"
-            f" WHERE rowid IN (FROM repeated)) later WHERE {stage.table}.rowid = later.r AND later.n > 1"
-        )
+        columns = ", ".join(stage.columns)
+        self._run(f"CREATE OR REPLACE TABLE firsts AS SELECT min(r) AS r, {columns} FROM repeated GROUP BY {columns}")
+        later = "SELECT r FROM repeated WHERE r NOT IN (SELECT r FROM firsts)"
+        self._run(f"UPDATE {stage.table} SET _reason = {_DUPLICATE} WHERE rowid IN ({later})")
 
     def _merge(self, stage: _Stage, totals: Sequence[str]) -> None:
         """Rows equal in the key become their first row, with totals added up."""
-        sums = "".join(f", sum({name}) OVER same AS {name}" for name in totals)
+        sums = "".join(f", sum({name}) AS {name}" for name in totals)
         self._run(
-            "CREATE OR REPLACE TABLE merging AS SELECT rowid AS r, count(*) OVER same AS copies,"
-            f" row_number() OVER (same ORDER BY _part, _row) AS n{sums} FROM {stage.table} WHERE _reason IS NULL"
-            f" AND rowid IN (FROM repeated) WINDOW same AS (PARTITION BY {', '.join(stage.identity)})"
+            f"CREATE OR REPLACE TABLE merging AS SELECT min(r) AS r, list(r) AS every{sums} FROM firsts"
+            f" GROUP BY {', '.join(stage.identity)} HAVING count(*) > 1"
         )
-        here = f"FROM merging m WHERE {stage.table}.rowid = m.r AND m.copies > 1"
         if totals:
             sets = ", ".join(f"{name} = m.{name}" for name in totals)
-            self._run(f"UPDATE {stage.table} SET {sets} {here} AND m.n = 1")
-        self._run(f"UPDATE {stage.table} SET _reason = {_MERGED} {here} AND m.n > 1")
+            self._run(f"UPDATE {stage.table} SET {sets} FROM merging m WHERE {stage.table}.rowid = m.r")
+        later = "SELECT one FROM (SELECT r, unnest(every) AS one FROM merging) WHERE one <> r"
+        self._run(f"UPDATE {stage.table} SET _reason = {_MERGED} WHERE rowid IN ({later})")
 
     def _supersede(self, stage: _Stage) -> None:
         """Of several rows with one id the last is kept; the others become rejects."""
@@ -272,7 +272,7 @@ class Staging:
         self._run(
             f"UPDATE {stage.table} SET _reason = {code}, _raw = {raw}"
             f" FROM (SELECT rowid AS r, row_number() OVER (PARTITION BY {names} ORDER BY _part DESC, _row DESC) AS n"
-            f" FROM {stage.table} WHERE _reason IS NULL AND rowid IN (FROM repeated)) earlier"
+            f" FROM {stage.table} WHERE _reason IS NULL AND rowid IN (SELECT r FROM repeated)) earlier"
             f" WHERE {stage.table}.rowid = earlier.r AND earlier.n > 1"
         )
 
