@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 SHOP   ?= complete-journey
 DATA   ?=
 PYTEST_ARGS ?=
+PARALLEL ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo serve test verify format bench soak docs clean
@@ -34,7 +35,7 @@ serve: setup  ## Serve what is published in ENDCAP_HOME
 	$(BIN)/endcap serve
 
 test: setup-dev  ## Run every test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 verify: setup-dev  ## Format, lint, types, import rules, pinned versions, docs: am I done?
 	$(BIN)/ruff format --check .

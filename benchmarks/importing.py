@@ -2,10 +2,10 @@
 
 Ours is `import_source` from the call to the finished, durable commit: a fresh interpreter under a memory limit, every
 row checked, 250,000 rejects kept with their raw rows, the rest sorted and committed to Delta with an fsync.
-The peer is one DuckDB query over the same Parquet file on as many threads, its connection warm: the same four clean-up
-rules, ids trimmed, London's times as UTC, exact duplicates once, then one row per customer, product, time and order with
-summed quantity, into a table in memory: the same rows that ours commits, which is asserted. `plain` in the detail is
-ours against a query that only filters and groups: no exact duplicates removed, no time zone, no returns.
+The peer is one DuckDB query over the same Parquet file on as many threads, its connection warm: the same four rules of
+clean-up, ids trimmed, London's times as UTC, exact duplicates once, then one row per customer, product, time and order
+with summed quantity, into a table in memory: the same rows that ours commits, which is asserted. `plain` in the detail
+is ours against a query that only filters and groups: no exact duplicates removed, no time zone, no returns.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ GROUP BY user_id, item_id, timestamp, order_id, event_type
 """
 PLAIN = r"""
 CREATE OR REPLACE TABLE plain AS
-SELECT user_id, item_id, timestamp, order_id, sum(quantity) AS quantity, first(price) AS price, first(country) AS country
+SELECT user_id, item_id, timestamp, order_id,
+    sum(quantity) AS quantity, first(price) AS price, first(country) AS country
 FROM read_parquet($file)
 WHERE user_id IS NOT NULL AND regexp_matches(item_id, '^\d{5}') AND price > 0 AND quantity > 0
 GROUP BY user_id, item_id, timestamp, order_id
@@ -88,13 +89,17 @@ def main() -> int:
 
 
 def ours(source: Path) -> tuple[float, ImportReport, list[tuple[Any, ...]]]:
-    """Seconds, the report, and (purchases, quantity, latest time, returns) of what an import into an empty home gave."""
+    """Seconds, the report, and `TOTALS` of the rows that an import into an empty home committed."""
     with tempfile.TemporaryDirectory() as home:
         seconds, report = timed(
             lambda: import_source(Settings(home=Path(home)), SHOP, [source], dialect="online-retail")
         )
         files = Lake(Path(home) / "lake").files(SHOP, "interactions")
-        return seconds, report, duckdb.sql(f"{TOTALS} FROM read_parquet({files}) GROUP BY event_type ORDER BY 1").fetchall()  # noqa: S608
+        return (
+            seconds,
+            report,
+            duckdb.sql(f"{TOTALS} FROM read_parquet({files}) GROUP BY event_type ORDER BY 1").fetchall(),
+        )
 
 
 TOTALS = "SELECT event_type, count(*), sum(quantity), min(timestamp), max(timestamp)"
@@ -102,7 +107,7 @@ TOTALS = "SELECT event_type, count(*), sum(quantity), min(timestamp), max(timest
 
 def check(peer: duckdb.DuckDBPyConnection, found: list[tuple[Any, ...]]) -> None:
     """Both must have made the same rows."""
-    wanted = peer.execute(f"{TOTALS} FROM grouped GROUP BY event_type ORDER BY 1").fetchall()  # noqa: S608
+    wanted = peer.execute(f"{TOTALS} FROM grouped GROUP BY event_type ORDER BY 1").fetchall()
     assert found == wanted, f"ours {found}, theirs {wanted}"
     assert found[0][1] == PURCHASES
 

@@ -12,8 +12,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from endcap.errors import ArtefactError, DataError, InputError, ResourceError, SchemaError, StateError, UnknownName
 from endcap.lake import commits
 from endcap.lake.commits import CHECKPOINT_EVERY
+from endcap.lake.intake import ARRIVAL, Staged, quoted
 from endcap.lake.tables import Lake, Snapshot
 from endcap.seams import Disk
 from endcap.types import AccountKey, ShopKey
@@ -30,6 +33,8 @@ START = 1_700_000_000_000_000
 INTERACTIONS = pa.schema(
     [("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.int64()), ("event_type", pa.string())]
 )
+
+USERS = pa.schema([("user_id", pa.string())])
 
 
 def events(*rows: tuple[str, str, int, str]) -> pa.Table:
@@ -145,6 +150,40 @@ class TestCommit:
         with pytest.raises(DataError, match="Row 2 is broken"):
             lake.commit(SHOP, "interactions", batches(), schema=INTERACTIONS, mode="FULL", job="a")
         assert not lake.exists(SHOP, "interactions")
+
+    def test_staged_rows_are_written_from_where_they_lie(self, lake: Lake) -> None:
+        rows = events(("u2", "i1", START, "View"), ("u1", "é" * 99, START + 1, "View"), ("u1", "i1", START, "Buy"))
+        with duckdb.connect() as connection:
+            connection.register("given", rows)
+            connection.execute(f"CREATE TABLE held AS SELECT *, row_number() OVER () AS {quoted(ARRIVAL)} FROM given")
+            staged = Staged(connection, "SELECT * FROM held", INTERACTIONS)
+            for job, mode in (("a", "FULL"), ("b", "INCREMENTAL"), ("a", "FULL")):
+                lake.commit(SHOP, "interactions", staged, schema=INTERACTIONS, mode=mode, job=job)  # type: ignore[arg-type]
+            assert pa.Table.from_batches(staged.batches()) == rows
+            users = Staged(connection, f"SELECT DISTINCT user_id, 1 AS {quoted(ARRIVAL)} FROM held", USERS)
+            lake.commit(SHOP, "users", users, schema=USERS, mode="FULL", job="c")
+            wide = USERS.append(pa.field("age", pa.int32()))
+            lake.commit(SHOP, "users", users, schema=wide, mode="FULL", job="d")
+        assert lake.read(SHOP, "interactions").to_pylist() == [rows.to_pylist()[place] for place in (2, 1, 0)]
+        assert [commit.rows for commit in lake.history(SHOP, "interactions")] == [3, 3]
+        assert lake.read(SHOP, "users").to_pylist() == [{"user_id": u, "age": None} for u in ("u1", "u2")]
+
+    def test_statistics_in_the_log_are_the_files_own(self, lake: Lake) -> None:
+        table = pa.table(
+            {
+                "item_id": ["b", "a", "c"],
+                "stock": pa.array([7, None, -3], pa.int32()),
+                "price": pa.array([0.1, float("nan"), 0.3], pa.float32()),
+                "note": ["x" * 100, None, None],
+            }
+        )
+        put(lake, "items", table, "a")
+        (action,) = pa.table(lake.open(SHOP, "items").get_add_actions(flatten=True)).to_pylist()
+        assert (action["num_records"], action["null_count.stock"], action["null_count.note"]) == (3, 1, 2)
+        assert (action["min.item_id"], action["max.item_id"]) == ("a", "c")
+        assert (action["min.stock"], action["max.stock"]) == (-3, 7)
+        assert action.get("min.price") is None and action.get("max.note") is None
+        assert lake.open(SHOP, "items").to_pyarrow_dataset().to_table(filter=pc.field("stock") < 0).num_rows == 1
 
     def test_a_long_log_is_summed_up_and_old_versions_stay(self, lake: Lake) -> None:
         for number in range(CHECKPOINT_EVERY + 3):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from endcap.api.batching import Batcher
 from endcap.api.door import Door
+from endcap.api.front import Front
 from endcap.api.health import Health
 from endcap.api.metrics import Metrics
 from endcap.api.personalize.runtime import Runtime
@@ -53,11 +54,12 @@ def create_app(
     database = open_database(settings.database)
     database.migrate()
     versions = Versions(database, settings.home / "models", disk=disk, clock=clock or SystemClock())
-    states = ShopStates(shops or LakeShops(Lake(settings.home / "lake", disk)), settings.home / "state", disk)
+    lake = Lake(settings.home / "lake", disk)
+    states = ShopStates(shops or LakeShops(lake), settings.home / "state", disk)
     watch = Watch(Campaigns(database, clock=clock or SystemClock()), versions, states)
     metrics = Metrics(watch)
     batcher = Batcher(answer, batched=metrics.batched)
     runtime = Runtime(watch, batcher, metrics)
     health = Health(watch, metrics, lambda: door.draining)
-    door = Door((*runtime.routes(), *health.routes()), metrics, access_log=access_log)
+    door = Door((*runtime.routes(), *Front(watch, lake).routes(), *health.routes()), metrics, access_log=access_log)
     return App(door, watch, batcher, database)

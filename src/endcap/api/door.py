@@ -33,6 +33,8 @@ class Exchange:
 
     body: bytes
     headers: Sequence[tuple[bytes, bytes]]
+    query: bytes = b""
+    """What follows the `?` of the path."""
 
     def header(self, name: bytes) -> bytes:
         """The first value of a header (name in lower case), empty where there is none."""
@@ -128,7 +130,7 @@ class Door:
             if kind.partition(b";")[0].strip().lower() not in JSON_TYPES:
                 raise invalid("Only JSON is taken here. Send content-type: application/json.", 415)
             body = await _body(receive, route.limit)
-        return await route.handler(Exchange(body, headers))
+        return await route.handler(Exchange(body, headers, scope.get("query_string", b"")))
 
     async def _send(self, reply: Reply, send: Send) -> None:
         headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]

@@ -47,6 +47,8 @@ def show(report: dict[str, Any]) -> None:
     """A report of an import, in words."""
     rows = [[kind, f"{part['accepted']:,}", f"{part['rejected']:,}"] for kind, part in report["kinds"].items()]
     table(("imported", "accepted", "rejected"), rows)
+    for note in report.get("notes", ()):
+        say(f"  {note}")
     for reason in report["reasons"]:
         say(f"  {reason['count']:,} × {reason['reason']}")
     if report.get("rejects"):

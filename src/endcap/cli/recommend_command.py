@@ -42,7 +42,7 @@ def answer(workspace: Workspace, shop: ShopKey, campaign: str | None, request: R
 
     deployment = workspace.campaigns.current(shop, choose_campaign(workspace, shop, campaign))
     slate = recommend(open_snapshot(workspace, deployment), request)
-    titles = item_titles(workspace, shop, slate.items)
+    titles = item_titles(workspace.lake, shop, slate.items)
     if as_json:
         emit(_document(slate, titles))
         return

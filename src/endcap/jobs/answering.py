@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.jobs.workspace import Workspace
+from endcap.lake.tables import Lake
 from endcap.registry.campaigns import Deployment
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.model import ServedModel
@@ -30,15 +31,15 @@ def open_snapshot(workspace: Workspace, deployment: Deployment) -> Snapshot:
     return Snapshot(deployment, state, models)
 
 
-def item_titles(workspace: Workspace, shop: ShopKey, items: list[str]) -> dict[str, str]:
+def item_titles(lake: Lake, shop: ShopKey, items: list[str]) -> dict[str, str]:
     """The names of items, for those whose catalogue has any."""
-    if not workspace.lake.exists(shop, "items"):
+    if not lake.exists(shop, "items"):
         return {}
-    available = workspace.lake.open(shop, "items").schema().to_arrow().names
+    available = lake.open(shop, "items").schema().to_arrow().names
     column = next((name for name in TITLE_COLUMNS if name in available), None)
     if column is None:
         return {}
-    found = workspace.lake.read(shop, "items", columns=[ITEM_ID, column])
+    found = lake.read(shop, "items", columns=[ITEM_ID, column])
     chosen = found.filter(pc.is_in(found[ITEM_ID], value_set=pa.array(items, pa.string())))
     pairs = zip(chosen[ITEM_ID].to_pylist(), chosen[column].to_pylist(), strict=True)
     return {str(item): str(name) for item, name in pairs if name}

@@ -1,6 +1,6 @@
 """Delta commits that survive a power cut.
 
-The Delta writer flushes nothing to disk. So a commit is first written beside the table, in a staging directory that
+A Parquet writer flushes nothing to disk. So a commit is first written beside the table, in a staging directory that
 shares the table's log; what it wrote is flushed, the data files are moved into the table, and renaming the log entry
 into `_delta_log` is the commit. Until then readers see the old version, and a crash leaves only files that no entry
 names, which the next commit removes.
@@ -45,7 +45,7 @@ def open_table(table: Path, version: int | None = None) -> DeltaTable:
 
 
 def commit(table: Path, disk: Disk, write: Callable[[Path], None]) -> int:
-    """Make durable what `write(staging)` commits to the staging copy with the Delta writer; the new version.
+    """Make durable what `write(staging)` commits to the staging copy; the new version.
 
     The caller holds the table's lock. `write` must leave partition columns alone: data files are one flat list.
     Raises `ResourceError` for a full disk; whatever is raised, the old version stays.

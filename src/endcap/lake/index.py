@@ -39,7 +39,7 @@ class CatalogueIndex:
                 parts = [_read(path, stop - start) for start, stop, path in self._chunks()]
             except FileNotFoundError:  # merged into one chunk by a writer since the directory was listed
                 continue
-            return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
+            return pa.concat_arrays(parts) if parts else pa.nulls(0, pa.string())  # pa.array would import pandas
         raise ArtefactError(f"The catalogue index in {self.directory} keeps changing while it is read.", fix="Retry.")
 
     def __len__(self) -> int:

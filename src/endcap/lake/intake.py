@@ -1,6 +1,6 @@
 """Rows on their way into a table: held in DuckDB within a memory limit, cleaned, joined with what is there, sorted."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are numbers made here
+# SQL is made here from our own text: names are quoted, values are escaped or numbers.
 
 from __future__ import annotations
 

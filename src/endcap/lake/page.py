@@ -46,6 +46,12 @@ th:first-child{text-align:left;font-weight:500;padding-left:0}thead th{color:var
 .badge{font-size:.75rem;font-weight:600;color:var(--tone);border:1px solid var(--tone);
 border-radius:99px;padding:1px 8px;
 margin-right:8px;vertical-align:2px}
+.notes th,.notes td{white-space:normal;vertical-align:top}.notes td{color:var(--muted);font-size:.9rem}
+form{display:flex;flex-wrap:wrap;gap:10px;align-items:center;margin:0 0 16px}
+input,button{font:inherit;color:inherit;background:var(--card);
+border:1px solid var(--line);border-radius:8px;padding:6px 12px}
+button{background:var(--c0);border-color:var(--c0);color:var(--paper);cursor:pointer}a{color:var(--c0)}
+pre{margin:0;overflow-x:auto;font:.85rem/1.6 ui-monospace,Menlo,Consolas,monospace}
 .do::before{content:"→ ";color:var(--tone)}code{font:.9em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 """
 
@@ -59,8 +65,17 @@ class Section:
     wide: bool = False
 
 
-def page(title: str, sections: Sequence[Section], *, subtitle: str = "", footer: str = "", language: str = "en") -> str:
-    """A complete HTML document that allows itself no script and no outside host."""
+def page(
+    title: str,
+    sections: Sequence[Section],
+    *,
+    subtitle: str = "",
+    footer: str = "",
+    language: str = "en",
+    forms: bool = False,
+) -> str:
+    """A complete HTML document that allows itself no script, no outside host, and forms only to where it came from."""
+    policy = _POLICY.replace("form-action 'none'", "form-action 'self'") if forms else _POLICY
     parts = []
     for section in sections:
         body = section.body if section.wide else f'<div class="grid2">{section.body}</div>'
@@ -68,7 +83,7 @@ def page(title: str, sections: Sequence[Section], *, subtitle: str = "", footer:
     under = f"<p>{escape(subtitle)}</p>" if subtitle else ""
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><header><h1>{escape(title)}</h1>{under}</header><main>{''.join(parts)}</main>"

@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from endcap.errors import DataError, InputError, StateError
 from endcap.lake.columns import REQUIRED, converted, table_schema
 from endcap.lake.commits import LOG, commit, has_table, open_table, recover, sum_up
-from endcap.lake.entries import entry
+from endcap.lake.entries import entry as log_entry
 from endcap.lake.index import CatalogueIndex
 from endcap.lake.intake import BATCH_ROWS, Intake, Staged
 from endcap.lake.locks import locked, make_directory
@@ -204,7 +204,7 @@ class Lake:
         Without `event_types`, returns and other events of `event_types.LEFT_OUT` are left out; with them, exactly
         these stay. Raises `StateError` where there are no interactions, `UnknownName` for an unknown event type.
         """
-        from endcap.lake.assemble import assemble  # brings SciPy along, which imports need not wait for
+        from endcap.lake.assemble import assemble  # noqa: PLC0415 - loads SciPy, which an import need not
 
         snapshot = snapshot or self.snapshot(shop)
         interactions = self._encoded(shop, snapshot)
@@ -224,10 +224,10 @@ class Lake:
     def _encoded(self, shop: ShopKey, snapshot: Snapshot) -> pa.Table:
         """The columns that are learned from, texts dictionary-encoded as they lie on disk."""
         table = self.open(shop, "interactions", snapshot.versions.get("interactions"))
+        from pyarrow.dataset import ParquetReadOptions  # noqa: PLC0415 - loads pandas, which an import need not
+
         names = [name for name in _LEARNED_FROM if name in _schema(table).names]
         texts = {name for name in names if name != TIMESTAMP}
-        from pyarrow.dataset import ParquetReadOptions  # brings pandas along, which imports need not wait for
-
         options = ParquetReadOptions(dictionary_columns=texts)
         return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names)
 
@@ -253,7 +253,7 @@ class Lake:
         def write(stage: Path) -> None:
             version = there.version() + 1 if there is not None else 0
             file = intake.write(rows, stage / f"part-{version:05d}-{uuid.uuid4()}.parquet")
-            made = entry(
+            made = log_entry(
                 there,
                 intake.schema,
                 [file] if file else [],

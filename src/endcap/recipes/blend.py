@@ -31,6 +31,8 @@ PRIOR: dict[str, tuple[float, float]] = {
 little to fit on: own purchases · what goes with the history lately · what sells · what shoppers with such a history
 take up for the first time lately · the graph filter · what anyone takes up for the first time lately."""
 PRIOR_ODDS = 2.5
+ENTRIES = 10_000_000
+"""About so many neighbours are kept by each source, 100 to 1,000 of an item."""
 
 
 @dataclass
@@ -73,12 +75,15 @@ class Blend(Recipe):
 
     def _fitted_sources(self, dataset: Dataset, progress: Progress) -> dict[str, Recipe]:
         trend, days = self.trend_half_life_days, self.trend_days
+        kept = int(np.clip(ENTRIES // dataset.n_items, 100, 1000))
         sources = {
             "repeat": Repeat(half_life_days=self.memory_days),
-            "together": ItemItem(trend_half_life_days=trend),
+            "together": ItemItem(trend_half_life_days=trend, neighbours=kept),
             "popularity": Popularity(window_days=days),
-            "next": ItemItem(trend_half_life_days=trend, first_only=True, shrinkage=5.0, half_life_days=365.0),
-            "graph": GraphFilter(rank=self.rank, half_life_days=60.0, seed=self.seed),
+            "next": ItemItem(
+                trend_half_life_days=trend, first_only=True, shrinkage=5.0, half_life_days=365.0, neighbours=kept
+            ),
+            "graph": GraphFilter(rank=self.rank, neighbours=kept, half_life_days=60.0, seed=self.seed),
             "arrivals": Popularity(window_days=days, first_only=True),
         }
         return {name: source.fit(dataset, progress) for name, source in sources.items()}

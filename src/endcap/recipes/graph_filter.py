@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.nearest import best_of_rows
+from endcap.recipes.nearest import nearest
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress, Tick, rng
 from endcap.types import Float32, Float64, Int32
@@ -59,7 +59,7 @@ class GraphFilter(Recipe):
         normal = (sparse.diags(1 / by_user) @ taken @ sparse.diags(1 / np.sqrt(degree))).tocsr().astype(np.float32)
         with progress("graph filter", total=ROUNDS + 1, unit="passes") as tick:
             by_item = normal.T.tocsr()
-            self.linear_ = best_of_rows(len(degree), lambda low, high: by_item[low:high] @ normal, self.neighbours)
+            self.linear_ = nearest(normal, normal, self.neighbours, itself=True)
             tick()
             rank = min(self.rank, *normal.shape)
             self.eigenvalues_, self.vectors_ = top_eigenvectors(normal, by_item, rank, self.seed, tick)

@@ -12,13 +12,12 @@ from endcap.errors import InputError
 from endcap.lake.dataset import Dataset, Interactions
 from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.item_item_kernels import neighbours, order_matrix, window_neighbours
-from endcap.recipes.nearest import as_rows, best_of_rows
+from endcap.recipes.nearest import MEASURES, as_rows, nearest
 from endcap.recipes.popularity import first_events
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
 from endcap.types import DAY, Bool, Float32, Int32, Int64
 
-MEASURES = ("count", "cosine", "jaccard", "lift")
 BASKET_DAMPING = 0.5
 """An order of s items adds s^-½ to each of its pairs: small baskets say more."""
 BASKET_HALF_LIFE_DAYS = 240.0
@@ -75,7 +74,7 @@ class ItemItem(Recipe):
             self.similarity_ = self._in_window(events, n) if self.window else self._in_histories(dataset)
             tick()
             units = self._baskets(dataset)
-            self.together_ = as_rows(*neighbours(units, self.neighbours, similarity="count", cap=self.cap))
+            self.together_ = as_rows(*neighbours(units, self.neighbours, similarity="count", cap=self.cap), n)
             tick()
 
     def _baskets(self, dataset: Dataset) -> sparse.csr_matrix:
@@ -105,7 +104,7 @@ class ItemItem(Recipe):
             shrinkage=self.shrinkage,
             min_support=self.min_support,
         )
-        return as_rows(*found)
+        return as_rows(*found, n)
 
     def _in_histories(self, dataset: Dataset) -> sparse.csr_matrix:
         newest = _from_the_end(dataset.interactions.user) < self.cap
@@ -113,19 +112,8 @@ class ItemItem(Recipe):
         trend = self._trend(dataset, newest)
         left, right = (np.asarray(side.sum(0), np.float32).ravel() + self.shrinkage for side in (taken, trend))
         damped = sparse.diags(np.maximum(np.diff(taken.indptr), 1.0) ** -self.damping).astype(np.float32) @ trend
-        by_item, present = taken.T.tocsr(), _with_data(damped, np.ones_like(damped.data))
-
-        def rows(low: int, high: int) -> sparse.csr_matrix:
-            counts = (by_item[low:high] @ damped).tocsr()
-            own = np.repeat(np.arange(low, high), np.diff(counts.indptr))
-            values = self._similarity(counts.data, left[own], right[counts.indices], dataset.n_users)
-            values[counts.indices == own] = 0
-            if self.min_support > 1:
-                # The same product of the same pattern: its entries come in the same order.
-                values[(by_item[low:high] @ present).data < self.min_support] = 0
-            return _with_data(counts, values)
-
-        return best_of_rows(dataset.n_items, rows, self.neighbours)
+        kept, least = self.neighbours, self.min_support
+        return nearest(taken, damped, kept, measure=self.measure, supports=(left, right), min_support=least)
 
     def _trend(self, dataset: Dataset, newest: Bool) -> sparse.csr_matrix:
         """float32 [users, items]: what each shopper's last (or first) purchase of an item still counts."""
@@ -140,17 +128,6 @@ class ItemItem(Recipe):
         worth = np.exp2(-age / self.trend_half_life_days).astype(np.float32)
         place = (events.user[last], events.item[last])
         return sparse.csr_matrix((worth, place), shape=trend.shape, dtype=np.float32).sorted_indices()
-
-    def _similarity(self, counts: Float32, left: Float32, right: Float32, shoppers: int) -> Float32:
-        if self.measure == "count":
-            return counts.copy()
-        if self.measure == "cosine":
-            bottom = np.sqrt(left * right)
-        elif self.measure == "jaccard":
-            bottom = left + right - counts
-        else:
-            bottom = left * right / np.float32(shoppers)
-        return np.asarray(counts / np.maximum(bottom, 1e-9), np.float32)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
@@ -178,10 +155,6 @@ def _ones(events: Interactions, shape: tuple[int, int]) -> sparse.csr_matrix:
     matrix.sum_duplicates()
     matrix.data[:] = 1.0
     return matrix
-
-
-def _with_data(matrix: sparse.csr_matrix, data: Float32) -> sparse.csr_matrix:
-    return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _from_the_end(user: Int32) -> Int64:

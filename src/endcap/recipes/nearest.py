@@ -1,56 +1,78 @@
-"""The largest entries of every row of an item-item matrix, block by block, so that it is never held whole."""
+"""What is near each item: products of two sparse matrices over shoppers, only the largest entries of each row kept."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 from scipy import sparse
 
-from endcap.types import Bool, Float32, Int32
+from endcap.recipes.nearest_kernels import Product, Values
+from endcap.seams import Tick
+from endcap.types import Float32, Int32
 
-ROWS_PER_BLOCK = 2048
+MEASURES = ("count", "cosine", "jaccard", "lift")
 
 
-def best_of_rows(n: int, rows: Callable[[int, int], sparse.csr_matrix], keep: int) -> sparse.csr_matrix:
-    """float32 [n, n] with the `keep` largest positive entries of each row.
+def nearest(
+    taken: sparse.csr_matrix,
+    near: sparse.csr_matrix,
+    keep: int,
+    *,
+    measure: str = "count",
+    supports: tuple[Float32, Float32] | None = None,
+    min_support: int = 1,
+    itself: bool = False,
+    tick: Tick | None = None,
+) -> sparse.csr_matrix:
+    """float32 [n, n]: the `keep` largest positive entries of each row of `takenᵀ @ near`, made alike by `measure`.
 
-    `rows(low, high)` gives rows low … high - 1, CSR float32 [high - low, n]; ties go to the entry stored first.
+    Both are float32 [shoppers, n], all entries > 0. With c the product and (s, t) the `supports` (float32 [n] of rows
+    and of columns): c, c / √(s t), c / (s + t - c) or c · shoppers / (s t). Entries that fewer than `min_support`
+    shoppers add to are dropped, as is an item's own unless `itself`. Ties go to the item that more shoppers have in
+    `near`, then to the lower one. The number of threads changes nothing. `tick` counts rows done.
     """
-    blocks = []
-    for low in range(0, n, ROWS_PER_BLOCK):
-        block = rows(low, min(low + ROWS_PER_BLOCK, n)).tocsr()
-        indptr = block.indptr.astype(np.int64)
-        chosen: Bool = _marked(indptr, block.data, keep)
-        ends = np.concatenate(([0], np.cumsum(chosen)))[indptr]
-        blocks.append(sparse.csr_matrix((block.data[chosen], block.indices[chosen], ends), shape=block.shape))
-    return sparse.vstack(blocks, format="csr", dtype=np.float32)
+    product = Product.of(taken, near)
+    room = np.empty(product.n, np.int64)
+    room[product.order] = np.minimum(np.diff(product.work), min(keep, product.n))
+    starts = np.concatenate(([0], np.cumsum(room))).astype(np.int64)
+    # Only pages written to take memory: what most rows leave empty costs nothing.
+    items, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    how = _values(measure, supports, taken.shape[0])
+    sizes = product.fill((starts, items, values), how, min_support=min_support, own=itself, tick=tick)
+    total = int(_close_gaps(starts, sizes, items, values))
+    items.resize(total, refcheck=False)
+    values.resize(total, refcheck=False)
+    return sparse.csr_matrix((values, items, starts), shape=(product.n, product.n))
 
 
-def as_rows(items: Int32, values: Float32) -> sparse.csr_matrix:
-    """float32 [n, n] from the neighbours of each item: int32 [n, k] (-1 past the end) and float32 [n, k]."""
+def as_rows(items: Int32, values: Float32, n: int) -> sparse.csr_matrix:
+    """float32 [m, n] from neighbours, int32 [m, k] (-1 past the end) and float32 [m, k]."""
     known = items >= 0
-    ends = np.concatenate(([0], np.cumsum(known.sum(1))))
-    return sparse.csr_matrix((values[known], items[known], ends), shape=(len(items), len(items)), dtype=np.float32)
+    ends = np.concatenate(([0], np.cumsum(known.sum(axis=1))))
+    return sparse.csr_matrix((values[known], items[known], ends), shape=(len(items), n), dtype=np.float32)
+
+
+def _values(measure: str, supports: tuple[Float32, Float32] | None, shoppers: int) -> Values | None:
+    if measure == "count" or supports is None:
+        return None
+    left, right = (np.maximum(side, 1e-9) for side in supports)
+    if measure == "jaccard":
+        return Values(left, right, "jaccard")
+    if measure == "cosine":
+        return Values(1 / np.sqrt(left), 1 / np.sqrt(right))
+    return Values(np.float32(shoppers) / left, 1 / right)
 
 
 @njit(cache=True, nogil=True)
-def _marked(indptr, values, k):  # type: ignore[no-untyped-def]
-    keep = values > 0
-    for row in range(len(indptr) - 1):
-        low, high = indptr[row], indptr[row + 1]
-        if high - low <= k:
-            continue
-        bound = np.partition(values[low:high], high - low - k)[high - low - k]
-        room = k
-        for place in range(low, high):
-            if values[place] > bound:
-                room -= 1
-        for place in range(low, high):
-            if values[place] < bound:
-                keep[place] = False
-            elif values[place] == bound and keep[place]:
-                keep[place] = room > 0
-                room -= 1
-    return keep
+def _close_gaps(starts, sizes, items, values):  # type: ignore[no-untyped-def]
+    """Move the first `sizes` entries of each row together, in place, and `starts` with them; returns their number."""
+    end = np.int64(0)
+    for row in range(len(sizes)):
+        at = starts[row]
+        starts[row] = end
+        for place in range(at, at + sizes[row]):
+            items[end] = items[place]
+            values[end] = values[place]
+            end += 1
+    starts[len(sizes)] = end
+    return end

@@ -106,6 +106,33 @@ class RecipeContract:
         assert all(int(name[1:]) % 2 == 0 for name in names[0]), names
         assert all(int(name[1:]) % 2 == 1 for name in names[1]), names
 
+    def test_a_stranger_between_others_changes_nothing_for_them(self, model: Recipe, shop: Dataset) -> None:
+        now = shop.last_time + 1
+        some = Query(("i0", "i4", "i6"), (now - 3 * DAY, now - 2 * DAY, now - DAY))
+        among = model.score(Queries.of([Query(), some, Query()], shop.items, now=now))
+        np.testing.assert_allclose(
+            model.score(Queries.of([some], shop.items, now=now))[0], among[1], rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(among[0], among[2])
+
+    def test_what_it_cannot_score_follows_by_popularity(self, model: Recipe, shop: Dataset) -> None:
+        ranking = model.recommend(Queries.histories(shop), shop.n_items)
+        for items, scores in zip(ranking.items, ranking.scores, strict=True):
+            rest = model.popularity_[items[np.isnan(scores)]]
+            assert (np.diff(rest) <= 0).all()
+
+    def test_asking_changes_neither_question_nor_model(self, model: Recipe, shop: Dataset) -> None:
+        queries, again = Queries.histories(shop), Queries.histories(shop)
+        first = model.score(queries)
+        np.testing.assert_array_equal(model.score(queries), first)
+        for name in ("indptr", "item", "time", "weight", "now", "current"):
+            np.testing.assert_array_equal(getattr(queries, name), getattr(again, name))
+
+    def test_no_queries_no_answers(self, model: Recipe, shop: Dataset) -> None:
+        nobody = Queries.of([], shop.items)
+        assert model.recommend(nobody, 3).items.shape == (0, 3)
+        assert model.similar(np.zeros(0, np.int32), 3).items.shape == (0, 3)
+
     def test_unknown_items_in_the_history_do_no_harm(self, model: Recipe, shop: Dataset) -> None:
         now = START + 30 * DAY
         plain = Query(("i0", "i4"), (now - DAY, now - DAY))

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endcap.errors import DataError, InputError
+from endcap.lake.importers.times import TimeReading, offsets
 from importer_reading import columns, read, written
 
 MOMENT = datetime(2023, 7, 14, 9, 30, 15, tzinfo=UTC)
@@ -110,3 +112,18 @@ def test_any_time_comes_back(tmp_path_factory, time: datetime, unit: str, shift:
     folder = tmp_path_factory.mktemp("times")
     assert one(folder, text, mapping={"time_unit": unit}) == micros
     assert one(folder, text) == micros
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/London", "America/New_York", "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"]
+)
+def test_the_short_way_through_a_zone_gives_what_its_calendar_gives(zone: str) -> None:
+    assert len(offsets(zone)) > 10
+    short = TimeReading("native", zone).sql("t")
+    calendar = f"epoch_us(timezone('UTC', timezone('{zone}', t)))"
+    times = "range(TIMESTAMP '1990-01-01', TIMESTAMP '2040-01-01', INTERVAL 47 MINUTE) times(t)"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        query = f"SELECT count(*), count(*) FILTER (({short}) IS DISTINCT FROM {calendar}) FROM {times}"
+        rows, different = connection.execute(query).fetchall()[0]
+    assert rows > 500_000 and different == 0

@@ -1,6 +1,5 @@
 """Checks of who and what: ids that meet nothing, users and items with too little, the minimum to learn from."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """Checks for knowledge that would not have been there in time: popularity in disguise, the future, identities."""
 
-
 from __future__ import annotations
 
 import re

@@ -1,6 +1,5 @@
 """Checks for extremes: bots, prices, quantities, and how much of the shop is its bestsellers."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """Checks of rows: duplicates, returns, rejected rows, missing values."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """Checks of times: units, zones, precision, gaps, freshness."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """One shop's tables as SQL views at one snapshot: what the checks and their plots ask."""
 
-
 from __future__ import annotations
 
 from contextlib import AbstractContextManager

@@ -1,6 +1,6 @@
 """JSON Lines: one object a line, taken apart by DuckDB so that one bad line is one reject."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are escaped or numbers made here
+# SQL is made here from our own text: names are quoted, values are escaped or numbers.
 
 from __future__ import annotations
 

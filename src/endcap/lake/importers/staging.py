@@ -1,6 +1,6 @@
 """Rows between files and tables: mapped, checked and counted in DuckDB, which spills to disk when memory is short."""
 
-# ruff: noqa: S608 - the SQL is ours; names are quoted, values are escaped or numbers made here
+# SQL is made here from our own text: names are quoted, values are escaped or numbers.
 
 from __future__ import annotations
 

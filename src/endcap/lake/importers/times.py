@@ -1,7 +1,5 @@
 """Times of all wire units as int64 microseconds UTC: units are declared, found out from the first rows, or refused."""
 
-# ruff: noqa: S608 - the SQL is ours; zones are escaped, the rest are numbers and times made here
-
 from __future__ import annotations
 
 import math
