@@ -159,4 +159,4 @@ def test_the_page_and_the_index_say_what_is_served(app: App) -> None:
     status, _, index = ask(app, "/", method="GET")
     assert status == 200 and index["campaigns"] == []
     _, headers, page = ask(app, "/", method="GET", headers=[(b"accept", b"text/html")])
-    assert b"No campaign is served yet" in page and b"default-src 'none'" in headers[b"content-security-policy"]
+    assert b"Nothing is served yet" in page and b"default-src 'none'" in headers[b"content-security-policy"]
