@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.graph_filter import GraphFilter
 from endcap.recipes.item_item import ItemItem
-from endcap.recipes.mixing import HoldOut, Population, best_of_line, hold_out, mix, ndcg
+from endcap.recipes.mixing import HoldOut, Population, add_feature, best_of_line, hold_out, mix, ndcg, normalise
 from endcap.recipes.popularity import Popularity
 from endcap.recipes.queries import Queries
 from endcap.recipes.repeat import Repeat
@@ -89,15 +88,14 @@ class Blend(Recipe):
         return {name: source.fit(dataset, progress) for name, source in sources.items()}
 
     def _fit_mix(self, held: HoldOut) -> None:
-        populations = self._populations(held.queries)
+        had = self._had(held.queries)
         scores = np.full(held.taken.shape, -np.inf, np.float32)
         raw = [source.score(held.queries) for source in self.sources_.values()]
-        for row, population in enumerate(populations):
+        for row, population in enumerate((Population.of(had), Population.of(~had))):
             features = [population.feature(each, self.floor) for each in raw]
             weights = population.fit(features, held.taken, self.weights_[row], self.strength)
             self.weights_[row] = population.climb(features, held.taken, weights)
             scores[population.mask] = population.log_softmax(mix(features, self.weights_[row]))
-        had = populations[0].mask
 
         def judged(odds: float) -> float:
             return ndcg(np.asarray(scores + np.float32(odds) * had, np.float32), held.taken)
@@ -105,20 +103,13 @@ class Blend(Recipe):
         if had.any():
             self.odds_ = np.array([best_of_line(judged, -4.0, 4.0)])
 
-    def _populations(self, queries: Queries) -> tuple[Population, Population]:
-        had: Bool = queries.matrix(self.n_items).toarray() > 0
-        return Population.of(had), Population.of(~had)
-
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
-        populations = self._populations(queries)
-        totals = [np.zeros(int(population.lengths.sum()), np.float32) for population in populations]
-        for _, row, part in self._contributions(queries, populations):
-            totals[row] += part
-        scores = np.empty(populations[0].mask.shape, np.float32)
-        for population, total, odds in zip(populations, totals, (self.odds_[0], 0.0), strict=True):
-            known = population.log_softmax(total) + np.float32(odds)
-            scores[population.mask] = np.where(total > 0, known, np.nan)
-        return scores if items is None else scores[:, items]
+        had = self._had(queries)
+        total = np.zeros(had.shape, np.float32)
+        for place, source in enumerate(self.sources_.values()):
+            self._add(source.score(queries), place, had, total)
+        normalise(total, had, self.odds_[0])
+        return total if items is None else total[:, items]
 
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: what goes into one basket with each item."""
@@ -126,18 +117,21 @@ class Blend(Recipe):
 
     def parts(self, queries: Queries, items: Int32 | None = None) -> dict[str, Float32]:
         """What each source adds to a score, float32 [q, m] ≥ 0 by name: the largest is the reason to state."""
-        populations = self._populations(queries)
-        found = {name: np.zeros(populations[0].mask.shape, np.float32) for name in self.sources_}
-        for name, row, part in self._contributions(queries, populations):
-            found[name][populations[row].mask] = part
-        return found if items is None else {name: part[:, items] for name, part in found.items()}
-
-    def _contributions(
-        self, queries: Queries, populations: tuple[Population, Population]
-    ) -> Iterator[tuple[str, int, Float32]]:
+        had = self._had(queries)
+        found = {}
         for place, (name, source) in enumerate(self.sources_.items()):
-            raw = source.score(queries)
-            for row, population in enumerate(populations):
-                weight = np.float32(self.weights_[row, place])
-                if weight > 0:
-                    yield name, row, weight * population.feature(raw, self.floor)
+            total = np.zeros(had.shape, np.float32)
+            self._add(source.score(queries), place, had, total)
+            found[name] = total if items is None else total[:, items]
+        return found
+
+    def _had(self, queries: Queries) -> Bool:
+        """bool [q, n]: the item is in the history."""
+        had = np.zeros((len(queries), self.n_items), np.bool_)
+        had[queries.owner(), queries.item] = True
+        return had
+
+    def _add(self, scores: Float32, place: int, had: Bool, total: Float32) -> None:
+        for row, value in enumerate((True, False)):
+            if self.weights_[row, place] > 0:
+                add_feature(scores, had, value, self.floor, self.weights_[row, place], total)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numba import njit
 from scipy import linalg, sparse
 
 from endcap.lake.dataset import Dataset
@@ -16,7 +17,11 @@ from endcap.seams import Progress, Tick, rng
 from endcap.types import Float32, Float64, Int32
 
 ROUNDS = 5
-"""Passes of subspace iteration; each costs two products with R̃ and one orthogonalisation."""
+"""Passes of subspace iteration; each costs two products with R̃ (or one with R̃R̃ᵀ) and one orthogonalisation."""
+DENSE = 40
+"""The Gram matrix of the smaller side is held whole where it has at most this many times the entries of R̃."""
+UNSOUND = 1e-3
+"""A Cholesky factor whose diagonal spans more than this is not trusted in single precision."""
 
 
 @dataclass
@@ -57,12 +62,11 @@ class GraphFilter(Recipe):
         self.root_degree_ = np.sqrt(degree).astype(np.float32)
         by_user = np.sqrt(np.maximum(np.diff(taken.indptr), 1))
         normal = (sparse.diags(1 / by_user) @ taken @ sparse.diags(1 / np.sqrt(degree))).tocsr().astype(np.float32)
-        with progress("graph filter", total=ROUNDS + 1, unit="passes") as tick:
-            by_item = normal.T.tocsr()
-            self.linear_ = nearest(normal, normal, self.neighbours, itself=True)
-            tick()
+        with progress("graph filter", total=dataset.n_items, unit="items") as tick:
+            self.linear_ = nearest(normal, normal, self.neighbours, itself=True, tick=tick)
+        with progress("eigenvectors", total=ROUNDS, unit="passes") as tick:
             rank = min(self.rank, *normal.shape)
-            self.eigenvalues_, self.vectors_ = top_eigenvectors(normal, by_item, rank, self.seed, tick)
+            self.eigenvalues_, self.vectors_ = top_eigenvectors(normal, normal.T.tocsr(), rank, self.seed, tick)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
@@ -98,17 +102,59 @@ def top_eigenvectors(
 ) -> tuple[Float32, Float32]:
     """Largest `rank` eigenvalues (float32 [d]) and eigenvectors (float32 [n, d]) of `transposed @ normal`.
 
-    Randomised subspace iteration (Halko, Martinsson, Tropp 2011) with 10 % more directions than asked for.
+    Randomised subspace iteration (Halko, Martinsson, Tropp 2011) with 10 % more directions than asked for, on the
+    smaller of the two sides: `normal @ transposed` has the same eigenvalues.
     """
-    width = min(rank + max(rank // 10, 8), *normal.shape)
-    basis = rng(seed).standard_normal((normal.shape[1], width), dtype=np.float32)
+    users, items = normal.shape
+    wide, tall = (normal, transposed) if users < items else (transposed, normal)
+    width = min(rank + max(rank // 10, 8), users, items)
+    gram = (wide @ tall).toarray() if min(users, items) ** 2 <= DENSE * normal.nnz else None
+    basis = rng(seed).standard_normal((min(users, items), width), dtype=np.float32)
     for _ in range(ROUNDS):
-        basis = transposed @ (normal @ basis)
-        basis, _ = linalg.qr(basis, mode="economic", overwrite_a=True, check_finite=False)
+        basis = _orthonormal(wide @ (tall @ basis) if gram is None else gram @ basis)
         tick()
-    seen = normal @ basis
-    gram: Float64 = (seen.T @ seen).astype(np.float64)
-    values, directions = np.linalg.eigh(gram)
-    best = np.argsort(-values)[:rank]
-    vectors = basis @ directions[:, best].astype(np.float32)
-    return np.maximum(values[best], 0).astype(np.float32), np.ascontiguousarray(vectors)
+    basis = _orthonormal(basis)
+    image = wide @ (tall @ basis) if gram is None else gram @ basis
+    small: Float64 = (basis.T @ image).astype(np.float64)
+    values, directions = np.linalg.eigh((small + small.T) / 2)
+    values, directions = np.maximum(values[::-1][:rank], 0), directions[:, ::-1][:, :rank]
+    vectors = basis @ directions.astype(np.float32)
+    if users < items:
+        # From eigenvectors over users to those over items; what has no eigenvalue has no direction there.
+        sound = values > 1e-6 * values[0]
+        vectors = tall @ (vectors * np.where(sound, 1 / np.sqrt(np.where(sound, values, 1)), 0).astype(np.float32))
+    return values.astype(np.float32), np.ascontiguousarray(vectors)
+
+
+def _orthonormal(columns: Float32) -> Float32:
+    """An orthonormal basis of the span of float32 [m, d], m ≥ d: by Cholesky QR where that is sound, else by QR."""
+    turn, span = _inverse_factor((columns.T @ columns).astype(np.float64))
+    if span <= UNSOUND:
+        return np.asarray(linalg.qr(columns, mode="economic", check_finite=False)[0], np.float32)
+    return np.asarray(columns @ turn.T.astype(np.float32), np.float32)
+
+
+# Not LAPACK's: a factor this small takes OpenBLAS a hundred times as long where its threads must wait for a core.
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _inverse_factor(gram):  # type: ignore[no-untyped-def]
+    """(inverse of the Cholesky factor, smallest over largest entry of its diagonal); the latter is 0 without one."""
+    d = len(gram)
+    factor, inverse = np.zeros((d, d)), np.zeros((d, d))
+    low, high = np.inf, 0.0
+    for i in range(d):
+        for j in range(i + 1):
+            rest = gram[i, j]
+            for k in range(j):
+                rest -= factor[i, k] * factor[j, k]
+            if j < i:
+                factor[i, j] = rest / factor[j, j]
+            elif rest > 0:
+                factor[i, i] = np.sqrt(rest)
+            else:
+                return inverse, 0.0
+        low, high = min(low, factor[i, i]), max(high, factor[i, i])
+        inverse[i, i] = 1.0
+        for k in range(i):
+            inverse[i, : k + 1] -= factor[i, k] * inverse[k, : k + 1]
+        inverse[i, : i + 1] /= factor[i, i]
+    return inverse, low / high

@@ -11,11 +11,11 @@ from scipy import sparse
 from endcap.errors import InputError
 from endcap.lake.dataset import Dataset, Interactions
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.item_item_kernels import neighbours, order_matrix, window_neighbours
+from endcap.recipes.item_item_kernels import order_matrix, thinned, window_neighbours
 from endcap.recipes.nearest import MEASURES, as_rows, nearest
 from endcap.recipes.popularity import first_events
 from endcap.recipes.queries import Queries
-from endcap.seams import Progress
+from endcap.seams import Progress, Tick
 from endcap.types import DAY, Bool, Float32, Int32, Int64
 
 BASKET_DAMPING = 0.5
@@ -70,12 +70,14 @@ class ItemItem(Recipe):
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         self.clock_ = np.array([{"micros": 2, "order": 1, "none": 0}[dataset.time_kind]], np.int32)
         events, n = dataset.interactions, dataset.n_items
-        with progress("item-item", total=2, unit="matrices") as tick:
-            self.similarity_ = self._in_window(events, n) if self.window else self._in_histories(dataset)
-            tick()
-            units = self._baskets(dataset)
-            self.together_ = as_rows(*neighbours(units, self.neighbours, similarity="count", cap=self.cap), n)
-            tick()
+        with progress("item-item", total=2 * n, unit="items") as tick:
+            if self.window:
+                self.similarity_ = self._in_window(events, n)
+                tick(n)
+            else:
+                self.similarity_ = self._in_histories(dataset, tick)
+            units = thinned(self._baskets(dataset), self.cap)
+            self.together_ = nearest(units, units, self.neighbours, tick=tick)
 
     def _baskets(self, dataset: Dataset) -> sparse.csr_matrix:
         """float32 [orders or users, items]: roots of what each order says of two items in it."""
@@ -106,14 +108,16 @@ class ItemItem(Recipe):
         )
         return as_rows(*found, n)
 
-    def _in_histories(self, dataset: Dataset) -> sparse.csr_matrix:
+    def _in_histories(self, dataset: Dataset, tick: Tick) -> sparse.csr_matrix:
         newest = _from_the_end(dataset.interactions.user) < self.cap
         taken = _ones(dataset.interactions.take(newest), (dataset.n_users, dataset.n_items))
         trend = self._trend(dataset, newest)
         left, right = (np.asarray(side.sum(0), np.float32).ravel() + self.shrinkage for side in (taken, trend))
         damped = sparse.diags(np.maximum(np.diff(taken.indptr), 1.0) ** -self.damping).astype(np.float32) @ trend
-        kept, least = self.neighbours, self.min_support
-        return nearest(taken, damped, kept, measure=self.measure, supports=(left, right), min_support=least)
+        least, sides = self.min_support, (left, right)
+        return nearest(
+            taken, damped, self.neighbours, measure=self.measure, supports=sides, min_support=least, tick=tick
+        )
 
     def _trend(self, dataset: Dataset, newest: Bool) -> sparse.csr_matrix:
         """float32 [users, items]: what each shopper's last (or first) purchase of an item still counts."""

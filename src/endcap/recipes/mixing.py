@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from scipy import optimize
 
 from endcap.lake.dataset import Dataset
@@ -20,8 +21,8 @@ CUT = 20
 """The mix is judged by NDCG at this length."""
 
 
-LEAST_GAIN = 2e-4
-"""A step of the climb must add this much NDCG."""
+LEAST_GAIN = 0.008
+"""A step of the climb must add this much NDCG over the root of the number of queries: fewer queries, more chance."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,10 @@ class Population:
         return cls(mask, rows, np.cumsum(lengths) - lengths, lengths)
 
     def feature(self, scores: Float32, floor: float) -> Float32:
-        """float32 [m] ≥ 0: log(1 + x / floor), x the score as a share of the query's best; 0 where NaN or below 0."""
-        values = scores[self.mask]
-        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        np.maximum(values, 0, out=values)
-        if len(self.rows):
-            best = np.maximum.reduceat(values, self.starts)
-            values *= np.repeat(1 / (np.maximum(best, 1e-30) * np.float32(floor)), self.lengths)
-        return np.asarray(np.log1p(values), np.float32)
+        """float32 [m] ≥ 0: `add_feature` of weight 1 in these cells."""
+        cells = np.zeros(scores.shape, np.float32)
+        add_feature(scores, self.mask, True, floor, 1.0, cells)
+        return np.asarray(cells[self.mask], np.float32)
 
     def log_softmax(self, values: Float32) -> Float32:
         """float32 [m]: log of each item's share of its query, exp(value) over their sum."""
@@ -138,6 +135,7 @@ class Population:
             scores[self.mask] = mix(features, tried)
             return ndcg(scores, taken)
 
+        least = LEAST_GAIN / len(taken) ** 0.5
         best = value(weights) if taken.any() else np.inf
         for step in (1.5, 1.25):
             for place in range(len(weights) if np.isfinite(best) else 0):
@@ -146,10 +144,60 @@ class Population:
                     tried = weights.copy()
                     tried[place] = other
                     found = value(tried)
-                    # A gain must be worth more than what chance finds among a few dozen trials.
-                    if found > best + LEAST_GAIN:
+                    if found > best + least:
                         best, weights = found, tried
         return weights
+
+
+def add_feature(scores: Float32, mask: Bool, value: bool, floor: float, weight: float, total: Float32) -> None:
+    """Add weight · log(1 + x / floor) to `total`, in place, where bool [q, n] `mask` has this value.
+
+    x is the score (float32 [q, n]) as a share of the query's best such item; nothing is added where it is NaN or ≤ 0.
+    """
+    _add_feature(np.ascontiguousarray(scores), mask, value, np.float32(floor), np.float32(weight), total)
+
+
+def normalise(total: Float32, mask: Bool, odds: float) -> None:
+    """Turn sums of features into log-probabilities among the items of the same mask value, in place; 0 becomes NaN.
+
+    `odds` is added where the mask is true. Every item counts in its population, also those that turn NaN.
+    """
+    _normalise(total, mask, np.float32(odds))
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _add_feature(scores, mask, value, floor, weight, total):  # type: ignore[no-untyped-def]
+    q, n = scores.shape
+    for row in prange(q):
+        best = np.float32(0)
+        for item in range(n):
+            if mask[row, item] == value and scores[row, item] > best:
+                best = scores[row, item]
+        if best == 0 or not np.isfinite(best):
+            continue
+        for item in range(n):
+            if mask[row, item] == value and scores[row, item] > 0:
+                total[row, item] += weight * np.log1p(scores[row, item] / best / floor)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _normalise(total, mask, odds):  # type: ignore[no-untyped-def]
+    q, n = total.shape
+    for row in prange(q):
+        largest, sums = np.zeros(2, np.float32), np.zeros(2, np.float64)
+        for item in range(n):
+            which = np.int64(mask[row, item])
+            largest[which] = max(largest[which], total[row, item])
+        unscored = np.exp(-largest)
+        for item in range(n):
+            which = np.int64(mask[row, item])
+            value = total[row, item]
+            sums[which] += np.exp(value - largest[which]) if value > 0 else unscored[which]
+        shift = (largest + np.log(np.maximum(sums, 1e-30))).astype(np.float32)
+        shift[1] -= odds
+        for item in range(n):
+            value = total[row, item]
+            total[row, item] = value - shift[np.int64(mask[row, item])] if value > 0 else np.float32(np.nan)
 
 
 def mix(features: list[Float32], weights: Float64) -> Float32:
