@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numba
 import numpy as np
 import pytest
 from scipy import sparse
 
 from endcap.errors import InputError
 from endcap.recipes.item_item_kernels import neighbours, order_matrix, window_neighbours
+from endcap.recipes.nearest import MEASURES, nearest
 from endcap.types import Float32, Int32
 
 
@@ -98,3 +100,38 @@ def test_orders_become_rows() -> None:
     order = np.array([7, 7, -1, 3, 7], np.int64)
     item = np.array([0, 2, 1, 1, 2], np.int32)
     assert order_matrix(order, item, 4).toarray().tolist() == [[0, 1, 0, 0], [1, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(("n", "keep", "support", "itself"), [(40, 5, 1, False), (40, 50, 2, True), (400, 20, 1, True)])
+def test_largest_entries_of_a_product(measure: str, n: int, keep: int, support: int, itself: bool) -> None:
+    taken, near = shop(n, 60, n, ones=True), shop(n + 1, 60, n, ones=False)
+    left, right = (np.asarray(side.sum(0), np.float32).ravel() + 1 for side in (taken, near))
+    values = (taken.T @ near).toarray().astype(np.float64)
+    outer = np.outer(left, right)
+    bottoms = {"count": 1, "cosine": np.sqrt(outer), "jaccard": left[:, None] + right - values, "lift": outer / 60}
+    values /= bottoms[measure]
+    values[(taken.T @ (near > 0)).toarray() < support] = 0
+    if not itself:
+        np.fill_diagonal(values, 0)
+    done: list[int] = []
+    how = {"measure": measure, "supports": (left, right), "min_support": support, "itself": itself}
+    found = nearest(taken, near, keep, tick=lambda rows=1: done.append(rows), **how)  # type: ignore[arg-type]
+    assert sum(done) == n
+    for row, part in zip(values, (found[i] for i in range(n)), strict=True):
+        np.testing.assert_allclose(row[part.indices], part.data, rtol=1e-5)
+        largest = np.sort(row[row > 0])[::-1][:keep]
+        np.testing.assert_allclose(np.sort(part.data)[::-1], largest, rtol=1e-5)
+
+
+def test_threads_change_nothing_and_weights_too_small_to_add_up_still_count() -> None:
+    matrix = shop(3, 80, 500, ones=False)
+    faint = matrix * np.float32(1e-36)
+    before = numba.get_num_threads()
+    found = []
+    for threads in (1, before):
+        numba.set_num_threads(threads)
+        found.append(nearest(matrix, faint, 10))
+    numba.set_num_threads(before)
+    assert (found[0] != found[1]).nnz == 0 and found[0].nnz > 0
+    assert all(len(set(found[0][i].indices.tolist())) == found[0][i].nnz for i in range(500))

@@ -11,11 +11,11 @@ from scipy import sparse
 
 from endcap.errors import InputError
 from endcap.lake.dataset import Dataset
-from endcap.recipes.als_kernels import Half, solve_rows
+from endcap.recipes.als_kernels import Half, solve_rows, summed
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress, rng
-from endcap.types import Float32, Int32
+from endcap.types import Float32, Int32, Int64
 
 TRAINING_STEPS = 2
 """Conjugate-gradient steps per half-iteration, each warm-started from the last."""
@@ -72,10 +72,13 @@ class ALS(InnerProductRecipe):
 
         `watch(iteration, users, items)` is called after each pass; returning True ends training.
         """
-        counts = np.asarray(self._counted(user_items).sum(axis=0), np.float64).ravel()
+        counts = np.bincount(user_items.indices, self._count(user_items.data), user_items.shape[1])
         rarity = np.where(counts > 0, counts.mean() / np.where(counts > 0, counts, 1.0), 1.0)
         self.confidence_ = np.asarray(self.alpha * rarity**self.damping, np.float32)
-        extra = self._extra(user_items)
+        extra = sparse.csr_matrix(
+            (self._confidence(user_items.data, user_items.indices), user_items.indices, user_items.indptr),
+            shape=user_items.shape,
+        )
         users = self._half(extra, 0.0)
         items = self._half(extra.T.tocsr(), 0.1 / self.factors**0.5)
         for iteration in range(self.iterations):
@@ -88,20 +91,16 @@ class ALS(InnerProductRecipe):
         return users, items
 
     def query_vectors(self, queries: Queries) -> Float32:
-        history = self._extra(queries.matrix(self.n_items))
-        vectors = np.zeros((len(queries), self.factors), np.float32)
-        solve_rows(
-            history.indptr,
-            history.indices,
-            history.data,
-            self.item_vectors_,
-            self.spectrum_,
-            self._ridges(history),
-            self._shared_ridge(self.n_items),
-            vectors,
-            EXACT_STEPS,
+        # Copies, so that memory-mapped histories do not make the kernel compile once more for read-only arrays.
+        ends, items, sums = summed(
+            np.array(queries.indptr, np.int64), np.array(queries.item, np.int32), np.array(queries.weight, np.float32)
         )
-        vectors[np.diff(history.indptr) == 0] = np.nan
+        extra = self._confidence(sums, items)
+        ridge = self._ridge(ends, extra, self.n_items)
+        vectors = np.zeros((len(queries), self.factors), np.float32)
+        shared = self._shared_ridge(self.n_items)
+        solve_rows(ends, items, extra, self.item_vectors_, self.spectrum_, ridge, shared, vectors, EXACT_STEPS)
+        vectors[ends[1:] == ends[:-1]] = np.nan
         return vectors
 
     def similar_scores(self, items: Int32) -> Float32:
@@ -114,24 +113,21 @@ class ALS(InnerProductRecipe):
     def _half(self, extra: sparse.csr_matrix, spread: float) -> Half:
         rows, others = extra.shape
         start = rng(self.seed).standard_normal((rows, self.factors), dtype=np.float32) * np.float32(spread)
-        ridge = self._ridges(extra)
+        ridge = self._ridge(extra.indptr, extra.data, others)
         return Half(extra.indptr, extra.indices, extra.data, ridge, self._shared_ridge(others), start)
 
-    def _counted(self, weights: sparse.csr_matrix) -> sparse.csr_matrix:
+    def _count(self, sums: Float32) -> Float32:
         """What summed weights count for."""
-        values = np.log2(1 + weights.data) if self.weighting == "log" else weights.data
-        return sparse.csr_matrix((values, weights.indices, weights.indptr), shape=weights.shape)
+        return np.log2(1 + sums) if self.weighting == "log" else sums
 
-    def _extra(self, weights: sparse.csr_matrix) -> sparse.csr_matrix:
-        """Confidence minus one of each entry of float32 [rows, n] weights."""
-        counted = self._counted(weights)
-        counted.data = np.asarray(counted.data * self.confidence_[counted.indices], np.float32)
-        return counted
+    def _confidence(self, sums: Float32, items: Int32) -> Float32:
+        """float32 [nnz]: confidence minus one of summed weights of `items`."""
+        return np.asarray(self._count(sums) * self.confidence_[items], np.float32)
 
-    def _ridges(self, extra: sparse.csr_matrix) -> Float32:
-        """float32 [rows]: regularisation of each row of extra confidences."""
-        sums = np.concatenate(([0.0], np.cumsum(extra.data, dtype=np.float64)))
-        frequency = extra.shape[1] + sums[extra.indptr[1:]] - sums[extra.indptr[:-1]]
+    def _ridge(self, indptr: Int64, extra: Float32, others: int) -> Float32:
+        """float32 [rows]: regularisation of each row of extra confidences, which are over `others` columns."""
+        sums = np.concatenate(([0.0], np.cumsum(extra, dtype=np.float64)))
+        frequency = others + sums[indptr[1:]] - sums[indptr[:-1]]
         return np.asarray(self.regularization * frequency**self.exponent, np.float32)
 
     def _shared_ridge(self, others: int) -> float:

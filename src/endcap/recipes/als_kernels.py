@@ -24,6 +24,8 @@ Float64 = NDArray[np.float64]
 
 PARTS = 64
 """Rows are cut into this many runs of equal work."""
+FEW = 16
+"""Up to this many rows, as in a served batch, are solved by the caller's own thread: waking others costs more."""
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -112,10 +114,33 @@ def solve_rows(
     regularisation and `shared_ridge` the one used in whitening. Rows without entries become zero.
     The result does not depend on the number of threads.
     """
-    runs = balanced(indptr) if bounds is None else bounds
-    longest = int(np.diff(indptr).max(initial=0))
-    inverse = (1.0 / (spectrum.astype(np.float64) + shared_ridge)).astype(np.float32)
-    _solve(runs, np.asarray(indptr, np.int64), indices, extra, source, spectrum, inverse, ridge, target, steps, longest)
+    ends = np.asarray(indptr, np.int64)
+    problem = (ends, indices, extra, source, spectrum, ridge, np.float64(shared_ridge), target, steps)
+    if bounds is None and len(target) <= FEW:
+        _solve_run(0, len(target), *problem)
+    else:
+        _solve(balanced(indptr) if bounds is None else bounds, *problem)
+
+
+@njit(cache=True, nogil=True)
+def summed(indptr, item, weight):  # type: ignore[no-untyped-def]
+    """(int64 [q + 1], int32 [nnz], float32 [nnz]): each history's items, ascending, once each, weights added up."""
+    ends = np.zeros(len(indptr), np.int64)
+    items = np.empty(len(item), np.int32)
+    sums = np.empty(len(item), np.float32)
+    size = 0
+    for u in range(len(indptr) - 1):
+        start = indptr[u]
+        before = size
+        for place in np.argsort(item[start : indptr[u + 1]], kind="mergesort"):
+            event = start + place
+            if size > before and items[size - 1] == item[event]:
+                sums[size - 1] += weight[event]
+            else:
+                items[size], sums[size] = item[event], weight[event]
+                size += 1
+        ends[u + 1] = size
+    return ends, items[:size], sums[:size]
 
 
 @njit(cache=True, fastmath=_FAST, nogil=True)
@@ -188,35 +213,50 @@ def _descend(rows, extra, count, diagonal, x, r, p, q, steps):  # type: ignore[n
             p[k] = r[k] + momentum * p[k]
 
 
-@njit(cache=True, fastmath=_FAST, nogil=True, parallel=True)
-def _solve(  # type: ignore[no-untyped-def]
-    runs, indptr, indices, extra, source, spectrum, inverse, ridge, target, steps, longest
+@njit(cache=True, fastmath=_FAST, nogil=True)
+def _solve_run(  # type: ignore[no-untyped-def]
+    first, last, indptr, indices, extra, source, spectrum, ridge, shared_ridge, target, steps
 ):
     f = source.shape[1]
-    for run in prange(len(runs) - 1):
-        rows = np.empty((longest + 3, f), np.float32)
-        weights = np.empty(longest + 3, np.float32)
-        diagonal = np.empty(f, np.float32)
-        r = np.empty(f, np.float32)
-        p = np.empty(f, np.float32)
-        q = np.empty(f, np.float32)
-        for u in range(runs[run], runs[run + 1]):
-            x = target[u]
-            start = indptr[u]
-            n = indptr[u + 1] - start
-            if n == 0:
-                x[:] = 0
-                continue
-            for i in range(n):
-                weights[i] = extra[start + i]
-                vector = source[indices[start + i]]
-                for k in range(f):
-                    rows[i, k] = vector[k]
-            padded = (n + 3) // 4 * 4
-            for i in range(n, padded):
-                weights[i] = 0
-                rows[i] = 0
+    longest = 0
+    for u in range(first, last):
+        longest = max(longest, indptr[u + 1] - indptr[u])
+    rows = np.empty((longest + 3, f), np.float32)
+    weights = np.empty(longest + 3, np.float32)
+    inverse = np.empty(f, np.float32)
+    diagonal = np.empty(f, np.float32)
+    r = np.empty(f, np.float32)
+    p = np.empty(f, np.float32)
+    q = np.empty(f, np.float32)
+    for k in range(f):
+        inverse[k] = 1.0 / (np.float64(spectrum[k]) + shared_ridge)
+    for u in range(first, last):
+        x = target[u]
+        start = indptr[u]
+        n = indptr[u + 1] - start
+        if n == 0:
+            x[:] = 0
+            continue
+        for i in range(n):
+            weights[i] = extra[start + i]
+            vector = source[indices[start + i]]
             for k in range(f):
-                diagonal[k] = (spectrum[k] + ridge[u]) * inverse[k]
-            _residual(rows, weights, padded, diagonal, x, r)
-            _descend(rows, weights, padded, diagonal, x, r, p, q, steps)
+                rows[i, k] = vector[k]
+        padded = (n + 3) // 4 * 4
+        for i in range(n, padded):
+            weights[i] = 0
+            rows[i] = 0
+        for k in range(f):
+            diagonal[k] = (spectrum[k] + ridge[u]) * inverse[k]
+        _residual(rows, weights, padded, diagonal, x, r)
+        _descend(rows, weights, padded, diagonal, x, r, p, q, steps)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _solve(  # type: ignore[no-untyped-def]
+    runs, indptr, indices, extra, source, spectrum, ridge, shared_ridge, target, steps
+):
+    for run in prange(len(runs) - 1):
+        _solve_run(
+            runs[run], runs[run + 1], indptr, indices, extra, source, spectrum, ridge, shared_ridge, target, steps
+        )

@@ -70,6 +70,11 @@ def _describe(recipe: Recipe, prefix: str, arrays: dict[str, np.ndarray]) -> dic
 
 def _build(manifest: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Recipe:
     recipe = create(manifest["recipe"], manifest["settings"])
+    expected = {field.name for field in fields(recipe) if not field.init}
+    if differing := expected ^ manifest["fitted"].keys():
+        raise KeyError(
+            f"{', '.join(sorted(differing))} of {manifest['recipe']} (another version of the recipe wrote it)"
+        )
     for name, kind in manifest["fitted"].items():
         place = f"{prefix}{name}"
         value: Any

@@ -17,7 +17,9 @@ from endcap.seams import Progress, Tick, rng
 from endcap.types import Float32, Float64, Int32
 
 ROUNDS = 5
-"""Passes of subspace iteration; each costs two products with R̃ (or one with R̃R̃ᵀ) and one orthogonalisation."""
+"""Passes of subspace iteration; each costs two products with R̃ and one orthogonalisation."""
+DENSE_ROUNDS = 12
+"""The same where R̃R̃ᵀ is held whole, which makes a pass cheap."""
 DENSE = 40
 """The Gram matrix of the smaller side is held whole where it has at most this many times the entries of R̃."""
 UNSOUND = 1e-3
@@ -52,6 +54,8 @@ class GraphFilter(Recipe):
     """float32 [d]: of P, descending."""
     root_degree_: Float32 = fitted()
     """float32 [n]: D^½, square roots of how many shoppers took each item."""
+    met_: Float32 = fitted()
+    """float32 [d, d]: VᵀD^½V, the same for every query."""
     timed_: Int32 = fitted()
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
@@ -64,9 +68,10 @@ class GraphFilter(Recipe):
         normal = (sparse.diags(1 / by_user) @ taken @ sparse.diags(1 / np.sqrt(degree))).tocsr().astype(np.float32)
         with progress("graph filter", total=dataset.n_items, unit="items") as tick:
             self.linear_ = nearest(normal, normal, self.neighbours, itself=True, tick=tick)
-        with progress("eigenvectors", total=ROUNDS, unit="passes") as tick:
+        with progress("eigenvectors", unit="passes") as tick:
             rank = min(self.rank, *normal.shape)
             self.eigenvalues_, self.vectors_ = top_eigenvectors(normal, normal.T.tocsr(), rank, self.seed, tick)
+        self.met_ = (self.vectors_.T * self.root_degree_) @ self.vectors_
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
@@ -89,8 +94,8 @@ class GraphFilter(Recipe):
         rest = self._sharpen(values[-1:] * np.float32(0.5))[0]
         excess = self._sharpen(values) - rest
         low_pass = (history.multiply(1 / self.root_degree_).tocsr() @ vectors) * np.float32(self.ideal)
-        mixed = (vectors.T * self.root_degree_) @ vectors * excess
-        return (history @ vectors) * (excess * values) + low_pass @ mixed, low_pass * rest, rest
+        smooth = (history @ vectors) * (excess * values) + (low_pass @ self.met_) * excess
+        return smooth, low_pass * rest, rest
 
     def _sharpen(self, values: Float32) -> Float32:
         step = -self.sharpening * values
@@ -110,7 +115,7 @@ def top_eigenvectors(
     width = min(rank + max(rank // 10, 8), users, items)
     gram = (wide @ tall).toarray() if min(users, items) ** 2 <= DENSE * normal.nnz else None
     basis = rng(seed).standard_normal((min(users, items), width), dtype=np.float32)
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if gram is None else DENSE_ROUNDS):
         basis = _orthonormal(wide @ (tall @ basis) if gram is None else gram @ basis)
         tick()
     basis = _orthonormal(basis)

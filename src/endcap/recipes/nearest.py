@@ -55,12 +55,16 @@ def as_rows(items: Int32, values: Float32, n: int) -> sparse.csr_matrix:
 def _values(measure: str, supports: tuple[Float32, Float32] | None, shoppers: int) -> Values | None:
     if measure == "count" or supports is None:
         return None
-    left, right = (np.maximum(side, 1e-9) for side in supports)
+    left, right = (np.maximum(side, np.float32(1e-9)) for side in supports)
     if measure == "jaccard":
         return Values(left, right, "jaccard")
     if measure == "cosine":
-        return Values(1 / np.sqrt(left), 1 / np.sqrt(right))
-    return Values(np.float32(shoppers) / left, 1 / right)
+        return Values(_inverse(np.sqrt(left)), _inverse(np.sqrt(right)))
+    return Values(shoppers * _inverse(left), _inverse(right))
+
+
+def _inverse(values: Float32) -> Float32:
+    return np.asarray(1 / values, np.float32)
 
 
 @njit(cache=True, nogil=True)

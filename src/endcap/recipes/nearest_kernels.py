@@ -233,6 +233,8 @@ def keep_best(i, size, space, support, scale, ordered, order, slots, sizes):  # 
     target = order[i]
     first, room = starts[target], starts[target + 1] - starts[target]
     chosen = _pick(met, listed, totals, size, highest, keys, bins, room) if room else np.int64(0)
+    if chosen > 2 * room:
+        chosen = _fewer_ties(keys, chosen, room, len(order), bins)
     if chosen > room:
         largest_first(keys, chosen, room)
         chosen = room
@@ -319,3 +321,37 @@ def _largest_of_runs(totals, size, highest):  # type: ignore[no-untyped-def]
         for at in range(whole * _RUN, size):
             largest = max(largest, totals[at])
         highest[whole] = largest
+
+
+@njit(cache=True, nogil=True)
+def _fewer_ties(keys, size, room, n, bins):  # type: ignore[no-untyped-def]
+    """Drop keys of the smallest value whose column is too high to be among the `room` best; returns how many stay.
+
+    Small counts are mostly ties. No order is needed to leave them out: their columns are counted in bins.
+    """
+    half = np.uint64(32)
+    lowest = keys[0] >> half
+    for place in range(1, size):
+        lowest = min(lowest, keys[place] >> half)
+    shift = 0
+    while n >> shift >= len(bins):
+        shift += 1
+    bins[:] = 0
+    needed = np.int64(room)
+    for place in range(size):
+        tied = keys[place] >> half == lowest
+        needed -= not tied
+        bins[column_of(keys[place]) >> shift] += tied
+    if needed <= 0:
+        return size
+    last = 0
+    while needed > bins[last] and last < len(bins) - 1:
+        needed -= bins[last]
+        last += 1
+    edge = (lowest << half) | (np.uint64(0xFFFFFFFF) - np.uint64(((last + 1) << shift) - 1))
+    stay = np.int64(0)
+    for place in range(size):
+        key = keys[place]
+        keys[stay] = key
+        stay += key >= edge
+    return stay
