@@ -68,6 +68,6 @@ def _without_last(single: Queries) -> Queries:
     )
 
 
-def probabilities(scores: Float32, chosen: Float32, temperature: float) -> Float64:
-    """float64 [k]: softmax probabilities of the `chosen` scores among all of `scores`; exact, every score counts."""
-    return np.asarray(np.exp(chosen.astype(np.float64) / temperature - log_total(scores, temperature)), np.float64)
+def probabilities(total: float, chosen: Float32, temperature: float) -> Float64:
+    """float64 [k]: softmax probabilities of the `chosen` scores among all those whose `log_total` is `total`."""
+    return np.asarray(np.exp(chosen.astype(np.float64) / temperature - total), np.float64)

@@ -109,9 +109,9 @@ class ServedModel:
             with COMPUTE:
                 vectors = np.ascontiguousarray(self.recipe.query_vectors(queries), np.float32)
             scores = inner_products(vectors, self.recipe.item_vectors)
-            lost = np.isnan(vectors).any(axis=1)
-            if lost.any():
-                scores[lost] = -np.inf
+            # A row that the recipe cannot tell is NaN throughout.
+            for row in np.flatnonzero(np.isnan(vectors[:, 0])).tolist():
+                scores[row] = -np.inf
             return scores
         with COMPUTE:
             return _told(self.recipe.score(queries))

@@ -15,7 +15,7 @@ import numpy as np
 from endcap.registry.variants import Variant
 from endcap.serving import recommendation_id
 from endcap.serving.calibration import probabilities
-from endcap.serving.kernels import best, take
+from endcap.serving.kernels import best, log_total, take
 from endcap.serving.model import ServedModel
 from endcap.serving.snapshot import Snapshot
 from endcap.stream.histories import Past
@@ -160,7 +160,7 @@ def rank(slate: Slate) -> None:
         scores[known] = model.scores_of(queries, rows[known].astype(np.int32))[0]
     _say_why_not(slate, bool(told))
     scored = np.isfinite(scores)
-    shares = probabilities(scores, scores, model.temperature) if scored.any() else np.zeros(len(names))
+    shares = probabilities(log_total(scores, model.temperature), scores, model.temperature) if scored.any() else np.zeros(len(names))
     place_of = {int(ordinal): place for place, ordinal in enumerate(state.popular)} if not scored.all() else {}
     last = len(place_of)
     order = sorted(
@@ -251,8 +251,10 @@ def _similar(slate: Slate) -> None:
 def _choose(slate: Slate, scores: Float32, rung: str) -> None:
     """The best that may be shown of float32 [n] `scores`, which are changed."""
     model, request = slate.model, slate.request
-    scores[model.withheld] = -np.inf
-    whole = scores.copy() if rung == "personal" and (len(slate.barred) or request.allowed is not None) else scores
+    if len(model.withheld):
+        scores[model.withheld] = -np.inf
+    # What may not be shown still counts in the sum: a filter does not make the rest likelier.
+    total = log_total(scores, model.temperature) if rung == "personal" else 0.0
     if len(slate.barred):
         rows = model.rows[slate.barred]
         scores[rows[rows >= 0]] = -np.inf
@@ -262,7 +264,7 @@ def _choose(slate: Slate, scores: Float32, rung: str) -> None:
     slate.ordinals = model.ordinals[rows].tolist()
     slate.rungs = [rung] * len(rows)
     if rung == "personal":
-        slate.scores = list(probabilities(whole, scores[rows], model.temperature).tolist())
+        slate.scores = list(probabilities(total, scores[rows], model.temperature).tolist())
     else:
         slate.scores = [None] * len(rows)
 
