@@ -103,6 +103,7 @@ def report(row: str, pairs: list[Pair], *, must: float, aim: float, rate: bool, 
         "aim": aim,
         "measured": round(statistics.median(ratios), 3),
         "unit": "ratio",
+        "better": "higher" if rate else "lower",
         "detail": {
             "lowest": round(min(ratios), 3),
             "highest": round(max(ratios), 3),

@@ -19,9 +19,10 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS = {
     "importing": ["importing.py"],
     "end_to_end": ["end_to_end.py"],
-    "als": ["als.py"],
-    "item_item": ["item_item.py"],
-    "topn": ["topn.py"],
+    "als": ["als.py", "--only", "gowalla", "--runs", "3"],
+    "als_synthetic": ["als.py", "--only", "synthetic", "--runs", "2"],
+    "item_item": ["item_item.py", "--runs", "3"],
+    "topn": ["topn.py", "--runs", "3"],
     "serving": ["serving.py"],
     "quality": ["quality.py"],
 }
@@ -81,7 +82,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         must = "–" if row.get("must") is None else f"{sign}{row['must']}"
         aim = "–" if row.get("aim") is None else f"{sign}{row['aim']}"
         lines.append(
-            f"| {row['row']} | {must} | {aim} | {row['measured']}{interval} | {verdict(row)} | `{row['command']}` "
+            f"| {row['row']} | {must} | {aim} | {row['measured']:.4g}{interval} | {verdict(row)} | `{row['command']}` "
             f"| {row.get('seed', 0)} | {row['date']} |"
         )
     machines = sorted({row["machine"] for row in rows})

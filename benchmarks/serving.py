@@ -183,6 +183,7 @@ def report(args: argparse.Namespace, search: dict, constant: dict, single: dict,
             {
                 "row": "serving: p50 at one connection over (constant answer + search kernel)",
                 "must": 2.0,
+                "better": "lower",
                 "aim": 1.5,
                 "measured": round(single["p50"] / floor, 2),
                 "unit": "ratio",

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from browser import Page, open_page
 
+from browser import Page, open_page
 from endcap.api.server import PINNED, command
 from endcap.evaluation.report import write_report
 from endcap.evaluation.shop import judge

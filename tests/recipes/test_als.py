@@ -10,7 +10,7 @@ from scipy import sparse
 
 from endcap.errors import InputError
 from endcap.recipes.als import ALS
-from endcap.recipes.als_kernels import Half, balanced, solve_rows
+from endcap.recipes.als_kernels import FEW, Half, balanced, solve_rows, summed
 from endcap.recipes.base import Recipe
 from endcap.recipes.queries import Queries
 from endcap.testing.datasets import random_shop
@@ -88,6 +88,29 @@ def test_training_users_fold_in_where_training_left_them() -> None:
     scores = users.raw() @ (items.raw()).T
     folded = model.score(Queries.histories(shop))
     assert np.corrcoef(scores.ravel(), folded.ravel())[0, 1] > 0.999
+
+
+def test_histories_are_summed_as_a_sparse_matrix_would() -> None:
+    queries = Queries.histories(random_shop(6, users=40, items=12, events=900))
+    expected = queries.matrix(12)
+    ends, items, sums = summed(queries.indptr, queries.item, queries.weight)
+    np.testing.assert_array_equal(ends, expected.indptr)
+    np.testing.assert_array_equal(items, expected.indices)
+    np.testing.assert_allclose(sums, expected.data, rtol=1e-6)
+    assert len(items) < len(queries.item)
+
+
+def test_a_shopper_gets_the_same_vector_alone_as_among_many() -> None:
+    shop = random_shop(7, users=3 * FEW, items=30, events=2000)
+    model, queries = ALS(factors=8, iterations=2).fit(shop), Queries.histories(shop)
+    alone = [model.query_vectors(queries.batch(row, row + 1))[0] for row in range(len(queries))]
+    np.testing.assert_allclose(np.stack(alone), model.query_vectors(queries), rtol=1e-5, atol=1e-6)
+
+
+def test_a_shopper_without_history_gets_no_vector() -> None:
+    shop = random_shop(7)
+    model = ALS(factors=4, iterations=1).fit(shop)
+    assert np.isnan(model.query_vectors(Queries.about(np.full(2, -1, np.int32)))).all()
 
 
 def test_training_can_be_stopped() -> None:

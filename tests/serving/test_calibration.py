@@ -3,6 +3,7 @@ import numpy as np
 from endcap.recipes import create
 from endcap.recipes.queries import Queries
 from endcap.serving.calibration import GRID, probabilities, spread, temperature_of
+from endcap.serving.kernels import log_total
 from endcap.testing.datasets import random_shop
 
 
@@ -20,7 +21,10 @@ def test_the_temperature_undoes_the_unit_of_the_scores() -> None:
     assert larger / plain / 1000 < step * 1.01 and plain * 1000 / larger < step * 1.01
     row = scores(queries.batch(0, 1))[0]
     np.testing.assert_allclose(
-        probabilities(row, row, plain), probabilities(row * 1000, row * 1000, plain * 1000), rtol=1e-3, atol=1e-9
+        probabilities(log_total(row, plain), row, plain),
+        probabilities(log_total(row * 1000, plain * 1000), row * 1000, plain * 1000),
+        rtol=1e-3,
+        atol=1e-9,
     )
 
 

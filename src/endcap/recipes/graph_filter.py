@@ -71,7 +71,7 @@ class GraphFilter(Recipe):
         with progress("eigenvectors", unit="passes") as tick:
             rank = min(self.rank, *normal.shape)
             self.eigenvalues_, self.vectors_ = top_eigenvectors(normal, normal.T.tocsr(), rank, self.seed, tick)
-        self.met_ = (self.vectors_.T * self.root_degree_) @ self.vectors_
+        self.met_ = np.asarray((self.vectors_.T * self.root_degree_) @ self.vectors_, np.float32)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()

@@ -17,6 +17,8 @@ FEW = 64
 """Up to this k the best are kept in order while scanning; above it a partition comes first."""
 TILE = 2048
 """Items per block of a batched product: its scores stay in the cache until they are turned around."""
+BLOCK = 64
+"""Scores passed over at once while scanning for the best, where none is above the k-th best so far."""
 LN2 = math.log(2.0)
 
 
@@ -103,8 +105,8 @@ def _scan(scores: Float32, k: int) -> Int32:
     items = np.empty(k, np.int32)
     values = np.empty(k, np.float32)
     bound, size = np.float32(-np.inf), 0
-    for start in range(0, n, 256):
-        block = scores[start : start + 256]
+    for start in range(0, n, BLOCK):
+        block = scores[start : start + BLOCK]
         # Counting has no branch and runs in vector registers; few blocks hold a score above the bound.
         hits = np.int32(0)
         for place in range(len(block)):

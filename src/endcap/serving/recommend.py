@@ -158,9 +158,10 @@ def rank(slate: Slate) -> None:
     told = not model.personal or len(queries.item) or queries.current[0] >= 0
     if len(known) and told:
         scores[known] = model.scores_of(queries, rows[known].astype(np.int32))[0]
-    _say_why_not(slate, bool(told))
+    if not told:
+        _say_why_not(slate)
     scored = np.isfinite(scores)
-    shares = probabilities(log_total(scores, model.temperature), scores, model.temperature) if scored.any() else np.zeros(len(names))
+    shares = probabilities(log_total(scores, model.temperature), scores, model.temperature)
     place_of = {int(ordinal): place for place, ordinal in enumerate(state.popular)} if not scored.all() else {}
     last = len(place_of)
     order = sorted(
@@ -226,14 +227,18 @@ def _personal(slates: Sequence[Slate]) -> None:
     """Ask one model for several shoppers at once. A shopper without a usable history is left to the ladder."""
     model, state = slates[0].model, slates[0].snapshot.state
     queries = model.queries(_past(slates), state.histories.last_time + 1, _currents(slates))
-    usable = (np.diff(queries.indptr) > 0) | (queries.current >= 0) | (not model.personal)
-    for slate, told in zip(slates, usable.tolist(), strict=True):
-        _say_why_not(slate, told)
-    if not usable.any():
+    ends, currents = queries.indptr.tolist(), queries.current.tolist()
+    usable = []
+    for at, slate in enumerate(slates):
+        if ends[at] < ends[at + 1] or currents[at] >= 0 or not model.personal:
+            usable.append(at)
+        else:
+            _say_why_not(slate)
+    if not usable:
         return
     scores = model.scores(queries)
     rung = "personal" if model.personal else "general"
-    for at in np.flatnonzero(usable).tolist():
+    for at in usable:
         _choose(slates[at], scores[at], rung)
 
 
@@ -300,9 +305,7 @@ def _currents(slates: Sequence[Slate]) -> Int32:
     return np.array([slate.model.rows[slate.current] if slate.current >= 0 else -1 for slate in slates], np.int32)
 
 
-def _say_why_not(slate: Slate, told: bool) -> None:
-    if told:
-        return
+def _say_why_not(slate: Slate) -> None:
     if not slate.request.user_id:
         slate.cause = "no shopper was named"
     elif slate.row < 0:
