@@ -49,9 +49,13 @@ format: setup-dev  ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup-dev  ## Measure speed and quality against named peers (long)
-	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
-	$(BIN)/python benchmarks/run.py
+.venv-bench/.ready: pyproject.toml constraints.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" -r benchmarks/requirements.txt
+	@touch $@
+
+bench: .venv-bench/.ready  ## Measure speed and quality against named peers, in an environment of their own (long)
+	.venv-bench/bin/python benchmarks/run.py
 
 soak: setup-dev  ## Kill imports, publishes and the server again and again (long)
 	SOAK=1 $(BIN)/python -m pytest -k "kill" $(PYTEST_ARGS)

@@ -161,7 +161,8 @@ def rank(slate: Slate) -> None:
     if not told:
         _say_why_not(slate)
     scored = np.isfinite(scores)
-    shares = probabilities(log_total(scores, model.temperature), scores, model.temperature)
+    total = log_total(scores, model.temperature)
+    shares = probabilities(total, scores, model.temperature) if scored.any() else np.zeros(len(names))
     place_of = {int(ordinal): place for place, ordinal in enumerate(state.popular)} if not scored.all() else {}
     last = len(place_of)
     order = sorted(
