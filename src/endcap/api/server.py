@@ -19,6 +19,7 @@ import msgspec
 import uvicorn
 
 from endcap.errors import EndcapError, InputError, UnavailableError
+from endcap.jobs.running import forget_running, note_running
 from endcap.settings import Settings
 
 PINNED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -70,11 +71,17 @@ def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
         timeout_graceful_shutdown=FINISH_SECONDS,
         backlog=BACKLOG,
     )
-    server = _Server(config, app.door, lambda: app.watch.status.polled, lambda: announce(f"Serving on {address}"))
+
+    def announced() -> None:
+        note_running(settings, address)
+        announce(f"Serving on {address}")
+
+    server = _Server(config, app.door, lambda: app.watch.status.polled, announced)
     app.watch.start()
     try:
         server.run(sockets=[listener])
     finally:
+        forget_running(settings)
         app.close()
         gc.unfreeze()  # or extension modules call everything frozen a leak, at length
 

@@ -55,7 +55,9 @@ def build() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is 0, an `EndcapError`'s, 70 for a fault of ours or 130 when interrupted."""
     try:
-        code = typer.main.get_command(build()).main(list(arguments), prog_name="endcap", standalone_mode=False)
+        code = typer.main.get_command(build()).main(
+            list(arguments) or ["--help"], prog_name="endcap", standalone_mode=False
+        )
     except BrokenPipeError:
         return 0
     except Exception as error:

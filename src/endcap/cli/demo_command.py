@@ -31,6 +31,10 @@ def command(
     from endcap.jobs.demo import demo_shop
     from endcap.jobs.workspace import open_workspace
 
+    if serve:
+        from endcap.api.server import open_socket
+
+        open_socket(settings().host, settings().port).close()  # better refused now than after all the work
     workspace = open_workspace(settings())
     started = time.perf_counter()
     key, chosen, files = demo_shop(workspace, shop, data)
@@ -63,7 +67,7 @@ def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) 
     for finding in run_checks(workspace.lake, key, progress):
         say(f"  {MARKS[finding.severity]} {finding.title}")
     say(f"  Reasons and plots: endcap check --shop {key.group} --html check.html")
-    say("\n3  Evaluate: trained on all but the last 28 days, judged on those, the whole catalogue ranked")
+    say("\n3  Evaluate: trained on all but the last 28 days, judged on those, the whole catalogue ranked (minutes)")
     dataset = workspace.lake.dataset(key)
     judgement = judge_shop(workspace, key, JUDGED, dataset=dataset, progress=progress)
     show_judgement(judgement.json())
@@ -83,9 +87,9 @@ def _program(name: str) -> str:
 
 
 def _what_to_try(workspace: Workspace, key: ShopKey) -> None:
-    from endcap.jobs.status import endpoint, sample_user
+    from endcap.jobs.status import sample_user
 
-    user, url = sample_user(workspace, key), endpoint(workspace)
+    user, url = sample_user(workspace, key), f"http://{settings().host}:{settings().port}"
     endcap, python = _program("endcap"), _program("python")
     arn = key.arn("campaign", key.name_of("for-you"))
     similar = key.arn("campaign", key.name_of("similar"))

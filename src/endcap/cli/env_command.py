@@ -11,11 +11,13 @@ SERVICES = ("PERSONALIZE", "PERSONALIZE_RUNTIME", "PERSONALIZE_EVENTS")
 
 def exports() -> dict[str, str]:
     """Environment variables that any AWS SDK or the AWS CLI reads."""
+    from endcap.jobs.running import endpoint
+
     chosen = settings()
-    endpoint = f"http://{chosen.host}:{chosen.port}"
+    address = endpoint(chosen)
     # The development server checks no signature yet, but every AWS client insists on signing with some key.
     return {
-        **{f"AWS_ENDPOINT_URL_{service}": endpoint for service in SERVICES},
+        **{f"AWS_ENDPOINT_URL_{service}": address for service in SERVICES},
         "AWS_DEFAULT_REGION": chosen.region,
         "AWS_REGION": chosen.region,
         "AWS_ACCESS_KEY_ID": "endcap-development",

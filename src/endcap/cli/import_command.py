@@ -31,7 +31,7 @@ def command(
         workspace.new_shop(shop),
         paths or [],
         dialect=dialect,
-        mapping=assignments(mapping),
+        mapping=assignments(mapping, "--map"),
         kind=kind,
         mode=mode.upper(),
         progress=ScreenProgress(),

@@ -122,12 +122,12 @@ class ScreenProgress:
             self._screen.print(f"  {label}: {amount}{seconds:.1f} s", style="dim", markup=False)
 
 
-def assignments(values: Sequence[str] | None) -> dict[str, str]:
+def assignments(values: Sequence[str] | None, option: str = "--set") -> dict[str, str]:
     """`["a=1", "b=2"]` as a dict. Raises `typer.BadParameter` for text without `=`."""
     pairs = {}
     for text in values or ():
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise typer.BadParameter(f"{text!r} is not key=value", param_hint="--set/--map")
+            raise typer.BadParameter(f"{text!r} is not key=value", param_hint=option)
         pairs[name.strip()] = value.strip()
     return pairs

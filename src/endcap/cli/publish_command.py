@@ -30,7 +30,10 @@ def command(
         emit(describe(deployment))
         return
     say(f"Campaign {deployment.campaign} serves generation {deployment.generation}: {shares(deployment)}.")
-    say(f"Undo: endcap rollback {deployment.campaign} --shop {key.group}")
+    if deployment.generation > 1:
+        say(f"Undo: endcap rollback {deployment.campaign} --shop {key.group}")
+    else:
+        say("Next: endcap serve, or endcap recommend USER")
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:

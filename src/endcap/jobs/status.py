@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
+from endcap.jobs.running import endpoint
 from endcap.jobs.workspace import Workspace
 from endcap.registry.campaigns import Deployment
 from endcap.types import USER_ID, ShopKey
-
-
-def endpoint(workspace: Workspace) -> str:
-    """Where `endcap serve` listens."""
-    host = workspace.settings.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{workspace.settings.port}"
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
     """A JSON-able document of everything that is there; `campaigns` lists what is served."""
     shops = [key for key in workspace.lake.shops() if key.account == workspace.settings.account_key]
     return {
-        "endpoint": endpoint(workspace),
+        "endpoint": endpoint(workspace.settings),
         "home": str(workspace.settings.home),
         "shops": [_shop(workspace, shop) for shop in shops],
         "campaigns": [_campaign(workspace, each) for each in workspace.campaigns.list()],
@@ -28,18 +25,19 @@ def status(workspace: Workspace) -> dict[str, Any]:
 
 def sample_user(workspace: Workspace, shop: ShopKey) -> str | None:
     """A shopper with a rich history: the one whose number of events is the 90th percentile."""
-    users = workspace.lake.read(shop, "interactions", columns=[USER_ID])
-    counts = users.group_by(USER_ID).aggregate([(USER_ID, "count")])
-    ranked = counts.sort_by([(f"{USER_ID}_count", "ascending"), (USER_ID, "ascending")])
+    ranked = _events_of_users(workspace, shop).sort_by([(f"{USER_ID}_count", "ascending"), (USER_ID, "ascending")])
     if not ranked.num_rows:
         return None
     return str(ranked[USER_ID][int(ranked.num_rows * 0.9)].as_py())
 
 
-def _shop(workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
-    def rows(kind: Any) -> int:
-        return workspace.lake.history(shop, kind)[0].rows if workspace.lake.exists(shop, kind) else 0
+def _events_of_users(workspace: Workspace, shop: ShopKey) -> pa.Table:
+    users = workspace.lake.read(shop, "interactions", columns=[USER_ID])
+    return users.group_by(USER_ID).aggregate([(USER_ID, "count")])
 
+
+def _shop(workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
+    history = workspace.lake.history(shop, "interactions") if workspace.lake.exists(shop, "interactions") else []
     versions = [
         {
             "id": each.id,
@@ -52,9 +50,9 @@ def _shop(workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
     ]
     return {
         "name": shop.group,
-        "interactions": rows("interactions"),
-        "items": rows("items"),
-        "users": rows("users"),
+        "interactions": history[0].rows if history else 0,
+        "items": len(workspace.lake.catalogue(shop)),
+        "users": _events_of_users(workspace, shop).num_rows if history else 0,
         "snapshot": workspace.lake.snapshot(shop).text,
         "versions": versions,
     }

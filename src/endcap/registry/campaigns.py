@@ -138,7 +138,7 @@ class Campaigns:
             past = {each.generation: each for each in _past(connection, shop, campaign)}
             target = _before(current, past, statuses(connection, shop))
             if target is None:
-                fix = "Deploy another version instead."
+                fix = "Publish another version instead: endcap publish VERSION."
                 raise StateError(f"Campaign {campaign} has no earlier generation that may serve.", fix=fix)
             after = _successor(current, target, now, reason, restores=target.generation)
             _append(connection, after)

@@ -212,7 +212,7 @@ def _refuse_incomplete(draft: _Draft, strict: bool) -> None:
                 f"Input csv is missing the following columns: [{', '.join(missing)}]. {path} was read as {kind} and has"
                 f" {', '.join(columns) or 'no columns'}.",
                 column=missing[0],
-                fix=f"Say which column it is: --map {missing[0].lower()}=COLUMN.",
+                fix=f"Say which it is: {' '.join(f'--map {name.lower()}=COLUMN' for name in missing)}.",
             )
     if not draft.parts:
         raise InputError("None of the files fits this dialect.", fix="Leave --dialect out to have headers recognised.")
