@@ -51,7 +51,7 @@ form{display:flex;flex-wrap:wrap;gap:10px;align-items:center;margin:0 0 16px}
 input,button{font:inherit;color:inherit;background:var(--card);
 border:1px solid var(--line);border-radius:8px;padding:6px 12px}
 button{background:var(--c0);border-color:var(--c0);color:var(--paper);cursor:pointer}a{color:var(--c0)}
-pre{margin:0;overflow-x:auto;font:.85rem/1.6 ui-monospace,Menlo,Consolas,monospace}
+pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;font:.85rem/1.6 ui-monospace,Menlo,Consolas,monospace}
 .do::before{content:"→ ";color:var(--tone)}code{font:.9em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 """
 
