@@ -6,6 +6,7 @@ Whatever happens to the child, tables change only by whole commits: a killed or 
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -168,9 +169,13 @@ def import_source(
 def run_child(request: Request, progress: Progress = no_progress) -> ImportReport:
     """Run one import in a fresh interpreter and relay its progress. Raises what the child raised."""
     command = [sys.executable, "-P", "-m", "endcap.jobs.import_child"]
+    # No linear algebra is done there, and its threads would be started before anything else.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     with (
         tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints) as child,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment
+        ) as child,
     ):
         assert child.stdin is not None and child.stdout is not None
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from endcap.errors import SchemaError
 from endcap.lake.schemas import DatasetKind
@@ -74,6 +73,8 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
     elif _is_list(column.type):
+        import pyarrow.compute as pc  # noqa: PLC0415 - 20 ms, which most imports need not wait for
+
         texts = column.cast(pa.list_(pa.string()))
         column = pc.binary_join(texts, "|")
     return column if column.type == kind else column.cast(kind)

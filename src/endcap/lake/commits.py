@@ -14,13 +14,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
-
-from endcap.errors import ArtefactError, ResourceError
+from endcap.errors import ArtefactError, EndcapError, ResourceError
 from endcap.lake.locks import make_directory
 from endcap.seams import Disk
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 LOG = "_delta_log"
 CHECKPOINT_EVERY = 20
@@ -35,6 +36,9 @@ def has_table(table: Path) -> bool:
 
 def open_table(table: Path, version: int | None = None) -> DeltaTable:
     """The table at a version, the newest when None. Raises `ArtefactError` where its log cannot be read."""
+    from deltalake import DeltaTable  # noqa: PLC0415 - 50 ms, which a first import need not wait for
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415
+
     try:
         return DeltaTable(table, version=version)
     except DeltaError as error:
@@ -62,8 +66,8 @@ def commit(table: Path, disk: Disk, write: Callable[[Path], None]) -> int:
         return int(entries[0].removesuffix(".json"))
     except OSError as error:
         raise _explained(error, table) from error
-    except DeltaError as error:
-        if "No space left" in str(error):
+    except Exception as error:
+        if "No space left" in str(error) and not isinstance(error, EndcapError):
             raise ResourceError(f"The disk of {table} is full.", fix="Free some space and retry.") from error
         raise
     finally:
@@ -89,6 +93,8 @@ def sum_up(table: Path, disk: Disk) -> None:
     checkpoints = [int(path.name.split(".")[0]) for path in (table / LOG).glob("*.checkpoint.parquet")]
     if newest - max(checkpoints, default=-1) < CHECKPOINT_EVERY:
         return
+    from deltalake import DeltaTable  # noqa: PLC0415 - as in `open_table`
+
     stage = _stage(table, disk)
     DeltaTable(stage).create_checkpoint()
     fresh = sorted(_names(stage / LOG) - _names(table / LOG) - {_HINT})

@@ -10,12 +10,26 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake import DeltaTable, Schema
 
 from endcap.types import Micros
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_PRIMITIVES = {
+    pa.string(): "string",
+    pa.bool_(): "boolean",
+    pa.int8(): "byte",
+    pa.int16(): "short",
+    pa.int32(): "integer",
+    pa.int64(): "long",
+    pa.float32(): "float",
+    pa.float64(): "double",
+    pa.date32(): "date",
+}
 
 
 @dataclass(frozen=True)
@@ -69,11 +83,11 @@ def entry(
 
 def _metadata(existing: DeltaTable | None, schema: pa.Schema, milliseconds: int) -> list[dict[str, Any]]:
     """What the table is, where that is new or has changed; its identity stays."""
-    text = Schema.from_arrow(schema).to_json()
+    text = schema_text(schema)
     if existing is not None and json.loads(existing.schema().to_json()) == json.loads(text):
         return []
     known = existing.metadata() if existing is not None else None
-    told = {
+    told: dict[str, Any] = {
         "id": str(known.id) if known else str(uuid.uuid4()),
         "name": known.name if known else None,
         "description": known.description if known else None,
@@ -84,6 +98,20 @@ def _metadata(existing: DeltaTable | None, schema: pa.Schema, milliseconds: int)
         "createdTime": known.created_time if known else milliseconds,
     }
     return [{"metaData": told}]
+
+
+def schema_text(schema: pa.Schema) -> str:
+    """A table's columns as the protocol's JSON."""
+    if any(field.type not in _PRIMITIVES for field in schema):
+        from deltalake import Schema  # noqa: PLC0415 - 50 ms, which a first import need not wait for
+
+        text: str = Schema.from_arrow(schema).to_json()
+        return text
+    fields = [
+        {"name": field.name, "type": _PRIMITIVES[field.type], "nullable": field.nullable, "metadata": {}}
+        for field in schema
+    ]
+    return json.dumps({"type": "struct", "fields": fields})
 
 
 def _removed(existing: DeltaTable, milliseconds: int) -> list[dict[str, Any]]:

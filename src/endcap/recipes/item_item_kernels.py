@@ -130,7 +130,7 @@ def _window(  # type: ignore[no-untyped-def]
 ):
     reach = len(decays)
     starts, stops, events = histories
-    space = scratch(len(order), support > 1)
+    space = scratch(len(order), support > 1, np.float32)
     sums, counts, met = space[:3]
     for i in range(low, high):
         size = 0

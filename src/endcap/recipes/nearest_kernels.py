@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
 from numba import get_num_threads, njit
+from numpy.typing import NDArray
 from scipy import sparse
 
 from endcap.recipes.als_kernels import balanced
@@ -28,6 +28,9 @@ Form = Literal["scaled", "shrunk", "jaccard"]
 FORMS: tuple[Form, ...] = ("scaled", "shrunk", "jaccard")
 Slots = tuple[Int64, Int32, Float32]
 """Where row a goes: items and values `slots[1:]` from `slots[0][a]` to `slots[0][a + 1]`."""
+
+Side = tuple[Int64, NDArray[np.uint32], Float32 | Int32]
+"""A sparse matrix by rows: where each starts, int64, places and float32 weights; no int32 weights where all are one."""
 
 _RUN = 16
 """Values are skipped in runs of this many, by the largest of each."""
@@ -58,10 +61,10 @@ class Product:
     """leftᵀ · right, both with items numbered by popularity: `order` int32 [n] holds the item of each number."""
 
     order: Int32
-    columns: sparse.csr_matrix
-    """float32 [n, rows]: leftᵀ."""
-    rows: sparse.csr_matrix
-    """float32 [rows, n]: right."""
+    columns: Side
+    """leftᵀ: its rows are items, its entries rows."""
+    rows: Side
+    """right: its entries are items."""
     work: Int64
     """int64 [n + 1]: additions for all items before each."""
 
@@ -69,12 +72,19 @@ class Product:
     def of(cls, left: sparse.csr_matrix, right: sparse.csr_matrix) -> Product:
         n = right.shape[1]
         order = np.argsort(-np.bincount(right.indices, minlength=n), kind="stable").astype(np.int32)
-        rank = np.empty(n, np.int32)
-        rank[order] = np.arange(n, dtype=np.int32)
-        rows = _renumbered(right, rank)
-        columns = (rows if left is right else _renumbered(left, rank)).T.tocsr()
-        added = columns.astype(np.bool_) @ np.diff(rows.indptr).astype(np.float64)
-        return cls(order, columns, rows, np.concatenate(([0], np.cumsum(added))).astype(np.int64))
+        rank = np.empty(n, np.uint32)
+        rank[order] = np.arange(n, dtype=np.uint32)
+        weights: list[Float32] | list[Int32]
+        weights = [_weights(side.data) for side in ((right,) if left is right else (left, right))]
+        if all((side == 1).all() for side in weights):
+            weights = [np.empty(0, np.int32)]
+        starts = np.asarray(right.indptr, np.int64)
+        others = np.asarray(left.indptr, np.int64)
+        *turned, ranked, added = _turned(others, left.indices, weights[0], rank, starts)
+        items = ranked if left is right else rank[right.indices]
+        work = np.concatenate(([0], np.cumsum(added))).astype(np.int64)
+        pointers, rows, values = turned
+        return cls(order, (pointers, rows, values), (starts, items, weights[-1]), work)
 
     @property
     def n(self) -> int:
@@ -97,14 +107,14 @@ class Product:
         With `ordered` they come in descending order and the rest of the room holds -1 and NaN. Ties go to the more
         popular item, then to the lower one. `tick` is called with the number of rows done.
         """
-        ones = bool((self.rows.data == 1).all() and (self.columns.data == 1).all())
-        sides = self.columns, self.rows
-        parts = [(np.asarray(side.indptr, np.int64), side.indices, side.data) for side in sides]
+        *columns, column_weights = self.columns
+        *rows, row_weights = self.rows
+        parts = tuple(columns), tuple(rows), column_weights, row_weights
         scale = scaling(self.order, values)
         sizes = np.zeros(self.n, np.int64)
 
         def run(low: int, high: int) -> None:
-            choice = (own, ordered, min_support, ones)
+            choice = (own, ordered, min_support)
             _of_rows(low, high, self.work, *parts, choice, scale, self.order, slots, sizes)
 
         in_threads(run, balanced(self.work), tick)
@@ -127,26 +137,53 @@ def in_threads(run: Callable[[int, int], None], bounds: Int64, tick: Tick | None
         return high - low
 
     lows, highs = bounds[:-1].tolist(), bounds[1:].tolist()
-    # The first part compiles, which is not safe in several threads at once.
-    done = [part(low, high) for low, high in zip(lows[:1], highs[:1], strict=True)]
+    # An empty part compiles, which is not safe in several threads at once.
+    run(0, 0)
     with ThreadPoolExecutor(get_num_threads()) as pool:
-        for rows in chain(done, pool.map(part, lows[1:], highs[1:])):
+        for rows in pool.map(part, lows, highs):
             if tick is not None:
                 tick(rows)
 
 
-def _renumbered(matrix: sparse.csr_matrix, rank: Int32) -> sparse.csr_matrix:
-    data = np.maximum(np.asarray(matrix.data, np.float32), _FLOOR)
-    return sparse.csr_matrix((data, rank[matrix.indices], matrix.indptr), shape=matrix.shape)
+def _weights(data: Float32) -> Float32:
+    return np.maximum(np.asarray(data, np.float32), _FLOOR)
 
 
 @njit(cache=True, nogil=True)
-def scratch(n, counted):  # type: ignore[no-untyped-def]
+def _turned(indptr, indices, weights, rank, starts):  # type: ignore[no-untyped-def]
+    """The transposed matrix, items numbered by `rank`: pointers, rows, weights; then the items, renumbered, in the old
+    order, and for each the additions, which are the lengths by `starts` of the rows that hold it."""
+    n = len(rank)
+    pointers, free, added = np.zeros(n + 1, np.int64), np.empty(n, np.int64), np.zeros(n, np.int64)
+    items, rows = np.empty(len(indices), np.uint32), np.empty(len(indices), np.uint32)
+    turned = np.empty(len(weights), weights.dtype)
+    for at in range(len(indices)):
+        item = rank[indices[at]]
+        items[at] = item
+        pointers[np.int64(item) + 1] += 1
+    for item in range(n):
+        free[item] = pointers[item]
+        pointers[item + 1] += pointers[item]
+    for row in range(len(indptr) - 1):
+        length = starts[row + 1] - starts[row]
+        for at in range(indptr[row], indptr[row + 1]):
+            item = items[at]
+            place = free[item]
+            free[item] = place + 1
+            rows[place] = row
+            added[item] += length
+            if len(weights):
+                turned[place] = weights[at]
+    return pointers, rows, turned, items, added
+
+
+@njit(cache=True, nogil=True)
+def scratch(n, counted, dtype):  # type: ignore[no-untyped-def]
     """Accumulators and room for the choice: sums, counts, list of items met, values, best of runs, keys, bins."""
     return (
-        np.zeros(n, np.float32),
+        np.zeros(n, dtype),
         np.zeros(n if counted else 0, np.int32),
-        np.empty(n + 1, np.int32),
+        np.empty(n + 1, np.uint32),
         np.empty(n, np.float32),
         np.empty(n // _RUN + 1, np.float32),
         np.empty(2 * n, np.uint64),
@@ -155,32 +192,42 @@ def scratch(n, counted):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _of_rows(low, high, work, columns, rows, choice, scale, order, slots, sizes):  # type: ignore[no-untyped-def]
+def _of_rows(  # type: ignore[no-untyped-def]
+    low, high, work, columns, rows, column_weights, row_weights, choice, scale, order, slots, sizes
+):
     n = len(order)
-    own, ordered, support, ones = choice
-    column_ptr, column_rows, column_weights = columns
-    row_ptr, row_items, row_weights = rows
-    space = scratch(n, support > 1 and not ones)
+    own, ordered, support = choice
+    column_ptr, column_rows = columns
+    row_ptr, row_items = rows
+    # Weights of one are not read, and their sums are whole numbers.
+    ones = len(row_weights) == 0
+    space = scratch(n, support > 1 and not ones, row_weights.dtype)
     sums, counts, met = space[:3]
     for i in range(low, high):
         listed = work[i + 1] - work[i] < n // _LISTED
         size = 0
         for at in range(column_ptr[i], column_ptr[i + 1]):
             row = column_rows[at]
-            mine = row_items[row_ptr[row] : row_ptr[row + 1]]
-            if listed and ones:
-                size = _add_listed(mine, sums, met, size)
-                continue
-            if listed:
-                size = _list(mine, sums, met, size)
+            first, last = row_ptr[row], row_ptr[np.int64(row) + 1]
+            mine = row_items[first:last]
             if ones:
-                for j in mine:
-                    sums[j] += np.float32(1)
+                if listed:
+                    size = _add_listed(mine, sums, met, size)
+                else:
+                    _add_ones(mine, sums)
             else:
-                _add(mine, row_weights[row_ptr[row] : row_ptr[row + 1]], column_weights[at], sums, counts)
+                if listed:
+                    size = _list(mine, sums, met, size)
+                _add(mine, row_weights[first:last], column_weights[at], sums, counts)
         if not own:
             sums[i] = 0
         keep_best(i, size if listed else -1, space, support, scale, ordered, order, slots, sizes)
+
+
+@njit(cache=True, nogil=True)
+def _add_ones(mine, sums):  # type: ignore[no-untyped-def]
+    for j in mine:
+        sums[j] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -199,7 +246,7 @@ def _add_listed(mine, sums, met, size):  # type: ignore[no-untyped-def]
         before = sums[j]
         met[size] = j
         size += before == 0
-        sums[j] = before + np.float32(1)
+        sums[j] = before + 1
     return size
 
 
@@ -257,7 +304,7 @@ def _some_values(met, size, sums, least, form, left, right, shrinkage, totals): 
     """Values of the listed items, but for the factor `left` of form 0; -1 where there are too few. Clears the sums."""
     for at in range(size):
         j = met[at]
-        total = sums[j]
+        total = np.float32(sums[j])
         sums[j] = 0
         if form == 0:
             value = total * right[j]
@@ -271,7 +318,7 @@ def _some_values(met, size, sums, least, form, left, right, shrinkage, totals): 
 @njit(cache=True, nogil=True, fastmath=_QUICK)
 def _all_values(sums, least, form, left, right, shrinkage, totals):  # type: ignore[no-untyped-def]
     for j in range(len(sums)):
-        total = sums[j]
+        total = np.float32(sums[j])
         if form == 0:
             value = total * right[j]
         elif form == 1:

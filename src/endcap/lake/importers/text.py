@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from endcap.errors import DataError, InputError
@@ -137,6 +136,8 @@ class TextSource(Source):
         bad: dict[int, tuple[str, str]] = {}
         columns = {name: _as_text(table[name], name, bad) for name in table.column_names}
         if nul:
+            import pyarrow.compute as pc  # noqa: PLC0415 - 20 ms, which other formats need not wait for
+
             for name in table.column_names:
                 for place in np.flatnonzero(pc.match_substring(table[name], b"\0").to_numpy(zero_copy_only=False)):
                     bad.setdefault(int(place), (name, "a NUL byte"))

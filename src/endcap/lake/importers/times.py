@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from endcap.errors import DataError
 from endcap.lake.importers.mapping import Unit, Value
@@ -121,7 +120,7 @@ def read_times(value: Value, field: str, column: pa.ChunkedArray | None, kind: s
         if len(numbers) * 2 < len(values):
             return _text_reading(field, values, zone)
     else:
-        numbers = pc.cast(column.drop_null(), pa.float64()).to_pylist()
+        numbers = column.drop_null().cast(pa.float64()).to_pylist()
     return TimeReading(_unit_of(field, numbers), zone)
 
 
@@ -167,6 +166,8 @@ def _text_reading(field: str, values: Sequence[str], zone: str) -> TimeReading:
 
 
 def _fit(form: str, sample: Sequence[str]) -> int:
+    import pyarrow.compute as pc  # noqa: PLC0415 - 20 ms, and only text without a declared form needs it
+
     # strptime of the C library is content with a prefix: the separators tell the forms apart.
     marks = [mark for mark in form if mark in "/.:-"]
     alike = [text.strip() for text in sample if [mark for mark in text if mark in "/.:-"] == marks]
