@@ -46,7 +46,8 @@ th:first-child{text-align:left;font-weight:500;padding-left:0}thead th{color:var
 .badge{font-size:.75rem;font-weight:600;color:var(--tone);border:1px solid var(--tone);
 border-radius:99px;padding:1px 8px;
 margin-right:8px;vertical-align:2px}
-.notes th,.notes td{white-space:normal;vertical-align:top}.notes td{color:var(--muted);font-size:.9rem}
+.notes th{white-space:normal}.notes td{color:var(--muted);font-size:.9rem;vertical-align:top}
+@media (max-width:520px){.notes td{white-space:normal}}
 form{display:flex;flex-wrap:wrap;gap:10px;align-items:center;margin:0 0 16px}
 input,button{font:inherit;color:inherit;background:var(--card);
 border:1px solid var(--line);border-radius:8px;padding:6px 12px}
