@@ -13,9 +13,21 @@ from sqlalchemy import Connection, insert, inspect, select, text
 from databases import new_postgres_database
 from endcap.errors import ArtefactError, InputError, ResourceError, StateError, UnavailableError, UnknownName
 from endcap.storage.db import Conflict, Database, open_database
-from endcap.storage.schema import METADATA, REVISION, deployments, imports, shops
+from endcap.storage.schema import METADATA, REVISION, deployments, imports, resources, snapshots, versions
 
-SHOP = {"account": "0" * 12, "region": "us-east-1", "shop": "one", "created": 1}
+KEY = {"account": "0" * 12, "region": "us-east-1", "shop": "one", "created": 1}
+SHOP = {**KEY, "generation": 1, "snapshot": "items@1"}
+_KEY = "account, region, shop, created"
+_VALUES = "'000000000000', 'us-east-1', 'one', 1"
+BEFORE_RESOURCES = (
+    f"INSERT INTO shops ({_KEY}) VALUES ({_VALUES})",
+    f"INSERT INTO solutions ({_KEY}, solution) VALUES ({_VALUES}, 's')",
+    f"INSERT INTO campaigns ({_KEY}, campaign) VALUES ({_VALUES}, 'c')",
+    f"INSERT INTO imports ({_KEY}, job, kind, report) VALUES ({_VALUES}, 'j', 'items', '{{}}')",
+    "INSERT INTO versions VALUES ('0a0b0c0d', '000000000000', 'us-east-1', 's', 'als', 'pending', '', 1, '{}',"
+    " 'p', 1, 1, 'h')",
+    "INSERT INTO deployments VALUES ('000000000000', 'us-east-1', 'c', 1, '{}', '{}', NULL, '', 1)",
+)
 
 
 def test_after_migrating_alembic_finds_no_difference(database: Database) -> None:
@@ -32,14 +44,22 @@ def test_revision_is_alembics_head(database: Database) -> None:
 def test_a_database_of_an_older_migration_upgrades_and_keeps_its_rows(database_url: str) -> None:
     database = open_database(database_url)
     assert database.revision() is None
-    database.migrate(to="0001")
+    database.migrate(to="0002")
     with database.begin() as connection:
-        connection.execute(insert(shops).values(SHOP))
-        assert not inspect(connection).has_table("imports")
+        for statement in BEFORE_RESOURCES:
+            connection.execute(text(statement))
+        assert not inspect(connection).has_table("resources")
     database.migrate()
     with database.begin() as connection:
-        connection.execute(insert(imports).values({**SHOP, "job": "j", "kind": "items", "report": {"rows": 3}}))
-        assert connection.execute(select(shops.c.shop)).scalars().all() == ["one"]
+        assert connection.execute(select(resources.c.kind, resources.c.id, resources.c.shop)).all() == [
+            ("dataset-group", "one", "one"),
+            ("solution", "s", "one"),
+            ("campaign", "c", "one"),
+        ]
+        assert connection.execute(select(versions.c.id, versions.c.shop)).all() == [("0a0b0c0d", "one")]
+        assert connection.execute(select(deployments.c.kind, deployments.c.shop)).all() == [("campaign", "one")]
+        assert connection.execute(select(imports.c.job)).scalars().all() == ["j"]
+        assert not inspect(connection).has_table("shops")
     database.close()
 
 
@@ -62,43 +82,43 @@ def test_several_processes_may_migrate_at_once(database_url: str) -> None:
 
 def test_a_failed_block_leaves_nothing(database: Database) -> None:
     def half(connection: Connection) -> None:
-        connection.execute(insert(shops).values(SHOP))
+        connection.execute(insert(snapshots).values(SHOP))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         database.write(half)
     with database.read() as connection:
-        assert connection.execute(select(shops)).all() == []
+        assert connection.execute(select(snapshots)).all() == []
 
 
-def test_the_same_key_twice_is_a_conflict_and_the_rows_references_are_checked(database: Database) -> None:
+def test_the_same_key_twice_is_a_conflict_and_what_no_row_may_hold_is_refused(database: Database) -> None:
     with database.begin() as connection:
-        connection.execute(insert(shops).values(SHOP))
+        connection.execute(insert(snapshots).values(SHOP))
     with pytest.raises(Conflict), database.begin() as connection:
-        connection.execute(insert(shops).values(SHOP))
-    row = {"campaign": "c", "generation": 1, "variants": {}, "config": {}, "reason": "", "created": 1}
+        connection.execute(insert(snapshots).values(SHOP))
+    row = {**KEY, "kind": "campaign", "campaign": "c", "variants": {}, "config": {}, "reason": ""}
     with pytest.raises(StateError, match="refused") as caught, database.begin() as connection:
-        connection.execute(insert(deployments).values({**row, "account": "1", "region": "r"}))
+        connection.execute(insert(deployments).values({**row, "generation": 0}))
     assert not isinstance(caught.value, Conflict)
 
 
 def test_documents_come_back_as_they_were_and_nan_as_null(database: Database) -> None:
     report = {"rows": 2**53, "ids": ["é", "🛒", 'a,"b'], "ratio": float("nan")}
     with database.begin() as connection:
-        connection.execute(insert(shops).values(SHOP))
-        connection.execute(insert(imports).values({**SHOP, "job": "j", "kind": "items", "report": report}))
+        connection.execute(insert(snapshots).values(SHOP))
+        connection.execute(insert(imports).values({**KEY, "job": "j", "kind": "items", "report": report}))
     with database.read() as connection:
         assert connection.execute(select(imports.c.report)).scalar() == {**report, "ratio": None}
 
 
 def test_a_race_that_is_always_lost_ends(database: Database) -> None:
     with pytest.raises(UnavailableError, match="lost a race"):
-        database.write(lambda connection: [connection.execute(insert(shops).values(SHOP)) for _ in range(2)])
+        database.write(lambda connection: [connection.execute(insert(snapshots).values(SHOP)) for _ in range(2)])
 
 
 def test_tables_that_are_not_there(database_url: str) -> None:
     with pytest.raises(StateError, match="migrate"), open_database(database_url).read() as connection:
-        connection.execute(select(shops))
+        connection.execute(select(snapshots))
 
 
 def test_sqlite_is_durable_and_checks_references(tmp_path: Path) -> None:
@@ -119,15 +139,15 @@ def test_a_full_disk_is_a_resource_error_and_what_was_there_stays(tmp_path: Path
     database = open_database(f"sqlite:///{tmp_path}/m.db")
     database.migrate()
     with database.begin() as connection:
-        connection.execute(insert(shops).values(SHOP))
+        connection.execute(insert(snapshots).values(SHOP))
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-    row = {**SHOP, "job": "j", "kind": "items", "report": {"text": "x" * 100_000}}
+    row = {**KEY, "job": "j", "kind": "items", "report": {"text": "x" * 100_000}}
     with pytest.raises(ResourceError, match="full") as caught, database.begin() as connection:
         connection.execute(insert(imports).values(row))
     assert "space" in caught.value.fix
     with database.read() as connection:
-        assert connection.execute(select(shops.c.shop)).scalars().all() == ["one"]
+        assert connection.execute(select(snapshots.c.shop)).scalars().all() == ["one"]
         assert connection.execute(select(imports)).all() == []
 
 
@@ -135,8 +155,8 @@ def test_a_reader_is_not_stopped_by_a_writer(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/m.db")
     database.migrate()
     with database.begin() as writer, database.read() as reader:
-        writer.execute(insert(shops).values(SHOP))
-        assert reader.execute(select(shops)).all() == []
+        writer.execute(insert(snapshots).values(SHOP))
+        assert reader.execute(select(snapshots)).all() == []
 
 
 def test_a_writer_that_never_ends_is_reported_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +192,7 @@ def test_a_connection_that_breaks_is_reported_and_the_next_one_works(postgres: s
     with pytest.raises(UnavailableError, match="does not answer"), database.begin() as connection:
         connection.execute(kill)
     with database.read() as connection:
-        assert connection.execute(select(shops)).all() == []
+        assert connection.execute(select(snapshots)).all() == []
     database.close()
 
 

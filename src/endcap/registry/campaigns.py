@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, func, insert, select
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
 
 from endcap.errors import ArtefactError, InputError, StateError, UnknownName
-from endcap.registry.shops import ensure_named, key_of
+from endcap.registry.resources import ensure_named, parse_arn
 from endcap.registry.variants import SLOTS, Variant, assign, runs, slot_of
 from endcap.registry.versions import Version, statuses
 from endcap.seams import Clock, SystemClock
 from endcap.storage.db import Database
-from endcap.storage.schema import campaigns, deployments
+from endcap.storage.schema import deployments, resources
 from endcap.types import AccountKey, Micros, ShopKey
+
+SERVED = ("campaign", "recommender")
+STOPPED = ("INACTIVE", "START PENDING", "START IN_PROGRESS", "DELETE PENDING", "DELETE IN_PROGRESS")
+"""Statuses in which a recommender or campaign does not answer."""
 
 
 class CampaignConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +54,8 @@ class Deployment:
     reason: str = ""
     restores: int | None = None
     slots: tuple[int, ...] = field(default=(), repr=False)
+    kind: str = "campaign"
+    """Or `recommender`: the domain-preset form of a campaign."""
 
     def __post_init__(self) -> None:
         if sum(variant.weight for variant in self.variants) != SLOTS:
@@ -60,8 +66,8 @@ class Deployment:
 
     @property
     def arn(self) -> str:
-        """`arn:aws:personalize:REGION:ACCOUNT:campaign/NAME`."""
-        return self.shop.arn("campaign", self.campaign)
+        """`arn:aws:personalize:REGION:ACCOUNT:campaign/NAME`, or `…:recommender/NAME`."""
+        return self.shop.arn(self.kind, self.campaign)
 
     def variant_for(self, key: str) -> Variant:
         """The variant of a user or session id: always the same while its variant's weight does not shrink."""
@@ -83,6 +89,7 @@ class Campaigns:
         *,
         config: CampaignConfig | None = None,
         reason: str = "",
+        kind: str = "campaign",
     ) -> Deployment:
         """Serve a version to `weight` per cent of the shoppers; the others share the rest as before. 100 replaces.
 
@@ -95,10 +102,11 @@ class Campaigns:
         now = self._clock.now()
 
         def work(connection: Connection) -> Deployment:
-            ensure_named(connection, campaigns, shop, campaign, now)
+            served = {"solutionVersionArn": version.arn, "minProvisionedTPS": 1} if kind == "campaign" else {}
+            ensure_named(connection, kind, shop, campaign, served, now)
             known = statuses(connection, shop)
             _require_usable(version.id, known, shop)
-            before = _newest(connection, shop, campaign)
+            before = _newest(connection, shop, campaign, kind)
             if before is None and weight < SLOTS:
                 fix = "Deploy a version to all shoppers first."
                 raise StateError(f"Campaign {campaign} serves nothing that {weight} % could be taken from.", fix=fix)
@@ -108,18 +116,20 @@ class Campaigns:
             settings = config or (before.config if before else CampaignConfig())
             generation = before.generation + 1 if before else 1
             variants, places = _variants(slots, names)
-            deployment = Deployment(shop, campaign, generation, variants, settings, now, reason, slots=places)
+            deployment = Deployment(shop, campaign, generation, variants, settings, now, reason, None, places, kind)
             _append(connection, deployment)
             return deployment
 
         return self._database.write(work)
 
-    def configure(self, shop: ShopKey, campaign: str, config: CampaignConfig, *, reason: str = "") -> Deployment:
+    def configure(
+        self, shop: ShopKey, campaign: str, config: CampaignConfig, *, reason: str = "", kind: str = "campaign"
+    ) -> Deployment:
         """Serve the same variants with another configuration."""
         now = self._clock.now()
 
         def work(connection: Connection) -> Deployment:
-            before = self._require(connection, shop, campaign)
+            before = self._require(connection, shop, campaign, kind)
             after = _successor(before, before, now, reason, config=config)
             _append(connection, after)
             return after
@@ -146,34 +156,41 @@ class Campaigns:
 
         return self._database.write(work)
 
-    def current(self, shop: ShopKey, campaign: str) -> Deployment:
+    def current(self, shop: ShopKey, campaign: str, *, kind: str = "campaign") -> Deployment:
         """The generation that serves. Raises `UnknownName`, listing the shop's campaigns."""
         with self._database.read() as connection:
-            return self._require(connection, shop, campaign)
+            return self._require(connection, shop, campaign, kind)
+
+    def delete(self, shop: ShopKey, campaign: str, *, kind: str = "campaign") -> None:
+        """Serve it no longer, and forget every generation."""
+        mine = (*_of_shop(shop), deployments.c.kind == kind, deployments.c.campaign == campaign)
+        with self._database.begin() as connection:
+            connection.execute(delete(deployments).where(*mine))
 
     def find(self, arn: str) -> Deployment:
-        """What serves under a campaign's ARN, whichever shop it belongs to. Raises `InputError`, `UnknownName`."""
-        parts = arn.split(":")
-        if len(parts) != 6 or parts[:3] != ["arn", "aws", "personalize"] or not parts[5].startswith("campaign/"):
+        """What serves under an ARN, whichever shop it belongs to. Raises `InputError`, `UnknownName`."""
+        wanted = parse_arn(arn)
+        if wanted.kind not in SERVED:
             raise InputError(f"{arn!r} is no campaign ARN.", fix="It looks like arn:aws:personalize:…:campaign/NAME.")
-        account, name = AccountKey(parts[4], parts[3]), parts[5].removeprefix("campaign/")
+        mine = (*_of_account(wanted.account), resources.c.kind == wanted.kind, resources.c.id == wanted.id)
         with self._database.read() as connection:
-            found = connection.execute(_serving().where(*_of_account(account), campaigns.c.campaign == name)).first()
+            found = connection.execute(_serving().where(*mine)).first()
         if found is None:
-            raise UnknownName("campaign", arn, (), fix="List them with endcap status.")
+            raise UnknownName(wanted.kind, arn, (), fix="List them with endcap status.")
         return _deployment(found)
 
-    def history(self, shop: ShopKey, campaign: str) -> list[Deployment]:
+    def history(self, shop: ShopKey, campaign: str, *, kind: str = "campaign") -> list[Deployment]:
         """Every generation, newest first. Raises `UnknownName`."""
         with self._database.read() as connection:
-            self._require(connection, shop, campaign)
-            return _past(connection, shop, campaign)
+            self._require(connection, shop, campaign, kind)
+            return _past(connection, shop, campaign, kind)
 
     def list(self, shop: ShopKey | None = None) -> list[Deployment]:
-        """What serves: the newest generation of each campaign, of one shop or of all, by account, region and name."""
-        query = _serving().order_by(campaigns.c.account, campaigns.c.region, campaigns.c.campaign)
+        """What serves: the newest generation of each campaign and of each recommender that is not stopped, of one shop
+        or of all, by account, region, kind and name."""
+        query = _serving().order_by(resources.c.account, resources.c.region, resources.c.kind, resources.c.id)
         if shop is not None:
-            query = query.where(*_of_account(shop.account), campaigns.c.shop == shop.group)
+            query = query.where(*_of_account(shop.account), resources.c.shop == shop.group)
         with self._database.read() as connection:
             return [_deployment(row) for row in connection.execute(query)]
 
@@ -183,12 +200,12 @@ class Campaigns:
         return deployment.variant_for(key)
 
     @staticmethod
-    def _require(connection: Connection, shop: ShopKey, campaign: str) -> Deployment:
-        found = _newest(connection, shop, campaign)
+    def _require(connection: Connection, shop: ShopKey, campaign: str, kind: str = "campaign") -> Deployment:
+        found = _newest(connection, shop, campaign, kind)
         if found is None:
-            mine = (*_of_account(shop.account), campaigns.c.shop == shop.group)
-            known = connection.execute(select(campaigns.c.campaign).where(*mine)).scalars()
-            raise UnknownName("campaign", campaign, known, fix="Make it with endcap publish.")
+            mine = (*_of_shop(shop), deployments.c.kind == kind)
+            known = connection.execute(select(deployments.c.campaign).where(*mine).distinct()).scalars()
+            raise UnknownName(kind, campaign, known, fix="Make it with endcap publish.")
         return found
 
 
@@ -232,6 +249,7 @@ def _successor(
         reason,
         restores,
         like.slots,
+        current.kind,
     )
 
 
@@ -242,7 +260,7 @@ def _variants(owners: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[Var
 
 
 def _append(connection: Connection, deployment: Deployment) -> None:
-    account, region, _ = deployment.shop.parts()
+    account, region, group = deployment.shop.parts()
     owners = [deployment.variants[place].name for place in deployment.slots]
     layout = {
         "variants": [{"name": each.name, "version": each.version_id} for each in deployment.variants],
@@ -252,6 +270,8 @@ def _append(connection: Connection, deployment: Deployment) -> None:
         insert(deployments).values(
             account=account,
             region=region,
+            kind=deployment.kind,
+            shop=group,
             campaign=deployment.campaign,
             generation=deployment.generation,
             variants=layout,
@@ -264,33 +284,44 @@ def _append(connection: Connection, deployment: Deployment) -> None:
 
 
 def _of_account(account: AccountKey) -> tuple[Any, ...]:
-    return campaigns.c.account == account.account, campaigns.c.region == account.region
+    return resources.c.account == account.account, resources.c.region == account.region
 
 
-def _select() -> Select[Any]:
-    return select(deployments, campaigns.c.shop).select_from(deployments.join(campaigns))
+def _of_shop(shop: ShopKey) -> tuple[Any, ...]:
+    account, region, group = shop.parts()
+    return deployments.c.account == account, deployments.c.region == region, deployments.c.shop == group
 
 
 def _serving() -> Select[Any]:
-    """The newest generation of every campaign: one seek each, however long the history."""
+    """The newest generation of whatever may serve: one seek each, however long the history."""
     each = deployments.alias()
-    key = (campaigns.c.account, campaigns.c.region, campaigns.c.campaign)
-    same = and_(*(each.c[column.name] == column for column in key))
-    newest = select(func.max(each.c.generation)).where(same).correlate(campaigns).scalar_subquery()
-    return _select().where(deployments.c.generation == newest)
+    newest = select(func.max(each.c.generation)).where(*_same(each.c)).correlate(resources).scalar_subquery()
+    joined = resources.join(deployments, and_(*_same(deployments.c), deployments.c.generation == newest))
+    serves = (resources.c.kind.in_(SERVED), resources.c.status.not_in(STOPPED))
+    return select(deployments).select_from(joined).where(*serves)
 
 
-def _generations(shop: ShopKey, campaign: str) -> Select[Any]:
-    mine = (*_of_account(shop.account), campaigns.c.shop == shop.group, campaigns.c.campaign == campaign)
-    return _select().where(*mine).order_by(deployments.c.generation.desc())
+def _same(columns: Any) -> tuple[Any, ...]:
+    """The deployments of one resource."""
+    return (
+        columns.account == resources.c.account,
+        columns.region == resources.c.region,
+        columns.kind == resources.c.kind,
+        columns.campaign == resources.c.id,
+    )
 
 
-def _past(connection: Connection, shop: ShopKey, campaign: str) -> list[Deployment]:
-    return [_deployment(row) for row in connection.execute(_generations(shop, campaign))]
+def _generations(shop: ShopKey, campaign: str, kind: str) -> Select[Any]:
+    mine = (*_of_shop(shop), deployments.c.kind == kind, deployments.c.campaign == campaign)
+    return select(deployments).where(*mine).order_by(deployments.c.generation.desc())
 
 
-def _newest(connection: Connection, shop: ShopKey, campaign: str) -> Deployment | None:
-    row = connection.execute(_generations(shop, campaign).limit(1)).first()
+def _past(connection: Connection, shop: ShopKey, campaign: str, kind: str = "campaign") -> list[Deployment]:
+    return [_deployment(row) for row in connection.execute(_generations(shop, campaign, kind))]
+
+
+def _newest(connection: Connection, shop: ShopKey, campaign: str, kind: str = "campaign") -> Deployment | None:
+    row = connection.execute(_generations(shop, campaign, kind).limit(1)).first()
     return None if row is None else _deployment(row)
 
 
@@ -306,7 +337,7 @@ def _deployment(row: Row[Any]) -> Deployment:
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise ArtefactError(f"Generation {row.generation} of campaign {row.campaign} cannot be read.") from error
     return Deployment(
-        key_of(row),
+        ShopKey(AccountKey(row.account, row.region), row.shop),
         row.campaign,
         row.generation,
         variants,
@@ -315,4 +346,5 @@ def _deployment(row: Row[Any]) -> Deployment:
         row.reason,
         row.restores,
         slots,
+        row.kind,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from endcap.registry.shops import ensure_shop, key_of
+from endcap.registry.resources import ensure_shop
 from endcap.seams import Clock, SystemClock
 from endcap.storage.db import Database
 from endcap.storage.schema import imports
@@ -52,7 +52,7 @@ class Imports:
         query = select(imports).where(*_of_shop(shop)).order_by(imports.c.created.desc(), imports.c.job)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [ImportRecord(key_of(row), row.job, row.kind, row.report, Micros(row.created)) for row in rows]
+        return [ImportRecord(shop, row.job, row.kind, row.report, Micros(row.created)) for row in rows]
 
 
 def _of_shop(shop: ShopKey) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from endcap.errors import UnknownName
 from endcap.lake.dataset import Dataset, TimeKind, Vocabulary
@@ -16,15 +16,17 @@ from endcap.recipes import recipe_name
 from endcap.recipes.base import Recipe
 from endcap.registry import artefacts
 from endcap.registry.lineage import Lineage
-from endcap.registry.shops import ensure_named, key_of
+from endcap.registry.resources import Resource, add, ensure_named, ensure_shop, peek
 from endcap.seams import Clock, Disk, SystemClock
 from endcap.storage.db import Database
 from endcap.storage.directories import publish_directory
-from endcap.storage.schema import solutions, versions
-from endcap.types import Micros, ShopKey
+from endcap.storage.schema import versions
+from endcap.types import AccountKey, Micros, ShopKey
 
 Status = Literal["pending", "approved", "rejected"]
 """What the gate said: nothing yet, may serve, must not serve."""
+HIDDEN = "recommender."
+"""Versions that a recommender has trained for itself belong to the solution of this prefix and its name."""
 
 
 def random_id() -> str:
@@ -83,15 +85,20 @@ class Versions:
         self._database, self._root = database, root
         self._disk, self._clock, self._ids = disk or Disk(), clock or SystemClock(), ids
 
-    def publish(self, shop: ShopKey, solution: str, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> Version:
+    def publish(
+        self, shop: ShopKey, solution: str, recipe: Recipe, dataset: Dataset, lineage: Lineage, *, identity: str = ""
+    ) -> Version:
         """Store a fitted recipe as a new, pending version. Killed at any moment, it leaves no version behind.
 
+        `identity` is the id where one was promised before training; otherwise it is taken now. A recommender's versions
+        go under the solution `recommender.NAME`, which is no resource of its own.
         Raises `InputError` for a name that is impossible or taken by another shop, `ResourceError` when the disk
         refuses, `UnavailableError` when the database does not answer.
         """
         now = self._clock.now()
-        self._database.write(lambda connection: ensure_named(connection, solutions, shop, solution, now))
-        identity = self._unused_id()
+        name = recipe_name(recipe)
+        self._database.write(lambda connection: _ensure_solution(connection, shop, solution, name, now))
+        identity = identity or self._unused_id()
         lineage = lineage.stored()
         files = artefacts.encode(identity, recipe, dataset, lineage)
         parts = (*shop.parts(), solution)
@@ -100,7 +107,7 @@ class Versions:
             shop,
             solution,
             identity,
-            recipe_name(recipe),
+            name,
             "pending",
             now,
             lineage,
@@ -108,9 +115,16 @@ class Versions:
             sum(len(data) for data in files.values()),
             artefacts.File.of(files[artefacts.MANIFEST]),
         )
-        with self._database.begin() as connection:
-            connection.execute(insert(versions).values(_values(version)))
+        self._database.write(lambda connection: _insert(connection, version))
         return version
+
+    def delete(self, version: Version) -> None:
+        """Remove a version: the row first, so that nothing finds files that are being removed."""
+        with self._database.begin() as connection:
+            connection.execute(delete(versions).where(versions.c.id == version.id))
+        directory = self._root / version.path
+        if directory.exists():
+            self._disk.remove(directory)
 
     def load(self, version: Version | str) -> Model:
         """The model of a version, every file's size and hash verified.
@@ -124,7 +138,7 @@ class Versions:
     def find(self, identity: str) -> Version:
         """The version of this id, whichever shop it belongs to. Raises `UnknownName`."""
         with self._database.read() as connection:
-            row = connection.execute(_select().where(versions.c.id == identity)).first()
+            row = connection.execute(select(versions).where(versions.c.id == identity)).first()
         if row is None:
             raise UnknownName("version", identity, (), fix="List them with endcap status.")
         return _version(row)
@@ -138,7 +152,7 @@ class Versions:
 
     def list(self, shop: ShopKey, solution: str | None = None) -> list[Version]:
         """A shop's versions, newest first."""
-        query = _select().where(*_of_shop(shop)).order_by(versions.c.created.desc(), versions.c.id)
+        query = select(versions).where(*_of_shop(shop)).order_by(versions.c.created.desc(), versions.c.id)
         if solution is not None:
             query = query.where(versions.c.solution == solution)
         with self._database.read() as connection:
@@ -169,26 +183,48 @@ class Versions:
 
 def statuses(connection: Connection, shop: ShopKey) -> dict[str, tuple[str, str]]:
     """{id: (solution, status)} of a shop's versions, inside the caller's transaction."""
-    query = select(versions.c.id, versions.c.solution, versions.c.status)
-    rows = connection.execute(query.select_from(versions.join(solutions)).where(*_of_shop(shop)))
+    rows = connection.execute(select(versions.c.id, versions.c.solution, versions.c.status).where(*_of_shop(shop)))
     return {row.id: (row.solution, row.status) for row in rows}
+
+
+def _ensure_solution(connection: Connection, shop: ShopKey, solution: str, recipe: str, now: Micros) -> None:
+    if solution.startswith(HIDDEN):
+        ensure_shop(connection, shop, now)
+    else:
+        document = {"recipeArn": f"arn:aws:personalize:::recipe/endcap-{recipe}"}
+        ensure_named(connection, "solution", shop, solution, document, now)
+
+
+def _insert(connection: Connection, version: Version) -> None:
+    """The row, and the record that describes it where the control plane has not made one before training."""
+    connection.execute(insert(versions).values(_values(version)))
+    account, identity = version.shop.account, f"{version.solution}/{version.id}"
+    if version.solution.startswith(HIDDEN) or peek(connection, account, "solution-version", identity):
+        return
+    document = {
+        "name": identity,
+        "solutionArn": version.shop.arn("solution", version.solution),
+        "datasetGroupArn": version.shop.arn("dataset-group", version.shop.group),
+        "recipeArn": f"arn:aws:personalize:::recipe/endcap-{version.recipe}",
+        "trainingMode": "FULL",
+        "trainingHours": version.lineage.seconds / 3600,
+    }
+    record = Resource(account, "solution-version", identity, version.shop.group, version.solution, document=document)
+    add(connection, record, version.created)
 
 
 def _of_shop(shop: ShopKey) -> tuple[Any, ...]:
     account, region, group = shop.parts()
-    return solutions.c.account == account, solutions.c.region == region, solutions.c.shop == group
-
-
-def _select() -> Select[Any]:
-    return select(versions, solutions.c.shop).select_from(versions.join(solutions))
+    return versions.c.account == account, versions.c.region == region, versions.c.shop == group
 
 
 def _values(version: Version) -> dict[str, Any]:
-    account, region, _ = version.shop.parts()
+    account, region, shop = version.shop.parts()
     return {
         "id": version.id,
         "account": account,
         "region": region,
+        "shop": shop,
         "solution": version.solution,
         "recipe": version.recipe,
         "status": version.status,
@@ -204,7 +240,7 @@ def _values(version: Version) -> dict[str, Any]:
 
 def _version(row: Row[Any]) -> Version:
     return Version(
-        key_of(row),
+        ShopKey(AccountKey(row.account, row.region), row.shop),
         row.solution,
         row.id,
         row.recipe,
