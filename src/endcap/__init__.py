@@ -12,7 +12,7 @@ _PUBLIC = {
     "AccountKey": "endcap.types:AccountKey",
     "Dataset": "endcap.lake.dataset:Dataset",
     "EndcapError": "endcap.errors:EndcapError",
-    "Event": "endcap.types:Event",
+    "Event": "endcap.stream.records:Event",
     "InputError": "endcap.errors:InputError",
     "Lake": "endcap.lake.tables:Lake",
     "Queries": "endcap.recipes.queries:Queries",

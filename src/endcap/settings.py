@@ -28,13 +28,22 @@ class Settings:
     """Where things live and where the server listens; every field carries its documentation."""
 
     home: Path = _setting(Path(".endcap"), "Directory that holds everything: metadata, lake, models, reports.")
-    host: str = _setting("127.0.0.1", "Address to listen on; only loopback while there is no authentication.")
+    host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8420, "Port to listen on, 1-65535.")
     database_url: str = _setting("", "SQLAlchemy URL of the metadata database; empty is SQLite in the home.")
     account: str = _setting("000000000000", "Account id (12 digits) that ARNs carry.")
     region: str = _setting("us-east-1", "Region that ARNs carry.")
     import_memory_mb: int = _setting(4096, "Memory limit of the import's child process, in MiB.")
     threads: int = _setting(0, "Threads for training and evaluation; 0 is all cores.")
+    auth: bool = _setting(True, "Require access keys; may only be false on loopback.")
+    log_url: str = _setting("", "URL of the event log; empty is SQLite in the home.")
+    jobs_url: str = _setting("", "URL of the database of durable jobs; empty is SQLite in the home.")
+    jobs_parallel: int = _setting(2, "Jobs done at once, 1-64.")
+    sink_seconds: int = _setting(60, "How often live events are moved into the lake, in seconds.")
+    s3_endpoint: str = _setting("", "Where s3:// locations are: empty is the folder buckets in the home, else a URL.")
+    s3_access_key: str = _setting("", "Access key id for s3_endpoint.")
+    s3_secret_key: str = _setting("", "Secret access key for s3_endpoint.")
+    s3_region: str = _setting("us-east-1", "Region of s3_endpoint.")
 
     @property
     def account_key(self) -> AccountKey:
@@ -45,6 +54,16 @@ class Settings:
     def database(self) -> str:
         """The metadata database's URL, the default filled in."""
         return self.database_url or f"sqlite:///{self.home.absolute() / 'metadata.db'}"
+
+    @property
+    def log(self) -> str:
+        """The event log's URL, the default filled in."""
+        return self.log_url or f"sqlite:///{self.home.absolute() / 'log.db'}"
+
+    @property
+    def jobs_database(self) -> str:
+        """The URL of the durable jobs' database, the default filled in."""
+        return self.jobs_url or f"sqlite:///{self.home.absolute() / 'jobs.db'}"
 
 
 def load_settings(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
@@ -76,9 +95,16 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     }
 
 
+def _boolean(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise ValueError(text)
+    return text in ("true", "1")
+
+
 def _convert(name: str, value: Any, kind: type[Any], source: str) -> Any:
     try:
-        converted: Any = Path(value) if issubclass(kind, Path) else kind(value)
+        converted: Any = _boolean(value) if kind is bool else Path(value) if issubclass(kind, Path) else kind(value)
     except (TypeError, ValueError):
         raise InputError(f"Setting {name} is {value!r} in {source}, expected {kind.__name__}.") from None
     if name == "port" and converted not in range(1, 65536):

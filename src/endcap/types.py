@@ -1,4 +1,4 @@
-"""The words of the product as types: tenants, column names, events, queries and rankings.
+"""The words of the product as types: tenants, column names, queries and rankings.
 
 Time inside is int64 microseconds UTC; wire units are converted in `api` and in importers only.
 External ids are strings; internal ones are int32, of a distinct type.
@@ -79,20 +79,6 @@ class ShopKey:
     def parts(self) -> tuple[str, str, str]:
         """Path parts under which everything of this shop is kept."""
         return self.account.account, self.account.region, self.group
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One interaction as it happens; an impression is an event too."""
-
-    event_id: str
-    item_id: str
-    event_type: str
-    time: Micros
-    user_id: str | None = None
-    session_id: str | None = None
-    value: float | None = None
-    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from endcap.api.callers import Caller
 from endcap.api.metrics import Metrics
 from endcap.api.wire import Refusal, Reply, invalid
 from endcap.errors import EndcapError, InputError, UnknownName
+from endcap.types import AccountKey
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,6 +29,9 @@ LOOPBACK = (b"127.0.0.1", b"localhost", b"[::1]")
 _log = logging.getLogger("endcap.api")
 
 
+NOBODY = Caller(AccountKey(), "admin")
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What a handler is given: the body, whole, and the request's headers."""
@@ -35,6 +40,8 @@ class Exchange:
     headers: Sequence[tuple[bytes, bytes]]
     query: bytes = b""
     """What follows the `?` of the path."""
+    caller: Caller = NOBODY
+    """Who asks; always someone on rows that are not public."""
 
     def header(self, name: bytes) -> bytes:
         """The first value of a header (name in lower case), empty where there is none."""

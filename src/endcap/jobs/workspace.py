@@ -11,7 +11,11 @@ from endcap.errors import InputError, StateError, UnknownName
 from endcap.lake.tables import Lake
 from endcap.registry.campaigns import Campaigns
 from endcap.registry.imports import Imports
+from endcap.registry.jobs import Jobs
 from endcap.registry.lineage import SourceFile
+from endcap.registry.resources import Resources
+from endcap.registry.servers import Servers
+from endcap.registry.snapshots import Snapshots
 from endcap.registry.versions import Versions
 from endcap.seams import Clock, Disk, SystemClock
 from endcap.settings import Settings
@@ -30,6 +34,10 @@ class Workspace:
     versions: Versions
     campaigns: Campaigns
     imports: Imports
+    resources: Resources
+    jobs: Jobs
+    servers: Servers
+    snapshots: Snapshots
 
     def shop(self, name: str | None) -> ShopKey:
         """The shop of this name; the only one there is when `name` is None.
@@ -90,4 +98,8 @@ def open_workspace(settings: Settings, clock: Clock | None = None) -> Workspace:
         Versions(database, settings.home / "models", disk=disk, clock=clock),
         Campaigns(database, clock=clock),
         Imports(database, clock=clock),
+        Resources(database, clock=clock),
+        Jobs(database, clock=clock),
+        Servers(database, clock=clock),
+        Snapshots(database, clock=clock),
     )
