@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,9 +135,22 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"), json_serializer=_json, connect_args={"timeout": WAIT_SECONDS}
     )
+    event.listen(engine, "do_connect", lambda *_: _keep_private(Path(str(url.database))))
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _keep_private(path: Path) -> None:
+    """Access keys are in the file: only its owner may read it, and SQLite's files beside it take over its mode.
+
+    It is never opened here: closing a second handle would drop the locks that SQLite holds on the first.
+    """
+    with suppress(OSError):
+        os.mknod(path, 0o600)
+    with suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:

@@ -5,63 +5,50 @@ Everything that happens live goes through it: interactions, items, users and act
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import Literal, NamedTuple, Protocol
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from endcap.types import Micros, ShopKey
+from endcap.errors import InputError, UnknownName
+from endcap.storage.log.contract import RECORD_KINDS, Committed, Log, LogReader, Offset, Record, RecordKind
+from endcap.storage.log.sqlite import SqliteLog
+from endcap.storage.log.sqlite_reader import SqliteReader
 
-RecordKind = Literal["event", "item", "user", "action", "action_event", "decision"]
+__all__ = [
+    "RECORD_KINDS",
+    "Committed",
+    "Log",
+    "LogReader",
+    "Offset",
+    "Record",
+    "RecordKind",
+    "open_log",
+    "open_log_reader",
+]
 
-
-class Offset(NamedTuple):
-    """A place in the log: `n` counts from 1 within its partition, without gaps as long as nothing is trimmed."""
-
-    partition: int
-    n: int
-
-
-class Record(NamedTuple):
-    """One entry. `key` (user or session id, or the id of what was put) decides the partition, `id` is a 16-byte hash
-    under which the shop takes the record once: the first wins. `payload` is msgpack, see `stream.records`."""
-
-    shop: ShopKey
-    kind: RecordKind
-    key: str
-    id: bytes
-    time: Micros
-    payload: bytes
+SCHEMES = ("sqlite",)
 
 
-Committed = Callable[[Sequence[tuple[Offset, Record]]], None]
-"""Told what was new, in order, after it is durable and before it is acknowledged; runs in the writer's thread."""
+def open_log(url: str, *, partitions: int | None = None, queue: int = 20_000) -> Log:
+    """The log at `sqlite:///path`, for its one writer; made where there is none.
+
+    `partitions` is fixed when the log is made (1 by default); `queue` is how many records may wait for the disk.
+    Raises `UnknownName` for another scheme, `StateError` when another writer holds it or it has another number of
+    partitions, `ArtefactError` when it is damaged, `ResourceError` when the disk refuses.
+    """
+    return SqliteLog(_path(url), partitions=partitions, queue=queue)
 
 
-class Log(Protocol):
-    """One writer, any number of readers in any process."""
+def open_log_reader(url: str) -> LogReader:
+    """The log at `sqlite:///path`, for reading beside its writer, also before one has made it."""
+    return SqliteReader(_path(url))
 
-    partitions: int
 
-    def subscribe(self, committed: Committed) -> None:
-        """Fold what is committed from now on."""
-
-    def submit(self, records: Sequence[Record]) -> Future[tuple[Offset | None, ...]]:
-        """Done when all survive a power cut and were folded: their offsets, None for each that was there before.
-
-        Fails with `ResourceError` when the disk refuses (nothing of this batch is then taken) or the queue is full.
-        """
-
-    def append(self, records: Sequence[Record]) -> tuple[Offset | None, ...]:
-        """`submit`, waited for."""
-
-    def read(self, partition: int, after: int = 0, limit: int = 10_000) -> list[tuple[Offset, Record]]:
-        """What follows offset `after` of a partition, in order."""
-
-    def ends(self) -> tuple[int, ...]:
-        """The newest offset of each partition, 0 where it is empty."""
-
-    def trim(self, partition: int, upto: int) -> None:
-        """Forget records up to an offset, once they are in the lake. Their ids are kept: a repeat stays a repeat."""
-
-    def close(self) -> None:
-        """Finish what was submitted, then let go."""
+def _path(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite":
+        raise UnknownName("log scheme", parts.scheme, SCHEMES, fix="Write sqlite:///PATH.")
+    # As SQLAlchemy reads it: three slashes and a relative path, or four and an absolute one.
+    host, slash, path = url.removeprefix("sqlite://").partition("/")
+    if host or not slash or path in ("", ":memory:"):
+        raise InputError(f"{url!r} names no file, expected sqlite:///PATH.", fix="Set ENDCAP_LOG_URL.")
+    return Path(path).absolute()

@@ -1,0 +1,41 @@
+"""What a store of state is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from endcap.types import DAY
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a store may hold: entries, bytes of keys and values, and how long (microseconds) after the last `put`."""
+
+    entries: int = 5_000_000
+    bytes: int = 2 << 30
+    age: int = 90 * DAY
+
+
+class StateStore(Protocol):
+    """Packed values by key. Above its bounds the longest unwritten goes first. Every method may be called from any
+    thread; a value is replaced whole."""
+
+    def get(self, key: str) -> bytes | None:
+        """None where there is nothing, or nothing any more."""
+
+    def put(self, key: str, value: bytes) -> None:
+        """Store or replace."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """As `get`, in the order of the keys."""
+
+    def put_many(self, values: Mapping[str, bytes]) -> None:
+        """As `put`, in the order of the mapping."""
+
+    def delete(self, key: str) -> None:
+        """Nothing happens where there is nothing."""
+
+    def __len__(self) -> int:
+        """How many entries are held, those among them that are too old but not swept yet."""
