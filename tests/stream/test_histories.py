@@ -50,9 +50,11 @@ def test_saved_and_mapped(tmp_path) -> None:
     assert again.event_types == histories.event_types and again.last_time == 40
     np.testing.assert_array_equal(again.past.item, histories.past.item)
     np.testing.assert_array_equal(again.bought, histories.bought)
+    np.testing.assert_array_equal(again.seen.item, histories.seen.item)
+    np.testing.assert_array_equal(again.interacted(0)[0], histories.interacted(0)[0])
 
 
-@pytest.mark.parametrize("name", ["past.indptr", "past.item", "bought.item", "bought.indptr"])
+@pytest.mark.parametrize("name", ["past.indptr", "past.item", "bought.item", "bought.indptr", "seen.item"])
 def test_parts_that_do_not_fit_are_an_error(name: str) -> None:
     arrays, notes = Histories.of(shop()).arrays()
     with pytest.raises(ArtefactError, match="damaged"):

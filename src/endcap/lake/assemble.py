@@ -20,6 +20,7 @@ def assemble(
     catalogue: pa.Array,
     event_types: tuple[str, ...] | None = None,
     snapshot: str = "",
+    sessions: pa.Table | None = None,
 ) -> Dataset:
     """A dataset of all items and users that the tables name, in the order of the catalogue and of their ids.
 
@@ -45,15 +46,19 @@ def assemble(
         weights[type_codes],
         order_codes.astype(np.int64) if ORDER_ID in interactions.column_names else np.full(len(order_codes), -1),
     )
+    kept = keep[type_codes]
+    aside = None if event_types is not None or kept.all() else _sorted(rows.take(~kept))
     return Dataset(
         Vocabulary(user_ids, np.arange(len(user_ids), dtype=np.int32)),
         Vocabulary(item_ids, ordinals),
-        _sorted(rows.take(keep[type_codes]) if not keep.all() else rows),
+        _sorted(rows if kept.all() else rows.take(kept)),
         tuple(types.to_pylist()),
         "micros",
         _aligned(items, ITEM_ID, item_ids),
         _aligned(users, USER_ID, user_ids),
         snapshot,
+        aside,
+        sessions,
     )
 
 

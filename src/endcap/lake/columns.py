@@ -5,23 +5,49 @@ from __future__ import annotations
 import pyarrow as pa
 
 from endcap.errors import SchemaError
-from endcap.lake.schemas import DatasetKind
+from endcap.lake.offsets import TableKind
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID
 
-REQUIRED: dict[DatasetKind, tuple[str, ...]] = {
+REQUIRED: dict[TableKind, tuple[str, ...]] = {
     "interactions": (USER_ID, ITEM_ID, TIMESTAMP),
     "items": (ITEM_ID,),
     "users": (USER_ID,),
     "actions": ("action_id",),
     "action_interactions": (USER_ID, "action_id", TIMESTAMP),
+    "decisions": ("recommendation_id", TIMESTAMP),
+    "other_events": (USER_ID, TIMESTAMP),
 }
 """Columns that must be there, without nulls. Kinds with one of them are records, upserted by it; others are events."""
+
+INGESTION = "ingestion"
+PUT = "PUT"
+"""What `INGESTION` says of rows that were streamed; it is null in rows that were imported."""
+_EVENT_COLUMNS = {
+    SESSION_ID: pa.string(),
+    "event_id": pa.string(),
+    "event_value": pa.float64(),
+    "recommendation_id": pa.string(),
+    "impression": pa.string(),
+    "event_attribution_source": pa.string(),
+    INGESTION: pa.string(),
+}
+_ACTION_COLUMNS = {name: _EVENT_COLUMNS[name] for name in (SESSION_ID, "event_id", "recommendation_id", "impression")}
+STREAMED: dict[TableKind, dict[str, pa.DataType]] = {
+    "interactions": _EVENT_COLUMNS,
+    "other_events": _EVENT_COLUMNS,
+    "action_interactions": {**_ACTION_COLUMNS, INGESTION: pa.string()},
+    "items": {INGESTION: pa.string()},
+    "users": {INGESTION: pa.string()},
+    "actions": {INGESTION: pa.string()},
+    "decisions": {},
+}
+"""Columns that streamed rows bring whatever the dataset's schema names; `impression` joins ids by `|`."""
 
 _TEXT = frozenset({USER_ID, ITEM_ID, "action_id", SESSION_ID, ORDER_ID, EVENT_TYPE})
 _KEPT = (pa.types.is_boolean, pa.types.is_signed_integer, pa.types.is_date32, pa.types.is_decimal128)
 
 
-def table_schema(kind: DatasetKind, given: pa.Schema, existing: pa.Schema | None = None) -> pa.Schema:
+def table_schema(kind: TableKind, given: pa.Schema, existing: pa.Schema | None = None) -> pa.Schema:
     """The table's columns for rows of a given schema; columns of `existing` keep their type and their place.
 
     Raises `SchemaError` for a missing or repeated column and for a type that has no place in a table.
@@ -39,8 +65,16 @@ def table_schema(kind: DatasetKind, given: pa.Schema, existing: pa.Schema | None
         raise SchemaError(f"Column {twice} comes twice in the {kind}.", column=twice, fix="Keep one of them.")
     kept = list(existing) if existing is not None else []
     known = {field.name for field in kept}
-    fresh = [pa.field(field.name, _type(field)) for field in given if field.name not in known]
+    nested = kind == "decisions"  # whose columns are ours, lists of structures among them
+    fresh = [pa.field(field.name, field.type if nested else _type(field)) for field in given if field.name not in known]
     return pa.schema([pa.field(field.name, field.type) for field in kept] + fresh)
+
+
+def with_streamed(columns: pa.Schema, existing: pa.Schema) -> pa.Schema:
+    """The columns, and those that streamed rows of the existing table need beside them."""
+    streamed = {name for held in STREAMED.values() for name in held}
+    fresh = [field for field in existing if field.name in streamed and field.name not in columns.names]
+    return pa.schema([*columns, *fresh])
 
 
 def converted(batch: pa.RecordBatch, schema: pa.Schema, row: int) -> pa.RecordBatch:
@@ -72,7 +106,7 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
-    elif _is_list(column.type):
+    elif _is_list(column.type) and _is_text(kind):
         import pyarrow.compute as pc  # noqa: PLC0415 - 20 ms, which most imports need not wait for
 
         texts = column.cast(pa.list_(pa.string()))

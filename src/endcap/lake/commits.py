@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from endcap.errors import ArtefactError, EndcapError, ResourceError
@@ -27,6 +29,7 @@ LOG = "_delta_log"
 CHECKPOINT_EVERY = 20
 """After this many entries the log is summed up in a checkpoint, so that opening a table stays quick."""
 _HINT = "_last_checkpoint"
+_DROPPED = ".dropped-"
 
 
 def has_table(table: Path) -> bool:
@@ -101,6 +104,30 @@ def sum_up(table: Path, disk: Disk) -> None:
     _move(stage / LOG, table / LOG, fresh, disk)
     _move(stage / LOG, table / LOG, [_HINT], disk)
     shutil.rmtree(stage, ignore_errors=True)
+
+
+def vacuum(table: Path, disk: Disk) -> int:
+    """Remove data files that only older versions name, which become unreadable; how many. The caller holds the lock."""
+    kept = {Path(uri).name for uri in open_table(table).file_uris()}
+    stale = [path for path in table.glob("*.parquet") if path.name not in kept]
+    for path in stale:
+        disk.remove(path)
+    if stale:
+        disk.fsync(table)
+    return len(stale)
+
+
+def drop(directory: Path, disk: Disk) -> None:
+    """Put a directory out of readers' sight, durably; `sweep` removes it."""
+    disk.rename(directory, directory.parent / f"{_DROPPED}{directory.name}-{token_hex(8)}")
+    disk.fsync(directory.parent)
+
+
+def sweep(parent: Path, disk: Disk, prefix: str) -> None:
+    """Remove what was dropped there under this name, also by a process that was killed before it came to this."""
+    for dropped in parent.glob(f"{_DROPPED}{prefix}" + "[0-9a-f]" * 16):
+        with suppress(FileNotFoundError):  # another process sweeps too
+            disk.remove(dropped)
 
 
 def _stage_of(table: Path) -> Path:

@@ -100,6 +100,10 @@ class Dataset:
     item_metadata: pa.Table | None = None
     user_metadata: pa.Table | None = None
     snapshot: str = ""
+    left_out: Interactions | None = None
+    """Events of types that recipes do not learn from (returns, impressions, …), sorted likewise, for filters."""
+    sessions: pa.Table | None = None
+    """(session_id, user_id, last): sessions whose events are a user's here."""
 
     @classmethod
     def from_table(

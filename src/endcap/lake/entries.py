@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,19 +49,26 @@ def entry(
     *,
     append: bool,
     transaction: str,
+    upto: int = 1,
+    rewritten: Collection[str] = (),
     notes: Mapping[str, Any],
     now: Micros,
 ) -> bytes:
     """The log entry of one version: `files` added to what `existing` holds, or in its place.
 
-    `transaction` is the id by which a repeated commit is known; `notes` go to the table's history.
+    `transaction` is the id by which a repeated commit is known, `upto` its version; `notes` go to the table's history.
+    With `append`, `rewritten` are files whose rows are in the new ones too, so that they go.
     """
     milliseconds = now // 1000
-    removed = [] if append or existing is None else _removed(existing, milliseconds)
+    removed: list[dict[str, Any]] = []
+    gone = 0
+    if existing is not None and (rewritten or not append):
+        removed, gone = _removed(existing, milliseconds, rewritten if append else None)
     metrics = {
         "num_added_files": len(files),
         "num_removed_files": len(removed),
         "num_added_rows": sum(file.rows for file in files),
+        "num_removed_rows": gone,
     }
     commit = {
         **notes,
@@ -77,7 +84,7 @@ def entry(
     actions += _metadata(existing, schema, milliseconds)
     actions += removed
     actions += [{"add": _added(file, milliseconds)} for file in files]
-    actions.append({"txn": {"appId": transaction, "version": 1, "lastUpdated": milliseconds}})
+    actions.append({"txn": {"appId": transaction, "version": upto, "lastUpdated": milliseconds}})
     return b"".join(json.dumps(action).encode() + b"\n" for action in actions)
 
 
@@ -114,9 +121,11 @@ def schema_text(schema: pa.Schema) -> str:
     return json.dumps({"type": "struct", "fields": fields})
 
 
-def _removed(existing: DeltaTable, milliseconds: int) -> list[dict[str, Any]]:
-    files = pa.table(existing.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
-    return [
+def _removed(existing: DeltaTable, milliseconds: int, only: Collection[str] | None) -> tuple[list[dict[str, Any]], int]:
+    """(actions that remove files, how many rows these hold); all files where `only` is None."""
+    files = pa.table(existing.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"]).to_pylist()
+    files = [file for file in files if only is None or file["path"] in only]
+    actions = [
         {
             "remove": {
                 "path": file["path"],
@@ -129,6 +138,7 @@ def _removed(existing: DeltaTable, milliseconds: int) -> list[dict[str, Any]]:
         }
         for file in files
     ]
+    return actions, sum(int(file["num_records"] or 0) for file in files)
 
 
 def _added(file: DataFile, milliseconds: int) -> dict[str, Any]:

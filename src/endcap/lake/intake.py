@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from endcap.errors import DataError, ResourceError
+from endcap.lake.columns import INGESTION, PUT
 from endcap.lake.entries import DataFile, statistics
 
 BATCH_ROWS = 131_072
@@ -140,6 +141,28 @@ class Intake:
             rows = f"({rows}) UNION ALL BY NAME ({old})"
         return f"SELECT {listed(self.schema.names)} FROM ({rows}) ORDER BY {name}"
 
+    def streamed(self, query: str, files: Sequence[str], same: Sequence[str]) -> str:
+        """SQL of what `query` gives and those rows of `files` that were streamed, none of them equal in the columns
+        `same` to a row that came; in the types of the rows that came."""
+        kinds = {name: kind for name, kind, *_ in self._described("intake")}
+        there = self._columns(files)
+        columns = [
+            f"TRY_CAST({f'old.{quoted(name)}' if name in there else 'NULL'} AS {kinds[name]}) AS {quoted(name)}"
+            for name in self.schema.names
+        ]
+        keys = " AND ".join(f"old.{quoted(name)} IS NOT DISTINCT FROM new.{quoted(name)}" for name in same)
+        put = f"SELECT * FROM {parquet(files)} WHERE {quoted(INGESTION)} = '{PUT}'"
+        old = f"SELECT {', '.join(columns)} FROM ({put}) old ANTI JOIN intake new ON {keys}"
+        return f"SELECT {listed(self.schema.names)} FROM (({query}) UNION ALL ({old}))"
+
+    def lend(self, name: str, table: pa.Table) -> None:
+        """Let queries read a table beside what was taken in."""
+        self._connection.register(name, table)
+
+    def number(self, query: str) -> int:
+        """The one number that a query gives."""
+        return self._number(query)
+
     def write(self, query: str, path: Path) -> DataFile | None:
         """A Parquet file (Zstandard, row groups of 131,072) of what a query gives; None, and no file, for no rows.
 
@@ -177,8 +200,11 @@ class Intake:
             return int(self._connection.execute(query).fetchall()[0][0])
 
     def _columns(self, files: Sequence[str]) -> list[str]:
-        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {parquet(files)}").fetchall()
-        return [str(row[0]) for row in rows]
+        return [str(row[0]) for row in self._described(parquet(files))]
+
+    def _described(self, relation: str) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = self._connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        return rows
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

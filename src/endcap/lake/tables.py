@@ -6,30 +6,32 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pyarrow as pa
 
 from endcap.errors import DataError, InputError, StateError
-from endcap.lake.columns import REQUIRED, converted, table_schema
-from endcap.lake.commits import LOG, commit, has_table, open_table, recover, sum_up
-from endcap.lake.entries import entry as log_entry
-from endcap.lake.intake import BATCH_ROWS, Intake, Staged
-from endcap.lake.locks import locked, make_directory
+from endcap.lake.columns import INGESTION, REQUIRED, converted, table_schema, with_streamed
+from endcap.lake.commits import drop, has_table, open_table, sweep
+from endcap.lake.intake import BATCH_ROWS, Intake, Staged, listed
+from endcap.lake.offsets import LINKING, TABLES, LakeOffsets, TableKind, transaction
+from endcap.lake.places import Places
 from endcap.lake.schemas import KINDS, DatasetKind
+from endcap.lake.writing import TableWriter, put_rows, schema_of
 from endcap.seams import Clock, Disk, SystemClock
-from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
+from endcap.types import DAY, EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from endcap.lake.dataset import Dataset
     from endcap.lake.index import CatalogueIndex
+    from endcap.lake.streaming import Held
+    from endcap.storage.log import LogReader
 
 __all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
@@ -48,6 +50,10 @@ class Snapshot:
     def text(self) -> str:
         """As lineage records it, for example `interactions@3,items@1`."""
         return ",".join(f"{kind}@{version}" for kind, version in sorted(self.versions.items()))
+
+    def at(self, kind: TableKind) -> int | None:
+        """The version of a table; None where it was not read."""
+        return next((version for name, version in self.versions.items() if name == kind), None)
 
     @classmethod
     def parse(cls, text: str) -> Snapshot:
@@ -84,6 +90,7 @@ class Lake:
         self._disk = disk or Disk()
         self._memory_mb = memory_mb
         self._clock = clock or SystemClock()
+        self.places = Places(root, self._disk)
 
     def directory(self, shop: ShopKey) -> Path:
         """Where everything of a shop lies."""
@@ -94,7 +101,7 @@ class Lake:
         found = {ShopKey(AccountKey(*log.parts[-5:-3]), log.parts[-3]) for log in self.root.glob("*/*/*/*/_delta_log")}
         return sorted(shop for shop in found if any(self.exists(shop, kind) for kind in KINDS))
 
-    def exists(self, shop: ShopKey, kind: DatasetKind) -> bool:
+    def exists(self, shop: ShopKey, kind: TableKind) -> bool:
         """Whether a table has a version."""
         return has_table(self._table(shop, kind))
 
@@ -116,37 +123,108 @@ class Lake:
     ) -> int:
         """Write one import as a new version, durable on return; the version. A job committed before changes nothing.
 
-        FULL replaces the table. INCREMENTAL upserts records by key and appends events; exact duplicates of events are
+        FULL replaces the table, but for rows that were streamed into it and that the import does not bring itself.
+        INCREMENTAL upserts records by key and appends events; exact duplicates of events are
         kept once in both. Memory is bounded however many batches come. `Staged` rows, which hold no duplicates, are
         written from where they lie, within that database's memory limit. Raises `SchemaError` or `DataError` for rows
         that do not fit, `ResourceError` for a full disk or exhausted memory; then the table is as before.
         """
         if mode not in get_args(ImportMode):
             raise InputError(f"Import mode {mode!r} does not exist.", fix="Give FULL or INCREMENTAL.")
-        table = self._table(shop, kind)
-        make_directory(table.parent, self._disk)
-        with locked(table.parent / f".{kind}.lock"):
-            recover(table)
-            there = open_table(table) if has_table(table) else None
-            if there is not None:
-                self._disk.fsync(table / "_delta_log")  # an entry whose flush failed last time counts from here on
-                sum_up(table, self._disk)
-                if there.transaction_version(f"import-{job}") is not None:
-                    return next(entry.version for entry in self.history(shop, kind) if entry.job == job)
+        writer = self._writer(shop, kind)
+        with writer.alone() as there:
+            if there is not None and there.transaction_version(f"import-{job}") is not None:
+                return next(entry.version for entry in self.history(shop, kind) if entry.job == job)
             kept = there if mode == "INCREMENTAL" else None
-            columns = table_schema(kind, schema, _schema(kept) if kept else None)
-            spill = table.parent / f".{kind}.spill"
-            shutil.rmtree(spill, ignore_errors=True)
+            columns = table_schema(kind, schema, schema_of(kept) if kept else None)
+            streamed = there if mode == "FULL" and there is not None and put_rows(writer, there) else None
+            if streamed is not None:
+                columns = with_streamed(columns, schema_of(streamed))
             staged = _fitting(batches, columns)
-            with Intake(columns, spill, self._memory_mb, staged) as intake:
+            with writer.intake(columns, staged) as intake:
                 received = intake.adopt(staged) if staged else intake.load(_conversions(_batches(batches), columns))
                 if not received and mode == "FULL":
                     raise DataError(f"There are no {kind} to import.", fix="An empty import never replaces a table.")
                 intake.require_values(REQUIRED[kind])
-                return self._write(shop, kind, intake, there, {"job": job, "mode": mode, "received": received})
+                if ITEM_ID in REQUIRED[kind]:
+                    self.catalogue(shop).extend(intake.distinct(ITEM_ID))
+                return writer.commit(
+                    there,
+                    intake,
+                    _rows(kind, intake, kept, streamed),
+                    append=kept is not None and len(REQUIRED[kind]) > 1,
+                    transaction=f"import-{job}",
+                    notes={"job": job, "mode": mode, "received": received},
+                )
+
+    def stream(
+        self,
+        shop: ShopKey,
+        kind: TableKind,
+        make: Callable[[Held], pa.Table],
+        *,
+        log: str,
+        partition: int,
+        upto: int,
+    ) -> int:
+        """Add streamed rows exactly once, durable on return; how many. See `streaming.stream`."""
+        from endcap.lake.streaming import stream  # noqa: PLC0415 - as in `catalogue`
+
+        dropped = self.places.dropped(shop, kind, log).get(partition, 0)
+        if dropped >= upto:
+            return 0
+        writer, catalogue = self._writer(shop, kind), self.catalogue(shop)
+        return stream(writer, catalogue, make, log=log, partition=partition, upto=upto, dropped=dropped)
+
+    def remove_users(self, shop: ShopKey, ids: Iterable[str], job: str) -> int:
+        """Remove all rows of these users, and of the sessions that became theirs, from every table; how many.
+
+        The same job again gives the same number. Older versions of the tables that are rewritten become unreadable.
+        What the log still holds is not touched: `sink` first.
+        """
+        from endcap.lake.links import owned  # noqa: PLC0415 - as in `catalogue`
+        from endcap.lake.streaming import remove_rows  # noqa: PLC0415
+
+        # Rows that link a session to its user go too, so whose rows go is written down before the first one does.
+        gone = self.places.removal(shop, job, lambda: owned(self.links(shop), pa.array(list(ids), pa.string())))
+        kinds = [kind for kind in TABLES if self.exists(shop, kind)]
+        removed = sum(remove_rows(self._writer(shop, kind), gone, job) for kind in kinds)
+        self.places.end_removal(shop, job)
+        return removed
+
+    def links(self, shop: ShopKey, snapshot: Snapshot | None = None) -> pa.Table:
+        """(session_id, user_id, last): the user that each anonymous session became, see `links.links`."""
+        from endcap.lake.links import links  # noqa: PLC0415 - as in `catalogue`
+
+        there = [kind for kind in LINKING if self.exists(shop, kind)]
+        return links({kind: self.files(shop, kind, snapshot.at(kind) if snapshot else None) for kind in there})
+
+    def drop(self, shop: ShopKey, kind: TableKind, log: LogReader | None = None) -> None:
+        """Remove a table, at once for readers; nothing happens where there is none. With `log`, what it holds of the
+        table up to now is not wanted any more either. The catalogue's ordinals stay."""
+        if log is not None and log.identity:
+            self.places.note_dropped(shop, kind, log.identity, log.ends())
+        with self._writer(shop, kind).lock():
+            if self._table(shop, kind).is_dir():
+                drop(self._table(shop, kind), self._disk)
+            sweep(self.directory(shop), self._disk, f"{kind}-")
+        if kind == "interactions":
+            self.drop(shop, "other_events", log)
+
+    def drop_shop(self, shop: ShopKey, log: LogReader | None = None) -> None:
+        """Remove everything of a shop, as `drop`."""
+        if log is not None and log.identity:
+            self.places.note_dropped(shop, None, log.identity, log.ends())
+        directory = self.directory(shop)
+        if directory.is_dir():
+            with ExitStack() as held:
+                for kind in TABLES:
+                    held.enter_context(self._writer(shop, kind).lock())
+                drop(directory, self._disk)
+        sweep(directory.parent, self._disk, f"{shop.group}-")
 
     def read(
-        self, shop: ShopKey, kind: DatasetKind, *, version: int | None = None, columns: Sequence[str] | None = None
+        self, shop: ShopKey, kind: TableKind, *, version: int | None = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """A table at a version (the newest when None); ids come as plain strings.
 
@@ -161,7 +239,7 @@ class Lake:
             )
         return table.to_table(columns=None if columns is None else list(columns))
 
-    def open(self, shop: ShopKey, kind: DatasetKind, version: int | None = None) -> DeltaTable:
+    def open(self, shop: ShopKey, kind: TableKind, version: int | None = None) -> DeltaTable:
         """The Delta table itself. Raises `StateError` where there is no such table or version."""
         table = self._table(shop, kind)
         if not has_table(table):
@@ -178,22 +256,48 @@ class Lake:
             )
         return open_table(table, version)
 
-    def files(self, shop: ShopKey, kind: DatasetKind, version: int | None = None) -> list[str]:
+    def files(self, shop: ShopKey, kind: TableKind, version: int | None = None) -> list[str]:
         """Parquet files of a version, for SQL over them."""
         return sorted(self.open(shop, kind, version).file_uris())
+
+    def seen_items(self, shop: ShopKey, *, since: int = 0, until: int = 2**62, window: int = DAY) -> pa.Table:
+        """What the answers of a time showed, and what followed: see `attribution.seen_items`."""
+        from endcap.lake.attribution import seen_items  # noqa: PLC0415 - as in `catalogue`
+
+        decisions = self.files(shop, "decisions") if self.exists(shop, "decisions") else []
+        kinds: tuple[TableKind, ...] = ("interactions", "other_events")
+        events = [self.files(shop, kind) for kind in kinds if self.exists(shop, kind)]
+        return seen_items(decisions, [files for files in events if files], since=since, until=until, window=window)
 
     def snapshot(self, shop: ShopKey) -> Snapshot:
         """The newest version of each table."""
         kinds = [kind for kind in KINDS if self.exists(shop, kind)]
         return Snapshot({kind: self.open(shop, kind).version() for kind in kinds})
 
-    def history(self, shop: ShopKey, kind: DatasetKind) -> list[Commit]:
+    def offsets(self, shop: ShopKey, log: str, partitions: int, snapshot: Snapshot | None = None) -> LakeOffsets:
+        """How much of a log each table holds; of a snapshot's tables as they were then, of all others now."""
+        found: dict[TableKind, dict[int, int]] = {}
+        for kind in TABLES:
+            held = self.places.dropped(shop, kind, log)
+            version = snapshot.at(kind) if snapshot else None
+            if self.exists(shop, kind) and (version is not None or kind not in KINDS or snapshot is None):
+                table = self.open(shop, kind, version)
+                for number in range(partitions):
+                    n = table.transaction_version(transaction(log, number)) or 0
+                    held[number] = max(n, held.get(number, 0))
+            found[kind] = held
+        return LakeOffsets(log, found)
+
+    def history(self, shop: ShopKey, kind: TableKind) -> list[Commit]:
         """The table's versions, newest first."""
         found: list[Commit] = []
         rows = 0
         for entry in reversed(self.open(shop, kind).history()):
-            added = int(entry.get("operationMetrics", {}).get("num_added_rows", 0))
-            rows = added + (rows if entry.get("operationParameters", {}).get("mode") == "Append" else 0)
+            metrics = entry.get("operationMetrics", {})
+            kept = rows if entry.get("operationParameters", {}).get("mode") == "Append" else None
+            rows = int(metrics.get("num_added_rows", 0))
+            if kept is not None:
+                rows += kept - int(metrics.get("num_removed_rows", 0))
             version, time = int(entry["version"]), Micros(int(entry["timestamp"]) * 1000)
             job, mode = str(entry.get("job", "")), str(entry.get("mode", ""))
             found.append(Commit(version, time, job, mode, rows, int(entry.get("received", 0))))
@@ -204,13 +308,19 @@ class Lake:
     ) -> Dataset:
         """What recipes learn from: all items and users of the snapshot, and the interactions that say interest.
 
-        Without `event_types`, returns and other events of `event_types.LEFT_OUT` are left out; with them, exactly
-        these stay. Raises `StateError` where there are no interactions, `UnknownName` for an unknown event type.
+        Without `event_types`, returns and other events of `event_types.LEFT_OUT` are left out (they are in
+        `Dataset.left_out`); with them, exactly these stay. What a session did that became a user's is the user's.
+        Raises `StateError` where there are no interactions, `UnknownName` for an unknown event type.
         """
         from endcap.lake.assemble import assemble  # noqa: PLC0415 - loads SciPy, which an import need not
 
         snapshot = snapshot or self.snapshot(shop)
-        interactions = self._encoded(shop, snapshot)
+        interactions, sessions = self._encoded(shop, snapshot), None
+        if SESSION_ID in interactions.column_names:
+            from endcap.lake.links import resolved  # noqa: PLC0415 - as in `catalogue`
+
+            sessions = self.links(shop, snapshot)
+            interactions = resolved(interactions, sessions)
         metadata: dict[str, pa.Table | None] = {"items": None, "users": None}
         for kind in ("items", "users"):
             if kind in snapshot.versions:
@@ -222,6 +332,7 @@ class Lake:
             catalogue=self.catalogue(shop).ids(),
             event_types=event_types,
             snapshot=snapshot.text,
+            sessions=sessions,
         )
 
     def _encoded(self, shop: ShopKey, snapshot: Snapshot) -> pa.Table:
@@ -229,49 +340,35 @@ class Lake:
         table = self.open(shop, "interactions", snapshot.versions.get("interactions"))
         from pyarrow.dataset import ParquetReadOptions  # noqa: PLC0415 - loads pandas, which an import need not
 
-        names = [name for name in _LEARNED_FROM if name in _schema(table).names]
+        there = schema_of(table).names
+        wanted = (*_LEARNED_FROM, SESSION_ID, INGESTION) if INGESTION in there else _LEARNED_FROM
+        names = [name for name in wanted if name in there]
         texts = {name for name in names if name != TIMESTAMP}
         options = ParquetReadOptions(dictionary_columns=texts)
         return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names)
 
-    def _table(self, shop: ShopKey, kind: DatasetKind) -> Path:
+    def _table(self, shop: ShopKey, kind: TableKind) -> Path:
         return self.directory(shop) / kind
 
-    def _write(
-        self,
-        shop: ShopKey,
-        kind: DatasetKind,
-        intake: Intake,
-        there: DeltaTable | None,
-        notes: dict[str, Any],
-    ) -> int:
-        if ITEM_ID in REQUIRED[kind]:
-            self.catalogue(shop).extend(intake.distinct(ITEM_ID))
-        kept = there if notes["mode"] == "INCREMENTAL" else None
-        table, files = self._table(shop, kind), kept.file_uris() if kept else []
-        is_record = len(REQUIRED[kind]) == 1
-        rows = intake.records(REQUIRED[kind][0], files) if is_record else intake.events((USER_ID, TIMESTAMP), files)
-        append = kept is not None and not is_record
-
-        def write(stage: Path) -> None:
-            version = there.version() + 1 if there is not None else 0
-            file = intake.write(rows, stage / f"part-{version:05d}-{uuid.uuid4()}.parquet")
-            made = log_entry(
-                there,
-                intake.schema,
-                [file] if file else [],
-                append=append,
-                transaction=f"import-{notes['job']}",
-                notes=notes,
-                now=self._clock.now(),
-            )
-            (stage / LOG / f"{version:020d}.json").write_bytes(made)
-
-        return commit(table, self._disk, write)
+    def _writer(self, shop: ShopKey, kind: TableKind) -> TableWriter:
+        return TableWriter(self._table(shop, kind), kind, self._disk, self._clock, self._memory_mb)
 
 
-def _schema(table: DeltaTable) -> pa.Schema:
-    return pa.schema(table.schema().to_arrow())
+def _rows(kind: TableKind, intake: Intake, kept: DeltaTable | None, streamed: DeltaTable | None) -> str:
+    """SQL of an import's rows: with what is `kept` of the table, or with what was `streamed` into it."""
+    files = kept.file_uris() if kept is not None else []
+    if len(REQUIRED[kind]) == 1:
+        query, same = intake.records(REQUIRED[kind][0], files), REQUIRED[kind]
+    else:
+        query, same = intake.events((USER_ID, TIMESTAMP), files), _same_event(kind, intake)
+    if streamed is None:
+        return query
+    order = [name for name in (REQUIRED[kind][0], TIMESTAMP) if name in intake.schema.names]
+    return f"SELECT * FROM ({intake.streamed(query, streamed.file_uris(), same)}) ORDER BY {listed(order)}"
+
+
+def _same_event(kind: TableKind, intake: Intake) -> tuple[str, ...]:
+    return (*REQUIRED[kind], EVENT_TYPE) if EVENT_TYPE in intake.schema.names else REQUIRED[kind]
 
 
 def _fitting(given: Iterable[pa.RecordBatch] | pa.Table | Staged, columns: pa.Schema) -> Staged | None:

@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+from numba import njit
 
 from endcap.errors import ArtefactError
 from endcap.lake.dataset import Dataset
 from endcap.stream.ids import IdIndex
-from endcap.types import Bool, Float32, Int16, Int32, Int64
+from endcap.types import DAY, Bool, Float32, Int16, Int32, Int64
 
 CAP = 512
 """Events kept per shopper; the newest stay."""
 PURCHASES = frozenset({"purchase", "purchased", "buy", "bought", "order", "ordered", "transaction"})
 """Event types that mean that the shopper has the item now; compared without case and punctuation."""
+
+LOOK_BACK = 100
+"""Events that filters look back on, per shopper and event type."""
+SESSION_AGE = 30 * DAY
+"""A session that became a user's is found under its own id for so long after it was last seen."""
 
 _COLUMNS = {"item": np.int32, "time": np.int64, "event_type": np.int16, "weight": np.float32, "order": np.int64}
 
@@ -60,11 +67,31 @@ class Past:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """For filters on event types: the newest `LOOK_BACK` events per shopper and event type, those types among them that
+    nobody learns from (returns, impressions, …). Shopper i owns `indptr[i]:indptr[i + 1]` of `item` (int32 ordinals)
+    and `event_type` (int16 codes)."""
+
+    indptr: Int64
+    item: Int32
+    event_type: Int16
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Sessions that became a user's: `index` finds one, `user` int32 is the row of its user."""
+
+    index: IdIndex
+    user: Int32
+
+
+@dataclass(frozen=True)
 class Histories:
     """Recent events of every shopper, found by external id, and all they ever bought.
 
     `bought` holds distinct ordinals in ascending order, shopper i's at `bought_indptr[i]:bought_indptr[i + 1]`; unlike
     `past` it is not cut at a number of events, or a filter on it would let old purchases through.
+
     """
 
     users: IdIndex
@@ -73,6 +100,8 @@ class Histories:
     bought: Int32
     event_types: tuple[str, ...]
     last_time: int
+    seen: Seen
+    sessions: Sessions
 
     @classmethod
     def of(cls, dataset: Dataset, cap: int = CAP) -> Histories:
@@ -90,15 +119,36 @@ class Histories:
             events.weight[places],
             events.order[places],
         )
-        bought_indptr, bought = _bought(dataset)
-        return cls(IdIndex.of(dataset.users.ids), past, bought_indptr, bought, dataset.event_types, dataset.last_time)
+        return cls(
+            IdIndex.of(dataset.users.ids),
+            past,
+            *_bought(dataset),
+            dataset.event_types,
+            dataset.last_time,
+            _seen(dataset),
+            _sessions(dataset),
+        )
 
     def __len__(self) -> int:
         return len(self.users)
 
     def row(self, user_id: str) -> int:
-        """Row of a shopper, -1 where unknown."""
-        return self.users.find(user_id)
+        """Row of a user, or of the user that this session became; -1 where unknown."""
+        found = self.users.find(user_id)
+        if found < 0 and (session := self.sessions.index.find(user_id)) >= 0:
+            return int(self.sessions.user[session])
+        return found
+
+    def linked_user(self, session_id: str) -> str | None:
+        """The user that a session became; None where it did not, or was not seen for `SESSION_AGE`."""
+        session = self.sessions.index.find(session_id)
+        return self.users.name(int(self.sessions.user[session])) if session >= 0 else None
+
+    def interacted(self, row: int) -> tuple[Int32, Int16]:
+        """(ordinals, codes of `event_types`) of the newest `LOOK_BACK` events of each type; empty for row -1."""
+        seen = self.seen
+        mine = slice(seen.indptr[row], seen.indptr[row + 1]) if row >= 0 else slice(0)
+        return seen.item[mine], seen.event_type[mine]
 
     def purchases(self, row: int) -> Int32:
         """int32 ordinals of all that this shopper bought; empty for row -1."""
@@ -110,8 +160,10 @@ class Histories:
         """(named arrays, notes), to be saved; see `stream.arrays`."""
         named = {f"past.{name}": getattr(self.past, name) for name in ("indptr", *_COLUMNS)}
         notes = {"event_types": json.dumps(self.event_types), "last_time": str(self.last_time)}
-        bought = {"bought.indptr": self.bought_indptr, "bought.item": self.bought}
-        return {**self.users.arrays("users"), **named, **bought}, notes
+        named |= {"bought.indptr": self.bought_indptr, "bought.item": self.bought}
+        named |= {f"seen.{name}": getattr(self.seen, name) for name in ("indptr", "item", "event_type")}
+        named |= {"sessions.user": self.sessions.user, **self.sessions.index.arrays("sessions")}
+        return {**self.users.arrays("users"), **named}, notes
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> Histories:
@@ -120,6 +172,8 @@ class Histories:
             users = IdIndex.from_arrays(arrays, "users")
             past = Past(arrays["past.indptr"], *(arrays[f"past.{name}"] for name in _COLUMNS))
             bought_indptr, bought = arrays["bought.indptr"], arrays["bought.item"]
+            seen = Seen(*(arrays[f"seen.{name}"] for name in ("indptr", "item", "event_type")))
+            sessions = Sessions(IdIndex.from_arrays(arrays, "sessions"), arrays["sessions.user"])
             event_types, last_time = tuple(json.loads(notes["event_types"])), int(notes["last_time"])
         except (KeyError, ValueError, TypeError) as error:
             raise ArtefactError(f"The histories are damaged: {error}.", fix=_AGAIN) from error
@@ -129,7 +183,14 @@ class Histories:
                 raise ArtefactError(f"Column {name} of the histories is damaged.", fix=_AGAIN)
         if bought.dtype != np.int32 or not _fits(bought_indptr, len(users), len(bought)):
             raise ArtefactError("The purchases in the histories are damaged.", fix=_AGAIN)
-        return cls(users, past, bought_indptr, bought, event_types, last_time)
+        for column, kind in ((seen.item, np.int32), (seen.event_type, np.int16)):
+            if column.dtype != kind or not _fits(seen.indptr, len(users), len(column)):
+                raise ArtefactError("The events for filters in the histories are damaged.", fix=_AGAIN)
+        if sessions.user.dtype != np.int32 or len(sessions.user) != len(sessions.index):
+            raise ArtefactError("The sessions in the histories are damaged.", fix=_AGAIN)
+        if ((sessions.user < 0) | (sessions.user >= len(users))).any():
+            raise ArtefactError("The sessions in the histories name users that are not there.", fix=_AGAIN)
+        return cls(users, past, bought_indptr, bought, event_types, last_time, seen, sessions)
 
 
 _AGAIN = "Delete the directory; it is built again."
@@ -154,3 +215,39 @@ def _bought(dataset: Dataset) -> tuple[Int64, Int32]:
     pairs = np.unique(events.user[kept].astype(np.int64) * size + ordinals)
     counts = np.bincount(pairs // size, minlength=dataset.n_users)
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64), (pairs % size).astype(np.int32)
+
+
+def _seen(dataset: Dataset) -> Seen:
+    parts = [dataset.interactions] if dataset.left_out is None else [dataset.interactions, dataset.left_out]
+    kept = [part.take(_newest(part.user, part.event_type, len(dataset.event_types), LOOK_BACK)) for part in parts]
+    user, item, kind = (
+        np.concatenate([getattr(part, name) for part in kept]) for name in ("user", "item", "event_type")
+    )
+    order = np.argsort(user, kind="stable") if len(kept) > 1 else np.arange(len(user))
+    counts = np.bincount(user, minlength=dataset.n_users)
+    indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    return Seen(indptr, dataset.items.ordinals[item[order]], kind[order])
+
+
+@njit(cache=True, nogil=True)
+def _newest(user: Int32, event_type: Int16, types: int, most: int) -> Bool:
+    """bool [n]: the newest `most` rows per user and type; rows are sorted by user and time."""
+    kept = np.zeros(len(user), np.bool_)
+    counts = np.zeros(types, np.int32)
+    for place in range(len(user) - 1, -1, -1):
+        if place == len(user) - 1 or user[place] != user[place + 1]:
+            counts[:] = 0
+        counts[event_type[place]] += 1
+        kept[place] = counts[event_type[place]] <= most
+    return kept
+
+
+def _sessions(dataset: Dataset) -> Sessions:
+    """Sessions whose user is known and that were seen lately."""
+    linked = dataset.sessions
+    if linked is None or not linked.num_rows:
+        return Sessions(IdIndex.of(pa.nulls(0, pa.string())), np.zeros(0, np.int32))
+    rows = dataset.users.rows(linked["user_id"].combine_chunks())
+    last = linked["last"].to_numpy()
+    kept = np.flatnonzero((rows >= 0) & (last >= last.max() - SESSION_AGE))
+    return Sessions(IdIndex.of(linked["session_id"].combine_chunks().take(pa.array(kept))), rows[kept])
