@@ -1,0 +1,1 @@
+"""What happens to a slate after the models: promotions."""
