@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from endcap.recipes.base import Recipe
 
 RECIPES: dict[str, str] = {
+    "action-rate": "endcap.recipes.action_rate:ActionRate",
+    "affinity": "endcap.recipes.affinity:Affinity",
     "als": "endcap.recipes.als:ALS",
     "blend": "endcap.recipes.blend:Blend",
+    "content": "endcap.recipes.content:Content",
     "ease": "endcap.recipes.ease:EASE",
     "graph-filter": "endcap.recipes.graph_filter:GraphFilter",
     "item-item": "endcap.recipes.item_item:ItemItem",
     "popularity": "endcap.recipes.popularity:Popularity",
+    "related": "endcap.recipes.related:Related",
     "repeat": "endcap.recipes.repeat:Repeat",
     "trending": "endcap.recipes.trending:Trending",
+    "updated": "endcap.recipes.updated:Updated",
 }
 
 

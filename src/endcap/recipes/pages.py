@@ -21,14 +21,19 @@ This page is written by `python -m endcap.recipes.pages > docs/guide/recipes.md`
 """
 
 USE: dict[str, str] = {
+    "action-rate": "actions (subscribe, take an offer) are to be suggested, and answers to them are recorded",
+    "affinity": "the question is who, not what: segments of shoppers for an item or a kind of items",
     "als": "many shoppers, many items, and vectors are wanted, for an index or as features",
     "blend": "first: it learns from your data which of the others to trust, for repeat purchases and for new items",
+    "content": "items say what they are in words, and many are new",
     "ease": "a catalogue of up to about ten thousand items with plenty of interactions and little trend",
     "graph-filter": "there are no times, or tastes are stable: the strongest recipe here on Gowalla",
     "item-item": "related items and baskets; reasons that can be said; fashion that changes by the week",
     "popularity": "a baseline beside every other number, or a list of best sellers",
+    "related": "one item is asked about: also viewed, also bought",
     "repeat": "shoppers buy the same things again: groceries, wholesale, consumables",
     "trending": "a shelf of what sells better than it used to, for shoppers nothing is known of",
+    "updated": "never by hand: it is what `trainingMode` UPDATE makes of a trained model",
 }
 """When to use each recipe."""
 
