@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ import boto3
 import pyarrow as pa
 from botocore.config import Config
 
-from endcap.api.server import PINNED, command
+from endcap.api.server import COMMAND, environment
 from endcap.lake.dataset import Dataset
 from endcap.lake.tables import Lake
 from endcap.recipes.base import Recipe
 from endcap.registry.campaigns import Campaigns
+from endcap.registry.development import development_key
+from endcap.registry.keys import AccessKey, Keys
 from endcap.registry.lineage import Lineage
 from endcap.registry.versions import Version, Versions
 from endcap.settings import Settings
@@ -58,6 +60,7 @@ class Home:
         self.database.migrate()
         self.versions = Versions(self.database, self.path / "models")
         self.campaigns = Campaigns(self.database)
+        self.keys = Keys(self.database)
 
     def stock(self, table: pa.Table | None = None, job: str = "first") -> Dataset:
         """Import, and give what can be learned from."""
@@ -74,35 +77,56 @@ class Home:
 
 @dataclass
 class Server:
-    """A running web process."""
+    """A running web process, and the key that its clients sign with."""
 
     process: subprocess.Popen[str]
     address: str
+    key: AccessKey
 
-    def client(self, **config: Any) -> Any:
-        """boto3's personalize-runtime, pointed here."""
+    def client(self, service: str = "personalize-runtime", *, key: AccessKey | None = None, **config: Any) -> Any:
+        """boto3's client of a service, pointed here."""
+        signing = key or self.key
         return boto3.client(
-            "personalize-runtime",
+            service,
             endpoint_url=self.address,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=signing.id,
+            aws_secret_access_key=signing.secret,
             config=Config(**{"retries": {"total_max_attempts": 1}, "proxies": {}, **config}),
         )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What a plain HTTP request with a JSON body needs."""
+        return {"content-type": "application/json", "authorization": bearer(self.key)}
+
+    def get(self, path: str, **headers: str) -> bytes:
+        """The body at a path, asked for with the key."""
+        request = urllib.request.Request(self.address + path, headers={**self.headers, **headers})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read()
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         return self.process.wait(timeout=20)
 
 
+def bearer(key: AccessKey) -> str:
+    """The value of an `authorization` header."""
+    return f"Bearer {key.id}:{key.secret}"
+
+
 @contextmanager
 def running(settings: Settings) -> Iterator[Server]:
     """Serve until the block ends."""
-    environ = {**os.environ, **PINNED}
-    with subprocess.Popen(command(settings), env=environ, stdout=subprocess.PIPE, text=True) as process:
+    database = open_database(settings.database)
+    database.migrate()
+    key = development_key(settings, Keys(database))
+    database.close()
+    with subprocess.Popen(COMMAND, env=environment(settings), stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             assert line.startswith("Serving on "), f"the server said {line!r}"
-            yield Server(process, line.removeprefix("Serving on ").strip())
+            yield Server(process, line.removeprefix("Serving on ").strip(), key)
         finally:
             process.kill()

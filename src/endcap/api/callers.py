@@ -30,9 +30,13 @@ class Caller:
 
     def require(self, access: Access) -> None:
         """Raises `Refusal` (403) where the role does not allow it."""
-        if access not in ROLES[self.role]:
+        if access not in ROLES.get(self.role, ()):
             raise Refusal(
                 403,
                 "AccessDeniedException",
                 f"Access key {self.key} has the role {self.role}, which does not allow {access}.",
             )
+
+
+NOBODY = Caller(AccountKey("", ""), "")
+"""Who asks where no key is asked for: of no account, and allowed nothing."""

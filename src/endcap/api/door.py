@@ -1,4 +1,7 @@
-"""The one door: raw-path table → host → length limit → admission → handler. No route exists outside its table."""
+"""The one door: raw-path table → host → length limit → admission → who calls → quota → handler.
+
+No route exists outside its table, and none without a caller unless its row says so.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from endcap.api.callers import Caller
+from endcap.api.auth.authenticator import Authenticator
+from endcap.api.auth.received import Received
+from endcap.api.callers import NOBODY, Access, Caller
 from endcap.api.metrics import Metrics
 from endcap.api.wire import Refusal, Reply, invalid
 from endcap.errors import EndcapError, InputError, UnknownName
-from endcap.types import AccountKey
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,9 +33,6 @@ LOOPBACK = (b"127.0.0.1", b"localhost", b"[::1]")
 _log = logging.getLogger("endcap.api")
 
 
-NOBODY = Caller(AccountKey(), "admin")
-
-
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What a handler is given: the body, whole, and the request's headers."""
@@ -41,7 +42,9 @@ class Exchange:
     query: bytes = b""
     """What follows the `?` of the path."""
     caller: Caller = NOBODY
-    """Who asks; always someone on rows that are not public."""
+    """Who asks: someone on every row that is not public, `NOBODY` on those that are."""
+    local: bool = False
+    """Whether the server listens on loopback, so that whoever asks sits at this machine."""
 
     def header(self, name: bytes) -> bytes:
         """The first value of a header (name in lower case), empty where there is none."""
@@ -53,8 +56,10 @@ Handler = Callable[[Exchange], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table. `public` rows will stay open when authentication comes; `limit` is bytes of body.
+    """One row of the table; `limit` is bytes of body.
 
+    `public` rows are open to everyone, `local` ones to everyone while the server listens on loopback. `access` is what
+    the caller's role must allow; rows without one ask for it in their handlers, or are open to any key.
     `guarded` rows count against admission; health must answer when everything else is refused.
     """
 
@@ -64,18 +69,39 @@ class Route:
     limit: int = 0
     public: bool = False
     guarded: bool = True
+    access: Access | None = None
+    local: bool = False
+
+
+Quota = Callable[[Caller, Route], None]
+"""Asked before each request's handler; raises `Refusal` (429) for a tenant that asks too much."""
 
 
 class Door:
     """The ASGI application."""
 
-    def __init__(self, routes: Sequence[Route], metrics: Metrics, *, access_log: bool = False) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        metrics: Metrics,
+        authenticator: Authenticator,
+        *,
+        loopback: bool = True,
+        quota: Quota | None = None,
+        access_log: bool = False,
+    ) -> None:
         self._table: dict[bytes, dict[str, Route]] = {}
         for route in routes:
             self._table.setdefault(route.path.encode(), {})[route.method] = route
-        self._metrics, self._access_log = metrics, access_log
+        self._metrics, self._authenticator, self._access_log = metrics, authenticator, access_log
+        self._loopback, self._quota = loopback, quota
         self.in_flight = 0
         self.draining = False
+
+    @property
+    def routes(self) -> list[Route]:
+        """Every row of the table."""
+        return [route for methods in self._table.values() for route in methods.values()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Whatever happens inside, the client gets a reply in the wire's shape."""
@@ -118,26 +144,41 @@ class Door:
         return route
 
     async def _enter(self, route: Route, scope: Scope, receive: Receive) -> Reply:
-        headers = scope["headers"]
+        kind = self._admit(route, scope["headers"])
+        query, claim = scope.get("query_string", b""), None
+        if not (route.public or (route.local and self._loopback)):
+            received = Received(scope["method"], scope["raw_path"], query, scope["headers"])
+            claim = await self._authenticator.claim(received)
+        body = b""
+        if route.method != "GET":
+            if kind.partition(b";")[0].strip().lower() not in JSON_TYPES:
+                raise invalid("Only JSON is taken here. Send content-type: application/json.", 415)
+            body = await _body(receive, route.limit)
+        caller = NOBODY
+        if claim is not None:
+            caller = claim.prove(body)
+            if route.access is not None:
+                caller.require(route.access)
+            if self._quota is not None:
+                self._quota(caller, route)
+        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback))
+
+    def _admit(self, route: Route, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """Refuse what can be refused by the looks of it; the content type of the rest."""
         length = kind = b""
         for name, value in headers:
             if name == b"content-length":
                 length = value
             elif name == b"content-type":
                 kind = value
-            elif name == b"host":
+            elif name == b"host" and self._loopback:
                 _require_loopback(value)
         if length and int(length) > route.limit and route.method != "GET":
             raise _too_long(route.limit)
         if self.in_flight > IN_FLIGHT and route.guarded:
             after = ((b"retry-after", b"1"),)
             raise Refusal(503, "ServiceUnavailableException", "Too many requests at once; try again.", after)
-        body = b""
-        if route.method != "GET":
-            if kind.partition(b";")[0].strip().lower() not in JSON_TYPES:
-                raise invalid("Only JSON is taken here. Send content-type: application/json.", 415)
-            body = await _body(receive, route.limit)
-        return await route.handler(Exchange(body, headers, scope.get("query_string", b"")))
+        return kind
 
     async def _send(self, reply: Reply, send: Send) -> None:
         headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
