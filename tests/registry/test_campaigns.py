@@ -181,7 +181,7 @@ def test_the_same_name_in_another_account_is_another_campaign(
 
 @pytest.mark.parametrize("arn", ["", "main", "arn:aws:personalize:us-east-1:000000000000:solution/main"])
 def test_what_is_no_campaign_arn(campaigns: Campaigns, arn: str) -> None:
-    with pytest.raises(InputError, match="is no .*ARN"):
+    with pytest.raises(InputError, match=r"is no .*ARN"):
         campaigns.find(arn)
     with pytest.raises(UnknownName):
         campaigns.find("arn:aws:personalize:us-east-1:000000000000:campaign/none")

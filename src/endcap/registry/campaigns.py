@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
@@ -18,15 +19,29 @@ from endcap.storage.schema import deployments, resources
 from endcap.types import AccountKey, Micros, ShopKey
 
 SERVED = ("campaign", "recommender")
-STOPPED = ("INACTIVE", "START PENDING", "START IN_PROGRESS", "DELETE PENDING", "DELETE IN_PROGRESS")
-"""Statuses in which a recommender or campaign does not answer."""
+STOPPED = ("STOP IN_PROGRESS", "INACTIVE", "START PENDING", "DELETE PENDING", "DELETE IN_PROGRESS")
+"""Statuses in which a recommender or campaign does not answer; one that is being started is loaded meanwhile."""
 
 
 class CampaignConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How a campaign answers."""
+    """How a campaign or recommender answers."""
 
     exclude_seen: bool = False
     """Leave out what is in the shopper's history."""
+    exploration_weight: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    """Probability that a place of the answer goes to a new item; None is the recipe's own choice."""
+    exploration_days: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    """An item is new for so many days (`explorationItemAgeCutOff`)."""
+    popularity: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """How much popularity weighs against the model: 0 nothing, 1 alone (`rankingInfluence`)."""
+    freshness: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """The same of an item's age."""
+    metadata: bool = False
+    """Whether `metadataColumns` may be asked for."""
+    sync: bool = False
+    """Whether each new version of the solution is deployed by itself."""
+    guaranteed_tps: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """Requests per second that are let in however busy the server is (`minProvisionedTPS`)."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> CampaignConfig:
@@ -39,6 +54,30 @@ class CampaignConfig(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(data, cls)
         except msgspec.ValidationError as error:
             raise InputError(f"Campaign settings {data} cannot be used: {error}.") from error
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> CampaignConfig:
+        """From the record of a campaign (`campaignConfig`, `minProvisionedTPS`) or a recommender (`recommenderConfig`).
+
+        Its numbers may be texts, as they travel on the wire. Raises `InputError` for one that is out of range.
+        """
+        given = document.get("campaignConfig") or document.get("recommenderConfig") or {}
+        explores, influence = given.get("itemExplorationConfig") or {}, given.get("rankingInfluence") or {}
+        tps = document.get("minProvisionedTPS") or given.get("minRecommendationRequestsPerSecond")
+        data = {
+            "exploration_weight": explores.get("explorationWeight"),
+            "exploration_days": explores.get("explorationItemAgeCutOff"),
+            "popularity": influence.get("POPULARITY"),
+            "freshness": influence.get("FRESHNESS"),
+            "metadata": given.get("enableMetadataWithRecommendations"),
+            "sync": given.get("syncWithLatestSolutionVersion"),
+            "guaranteed_tps": tps,
+        }
+        try:
+            given = {name: value for name, value in data.items() if value is not None}
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise InputError(f"The configuration cannot be used: {error}.") from error
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ class Resources:
             )
         query = query.order_by(resources.c.created, resources.c.id).limit(limit)
         with self._database.read() as connection:
-            return [_resource(row) for row in connection.execute(query)]
+            return [of_row(row) for row in connection.execute(query)]
 
     def count(self, account: AccountKey, kind: str, *, shop: str | None = None) -> int:
         """How many there are: quotas are counted with this."""
@@ -182,7 +182,7 @@ class Resources:
     def delete(self, resource: Resource) -> None:
         """Remove the row; nothing where it is gone already."""
         with self._database.begin() as connection:
-            connection.execute(delete(resources).where(*_key(resource.account, resource.kind, resource.id)))
+            connection.execute(delete(resources).where(*by_key(resource.account, resource.kind, resource.id)))
 
 
 def add(connection: Connection, resource: Resource, now: Micros, *, verb: str = "") -> Resource:
@@ -233,7 +233,7 @@ def alter(
         resource.created,
         now,
     )
-    mine = (*_key(resource.account, resource.kind, resource.id), resources.c.revision == resource.revision)
+    mine = (*by_key(resource.account, resource.kind, resource.id), resources.c.revision == resource.revision)
     if connection.execute(update(resources).where(*mine).values(_values(after))).rowcount == 0:
         raise Stale(f"{resource.arn} was changed or deleted meanwhile.", fix="Describe it and try again.")
     if verb:
@@ -243,8 +243,8 @@ def alter(
 
 def peek(connection: Connection, account: AccountKey, kind: str, identity: str) -> Resource | None:
     """One row inside the caller's transaction."""
-    row = connection.execute(select(resources).where(*_key(account, kind, identity))).first()
-    return None if row is None else _resource(row)
+    row = connection.execute(select(resources).where(*by_key(account, kind, identity))).first()
+    return None if row is None else of_row(row)
 
 
 def ensure_shop(connection: Connection, shop: ShopKey, now: Micros) -> None:
@@ -275,7 +275,8 @@ def ensure_named(
         )
 
 
-def _key(account: AccountKey, kind: str, identity: str) -> tuple[Any, ...]:
+def by_key(account: AccountKey, kind: str, identity: str) -> tuple[Any, ...]:
+    """The conditions under which a row is this resource's."""
     return (*_of_account(account), resources.c.kind == kind, resources.c.id == identity)
 
 
@@ -300,7 +301,8 @@ def _values(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _resource(row: Row[Any]) -> Resource:
+def of_row(row: Row[Any]) -> Resource:
+    """A resource from its row."""
     return Resource(
         AccountKey(row.account, row.region),
         row.kind,

@@ -40,6 +40,13 @@ class Servers:
 
     def have_loaded(self, arn: str, generation: int) -> bool:
         """Whether every living server serves this generation, or a newer one; true where none lives."""
+        return all(int(loaded.get(arn, 0)) >= generation for loaded in self._alive())
+
+    def have_dropped(self, arn: str) -> bool:
+        """Whether no living server answers for this any more."""
+        return all(arn not in loaded for loaded in self._alive())
+
+    def _alive(self) -> list[dict[str, int]]:
         alive = select(servers.c.loaded).where(servers.c.expires >= self._clock.now())
         with self._database.read() as connection:
-            return all(int(loaded.get(arn, 0)) >= generation for loaded in connection.execute(alive).scalars())
+            return [dict(loaded) for loaded in connection.execute(alive).scalars()]

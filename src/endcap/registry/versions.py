@@ -86,12 +86,21 @@ class Versions:
         self._disk, self._clock, self._ids = disk or Disk(), clock or SystemClock(), ids
 
     def publish(
-        self, shop: ShopKey, solution: str, recipe: Recipe, dataset: Dataset, lineage: Lineage, *, identity: str = ""
+        self,
+        shop: ShopKey,
+        solution: str,
+        recipe: Recipe,
+        dataset: Dataset,
+        lineage: Lineage,
+        *,
+        identity: str = "",
+        fence: Callable[[Connection], None] | None = None,
     ) -> Version:
         """Store a fitted recipe as a new, pending version. Killed at any moment, it leaves no version behind.
 
         `identity` is the id where one was promised before training; otherwise it is taken now. A recommender's versions
-        go under the solution `recommender.NAME`, which is no resource of its own.
+        go under the solution `recommender.NAME`, which is no resource of its own. `fence` is called in the transaction
+        that makes the version, and raises where whoever publishes may do so no longer.
         Raises `InputError` for a name that is impossible or taken by another shop, `ResourceError` when the disk
         refuses, `UnavailableError` when the database does not answer.
         """
@@ -115,7 +124,13 @@ class Versions:
             sum(len(data) for data in files.values()),
             artefacts.File.of(files[artefacts.MANIFEST]),
         )
-        self._database.write(lambda connection: _insert(connection, version))
+
+        def work(connection: Connection) -> None:
+            if fence is not None:
+                fence(connection)
+            _insert(connection, version)
+
+        self._database.write(work)
         return version
 
     def delete(self, version: Version) -> None:
