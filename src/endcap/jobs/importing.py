@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,8 @@ from endcap.seams import Clock, Progress, SystemClock, Tick, no_progress
 from endcap.settings import Settings
 from endcap.types import ShopKey
 
+LOOK = 0.05
+"""Seconds between two looks at whether the import is still wanted."""
 _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{0,62}")
 
 
@@ -135,14 +138,16 @@ def import_source(
     job: str | None = None,
     clock: Clock | None = None,
     progress: Progress = no_progress,
+    cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Read files, keep what is wrong with its reason, and commit the rest to the shop's tables.
 
     `mapping` is `field=column` (and `time_unit`, `time_format`, `time_zone`, `encoding`); `schemas` are Avro texts by
     dataset kind; `max_rejected` is the share of rejected rows at which a dataset fails (1: only when all are).
-    A `job` that was committed before changes nothing. Raises `SchemaError` for missing columns, `DataError` for content
-    that cannot be used, `ResourceError` for memory, disk or a killed child, `InputError` for wrong options; in all
-    these cases the tables are as before, or as after the datasets whose commit was finished.
+    A `job` that was committed before changes nothing; a yes of `cancelled` kills the child.
+    Raises `SchemaError` for missing columns, `DataError` for content that cannot be used, `ResourceError` for memory,
+    disk or a killed child, `InputError` for wrong options; in all these cases the tables are as before, or as after the
+    datasets whose commit was finished.
     """
     now = (clock or SystemClock()).now()
     request = Request(
@@ -163,10 +168,12 @@ def import_source(
         domain=domain,
         max_rejected=max_rejected,
     )
-    return run_child(request, progress)
+    return run_child(request, progress, cancelled)
 
 
-def run_child(request: Request, progress: Progress = no_progress) -> ImportReport:
+def run_child(
+    request: Request, progress: Progress = no_progress, cancelled: Callable[[], bool] | None = None
+) -> ImportReport:
     """Run one import in a fresh interpreter and relay its progress. Raises what the child raised."""
     command = [sys.executable, "-P", "-m", "endcap.jobs.import_child"]
     # No linear algebra is done there, and its threads would be started before anything else.
@@ -182,7 +189,8 @@ def run_child(request: Request, progress: Progress = no_progress) -> ImportRepor
             # The pipe stays open on purpose: its end tells the child that this process is gone.
             child.stdin.write(msgspec.json.encode(request) + b"\n")
             child.stdin.flush()
-            answer = _relay(child.stdout, progress)
+            with _killed(child, cancelled):
+                answer = _relay(child.stdout, progress)
         except BrokenPipeError:
             answer = None
         except BaseException:
@@ -195,6 +203,29 @@ def run_child(request: Request, progress: Progress = no_progress) -> ImportRepor
     if "error" in answer:
         raise _as_error(answer["error"])
     return msgspec.convert(answer["report"], ImportReport)
+
+
+@contextmanager
+def _killed(child: subprocess.Popen[bytes], cancelled: Callable[[], bool] | None) -> Iterator[None]:
+    """Kill the child as soon as someone wants the import stopped."""
+    if cancelled is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK):
+            if cancelled():
+                child.kill()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _relay(lines: IO[bytes], progress: Progress) -> dict[str, Any] | None:

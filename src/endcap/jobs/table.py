@@ -1,0 +1,104 @@
+"""The table of lifecycles: everything that a job can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from endcap.jobs import adopting, batches, deploying, loading, removing, sinking, trainings
+from endcap.jobs.lifecycles import CREATE, Lifecycle, creating, deleting, updating
+
+LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
+    ("create", "dataset-group"): CREATE,
+    ("delete", "dataset-group"): deleting(("parts", removing.parts), ("shop", removing.shop)),
+    ("create", "dataset"): CREATE,
+    ("update", "dataset"): updating("latestDatasetUpdate", ("schema", adopting.adopt_schema)),
+    ("delete", "dataset"): deleting(("rows", removing.dataset), ("parts", removing.parts)),
+    ("create", "dataset-import-job"): creating(
+        ("download", loading.download),
+        ("sink", sinking.before),
+        ("import", loading.import_files),
+        ("announce", loading.publish_snapshot),
+        queue="imports",
+        undo=loading.tidy,
+    ),
+    ("create", "dataset-export-job"): creating(("sink", sinking.before), ("export", batches.export), queue="batches"),
+    ("create", "data-deletion-job"): Lifecycle(
+        "IN_PROGRESS",
+        done="COMPLETED",
+        failed="FAILED",
+        steps=(
+            ("download", loading.download),
+            ("sink", sinking.before_deletion),
+            ("delete", loading.delete_users),
+        ),
+        queue="imports",
+        undo=loading.tidy,
+    ),
+    ("create", "filter"): creating(("check", adopting.check_filter)),
+    ("delete", "filter"): deleting(),
+    ("create", "event-tracker"): CREATE,
+    ("delete", "event-tracker"): deleting(),
+    ("create", "solution"): CREATE,
+    ("update", "solution"): updating("latestSolutionUpdate", ("configure", trainings.adopt_solution_update)),
+    ("delete", "solution"): deleting(("versions", removing.versions), ("parts", removing.parts)),
+    ("create", "solution-version"): creating(
+        ("sink", sinking.before),
+        ("train", trainings.train_version),
+        queue="trainings",
+        stopped="CREATE STOPPED",
+        undo=trainings.forget_version,
+    ),
+    ("create", "campaign"): creating(
+        ("deploy", deploying.deploy_campaign), ("load", deploying.await_servers), undo=deploying.withdraw
+    ),
+    ("update", "campaign"): updating(
+        "latestCampaignUpdate",
+        ("deploy", deploying.deploy_campaign),
+        ("load", deploying.await_servers),
+        undo=deploying.withdraw,
+    ),
+    ("delete", "campaign"): deleting(("silence", deploying.await_silence), ("generations", removing.campaign)),
+    ("create", "recommender"): creating(
+        ("sink", sinking.before),
+        ("train", trainings.train_recommender),
+        ("deploy", deploying.deploy_recommender),
+        ("load", deploying.await_servers),
+        queue="trainings",
+        undo=deploying.withdraw,
+    ),
+    ("update", "recommender"): updating(
+        "latestRecommenderUpdate",
+        ("deploy", deploying.deploy_recommender),
+        ("load", deploying.await_servers),
+        undo=deploying.withdraw,
+    ),
+    ("train", "recommender"): Lifecycle(
+        "ACTIVE",
+        failed="ACTIVE",
+        steps=(
+            ("sink", sinking.before),
+            ("train", trainings.train_recommender),
+            ("deploy", deploying.deploy_recommender),
+            ("load", deploying.await_servers),
+        ),
+        queue="trainings",
+        undo=deploying.withdraw,
+    ),
+    ("start", "recommender"): Lifecycle(
+        "START IN_PROGRESS",
+        failed="INACTIVE",
+        steps=(("find", deploying.find_generation), ("load", deploying.await_servers)),
+    ),
+    ("stop", "recommender"): Lifecycle(
+        "STOP IN_PROGRESS", done="INACTIVE", failed="ACTIVE", steps=(("silence", deploying.await_silence),)
+    ),
+    ("delete", "recommender"): deleting(("silence", deploying.await_silence), ("generations", removing.recommender)),
+    ("create", "metric-attribution"): CREATE,
+    ("write", "metric-attribution"): Lifecycle(
+        "ACTIVE", failed="ACTIVE", steps=(("sink", sinking.before), ("write", batches.write_metrics)), queue="batches"
+    ),
+    ("delete", "metric-attribution"): deleting(),
+    ("create", "batch-inference-job"): creating(("infer", batches.infer), queue="batches", stopped="CREATE STOPPED"),
+    ("create", "batch-segment-job"): creating(("segment", batches.segment), queue="batches", stopped="CREATE STOPPED"),
+}
+"""(verb, kind) → what is done. `train` and `write` are asked for by schedules only."""

@@ -1,0 +1,190 @@
+"""The child process of a training: reads one request from stdin, trains, and leaves a version's files in staging.
+
+It publishes nothing: whether what it made becomes a version is the parent's to say.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from endcap.errors import DataError, InputError
+from endcap.jobs.children import serve
+from endcap.jobs.solution_data import MINIMUM, Minimum, Solution, View, event_weights, training_data
+from endcap.jobs.solution_metrics import solution_metrics
+from endcap.jobs.tuning import Found, Search, choose, tune
+from endcap.lake.dataset import Dataset
+from endcap.lake.tables import Lake, Snapshot
+from endcap.recipes import create, recipe_name
+from endcap.recipes.base import Recipe
+from endcap.recipes.updated import Updated, weights_hash
+from endcap.registry import artefacts
+from endcap.registry.lineage import Lineage, SourceFile
+from endcap.registry.recipe_arns import Offer, offer, offers
+from endcap.seams import Disk, Progress
+from endcap.types import AccountKey, ShopKey
+
+AUTOMATIC = "USER_PERSONALIZATION"
+"""The type of recipes that performAutoML chooses from where no recipe says another."""
+
+
+class Trained(msgspec.Struct, kw_only=True, frozen=True):
+    """A version to build on: where its files are, and the manifest that vouches for them."""
+
+    path: str
+    id: str
+    manifest: artefacts.File
+
+
+class Request(msgspec.Struct, kw_only=True, frozen=True):
+    """Everything the child needs, as JSON. `staging` is an empty directory, `tuning` the file of the search."""
+
+    home: str
+    account: str
+    region: str
+    group: str
+    snapshot: str
+    identity: str
+    solution: Solution
+    staging: str
+    tuning: str
+    sources: tuple[SourceFile, ...] = ()
+    seed: int = 0
+    before: Trained | None = None
+    least_interactions: int = MINIMUM.interactions
+    least_users: int = MINIMUM.users
+
+
+class Report(msgspec.Struct, kw_only=True, frozen=True):
+    """What was made: the manifest of the files in staging."""
+
+    manifest: artefacts.File
+    recipe_arn: str
+
+
+def run_training(request: Request, progress: Progress) -> Report:
+    """Train one version in this process. Raises `EndcapError` with the service's words where it has some."""
+    shop = ShopKey(AccountKey(request.account, request.region), request.group)
+    lake, snapshot = Lake(Path(request.home) / "lake"), Snapshot.parse(request.snapshot)
+    minimum = Minimum(request.least_interactions, request.least_users)
+    solution = request.solution
+
+    def data(wanted: Offer) -> Dataset:
+        view = View.of(wanted, solution.config, solution.event_type)
+        return training_data(lake, shop, snapshot, wanted, view, minimum)
+
+    started = time.perf_counter()
+    if solution.mode == "UPDATE":
+        recipe, dataset, notes = _updated(request, data(offer(solution.recipe_arn)))
+        chosen = offer(solution.recipe_arn)
+    else:
+        chosen, given, notes = _chosen(request, data, progress)
+        dataset = data(chosen)
+        recipe, metrics = _trained(chosen, given, dataset, solution, request.seed, progress)
+        notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe)}
+    lineage = Lineage(
+        sources=request.sources,
+        snapshot=request.snapshot,
+        recipe=chosen.native,
+        settings=recipe.settings(),
+        seed=int(recipe.settings().get("seed", 0)),
+        metrics={**notes, "recipeArn": chosen.arn, "standsIn": chosen.stands_in, "native": chosen.native},
+        trained_until=dataset.last_time,
+        seconds=time.perf_counter() - started,
+    )
+    return Report(manifest=_stage(request, recipe, dataset, lineage), recipe_arn=chosen.arn)
+
+
+def candidates(solution: Solution) -> list[Offer]:
+    """The recipes that performAutoML chooses from. Raises `InputError` where those named are of several types."""
+    named = (solution.config.get("autoMLConfig") or {}).get("recipeList") or []
+    if named:
+        found = [offer(arn) for arn in named]
+        if len({each.type for each in found}) > 1:
+            raise InputError("autoMLConfig.recipeList mixes recipes of several types.", fix="Name those of one type.")
+        return found
+    wanted = offer(solution.recipe_arn).type if solution.recipe_arn else AUTOMATIC
+    custom = [each for each in offers() if each.domain is None and not each.legacy and each.type == wanted]
+    return list({each.native: each for each in reversed(custom)}.values())[::-1]
+
+
+def _chosen(request: Request, data: Any, progress: Progress) -> tuple[Offer, Mapping[str, str], dict[str, Any]]:
+    """(recipe, its hyper-parameters, what to note of the search)."""
+    solution = request.solution
+    given = {name: str(value) for name, value in (solution.config.get("algorithmHyperParameters") or {}).items()}
+    found: Found | None = None
+    if solution.automatic:
+        offered = candidates(solution)
+        found = choose(
+            offered, given, data, solution.config, Path(request.tuning), seed=request.seed, progress=progress
+        )
+    elif solution.tuned:
+        wanted = offer(solution.recipe_arn)
+        search = Search.of(wanted, solution.config, request.seed)
+        found = tune(wanted, given, data(wanted), search, Path(request.tuning), progress=progress)
+    if found is None:
+        return offer(solution.recipe_arn), given, {}
+    notes: dict[str, Any] = {"tuned": dict(found.parameters), "trials": found.trials, "pruned": found.pruned}
+    return found.offer, found.parameters, notes
+
+
+def _trained(
+    chosen: Offer, given: Mapping[str, str], dataset: Dataset, solution: Solution, seed: int, progress: Progress
+) -> tuple[Recipe, dict[str, float]]:
+    """The recipe fitted on all data, and the metrics of one fitted without what was held back."""
+    make = partial(create, chosen.native, chosen.native_settings(given))
+    view = View.of(chosen, solution.config, solution.event_type)
+    objective = solution.config.get("optimizationObjective") or {}
+    off = str(objective.get("objectiveSensitivity") or "OFF") == "OFF"
+    try:
+        metrics = solution_metrics(
+            chosen,
+            make,
+            dataset,
+            seed=seed,
+            weights=event_weights(dataset, view),
+            reward="" if off else str(objective.get("itemAttribute") or ""),
+            progress=progress,
+        )
+    except DataError:  # nobody has two answers yet: there is nothing to hold back
+        metrics = {}
+    return make().fit(dataset, progress), metrics
+
+
+def _updated(request: Request, dataset: Dataset) -> tuple[Recipe, Dataset, dict[str, Any]]:
+    """The model of an earlier version over the items of now; the event types keep the codes it was trained with."""
+    before = request.before
+    if before is None:
+        raise InputError("trainingMode UPDATE needs an earlier solution version.", fix="Train with FULL first.")
+    folder = Path(before.path)
+    read = artefacts.read(folder, before.id, before.manifest)
+    earlier = Lineage.of(msgspec.json.decode((folder / "lineage.json").read_bytes()))
+    recipe = Updated.extend(read.recipe, recipe_name(read.recipe), read.items, dataset)
+    notes = {**earlier.metrics, "updatedFrom": before.id, "weights": weights_hash(recipe)}
+    return recipe, replace(dataset, event_types=read.event_types, time_kind=read.time_kind), notes
+
+
+def _stage(request: Request, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> artefacts.File:
+    files = artefacts.encode(request.identity, recipe, dataset, lineage.stored())
+    disk, folder = Disk(), Path(request.staging)
+    for name, data in files.items():
+        disk.write(folder / name, data)
+    return artefacts.File.of(files[artefacts.MANIFEST])
+
+
+def main() -> int:
+    """Work for the parent on the other end of stdin and stdout."""
+    return serve(
+        lambda line, progress: msgspec.to_builtins(run_training(msgspec.json.decode(line, type=Request), progress))
+    )
+
+
+if __name__ == "__main__":
+    os._exit(main())  # at once: a thread still reads stdin, and nothing is left to tidy up

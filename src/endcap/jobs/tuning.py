@@ -1,0 +1,284 @@
+"""performHPO and performAutoML: a search with Optuna that a kill only interrupts.
+
+Every trial is written to a SQLite file of the version before it begins. A trial is judged on shoppers taken from the
+training part of the metrics' split, never on those that the metrics are measured with; it is trained on a quarter, a
+half and then all of that part, and given up after any of them where others did better there. Trial n samples with a
+seed of its own, so a search that was killed goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from endcap.errors import InputError, ResourceError
+from endcap.jobs.solution_metrics import held_out, judged
+from endcap.lake.dataset import Dataset
+from endcap.lake.splits import Split
+from endcap.recipes import create
+from endcap.registry.recipe_arns import HyperParameter, Offer
+from endcap.seams import Progress, no_progress, rng
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+SHARES = (0.25, 0.5, 1.0)
+"""Of the shoppers learned from, at the three reports of a trial."""
+TRIALS = 16
+"""Where the configuration does not say how many."""
+MOST_TRIALS = 1000
+UNPRUNED = 4
+"""Trials that are always carried through: what others are compared with."""
+OBJECTIVES: Mapping[str, str] = {"USER_SEGMENTATION": "recall_at_1_percent", "PERSONALIZED_ACTIONS": "auc"}
+DEFAULT_OBJECTIVE = "normalized_discounted_cumulative_gain_at_25"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search: how many trials, for which metric, in which ranges (by hyper-parameter; else the recipe's own)."""
+
+    trials: int = TRIALS
+    metric: str = DEFAULT_OBJECTIVE
+    maximize: bool = True
+    ranges: Mapping[str, HyperParameter] = field(default_factory=dict)
+    seed: int = 0
+
+    @classmethod
+    def of(cls, offer: Offer, config: Mapping[str, Any], seed: int = 0) -> Search:
+        """From `solutionConfig.hpoConfig`, whose numbers are texts. Raises `InputError` for what makes no sense."""
+        given = config.get("hpoConfig") or {}
+        resources, objective = given.get("hpoResourceConfig") or {}, given.get("hpoObjective") or {}
+        trials = _count("maxNumberOfTrainingJobs", resources.get("maxNumberOfTrainingJobs"), TRIALS)
+        _count("maxParallelTrainingJobs", resources.get("maxParallelTrainingJobs"), 1)
+        kind = str(objective.get("type") or "MAXIMIZE").upper()
+        if kind not in ("MAXIMIZE", "MINIMIZE"):
+            raise InputError(f"hpoObjective.type is {kind!r}, expected MAXIMIZE or MINIMIZE.")
+        metric = str(objective.get("metricName") or OBJECTIVES.get(offer.type, DEFAULT_OBJECTIVE))
+        ranges = _ranges(offer, given.get("algorithmHyperParameterRanges") or {})
+        return cls(trials, metric, kind == "MAXIMIZE", ranges, seed)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search ended with: the recipe's hyper-parameters as texts, and the objective on the validation part."""
+
+    offer: Offer
+    parameters: Mapping[str, str]
+    value: float
+    trials: int
+    pruned: int
+
+
+def tune(
+    offer: Offer,
+    given: Mapping[str, str],
+    dataset: Dataset,
+    search: Search,
+    storage: Path,
+    *,
+    name: str = "",
+    progress: Progress = no_progress,
+) -> Found:
+    """The best hyper-parameters of `search.trials` trials; `given` stay where they are not searched.
+
+    `storage` is the SQLite file that finished trials are kept in; trials of an earlier, killed search count. Raises
+    `ResourceError` where Optuna is not installed, `InputError` where there is nothing to search or no such metric.
+    """
+    space = {
+        parameter: search.ranges.get(parameter, declared)
+        for parameter, declared in offer.hyper_parameters.items()
+        if (declared.tunable or parameter in search.ranges) and (declared.native or declared.settings)
+    }
+    wanted = search.trials if space else 1
+    study = _study(storage, name or offer.name, search.maximize)
+    split = held_out(offer, held_out(offer, dataset, search.seed).train, search.seed + 1)
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.name == "RUNNING":  # of a search that was killed: its place is taken by one with the same values
+            study.tell(trial.number, state=_state("FAIL"))
+            study.enqueue_trial(trial.params)
+    with progress("hyper-parameters", total=wanted, unit="trials") as tick:
+        tick(min(_finished(study), wanted))
+        while _finished(study) < wanted:
+            _one_trial(study, offer, given, space, split, search)
+            tick(1)
+    best = study.best_trial
+    pruned = sum(trial.state.name == "PRUNED" for trial in study.get_trials(deepcopy=False))
+    words = {parameter: _text(value) for parameter, value in best.params.items()}
+    assert best.value is not None
+    return Found(offer, {**_defaults(offer), **given, **words}, float(best.value), _finished(study), pruned)
+
+
+def choose(
+    offers: Sequence[Offer],
+    given: Mapping[str, str],
+    dataset: Callable[[Offer], Dataset],
+    config: Mapping[str, Any],
+    storage: Path,
+    *,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Found:
+    """performAutoML: the recipe that does best on the validation part, each given an equal share of the trials.
+
+    `autoMLConfig.metricName` is what they are compared by; the first of equals stays. Raises `InputError` for an
+    empty list.
+    """
+    if not offers:
+        raise InputError("performAutoML has no recipe to choose from.", fix="Name some in autoMLConfig.recipeList.")
+    metric = (config.get("autoMLConfig") or {}).get("metricName")
+    found: Found | None = None
+    for offer in offers:
+        search = Search.of(offer, _limited(config, offer), seed)
+        search = replace(search, trials=max(1, search.trials // len(offers)), metric=metric or search.metric)
+        mine = {name: value for name, value in given.items() if name in offer.hyper_parameters}
+        tried = tune(offer, mine, dataset(offer), search, storage, progress=progress)
+        if found is None or (tried.value > found.value if search.maximize else tried.value < found.value):
+            found = tried
+    assert found is not None
+    return found
+
+
+def _limited(config: Mapping[str, Any], offer: Offer) -> dict[str, Any]:
+    """The configuration with the ranges of one recipe's hyper-parameters only."""
+    given = dict(config.get("hpoConfig") or {})
+    ranges = given.get("algorithmHyperParameterRanges") or {}
+    given["algorithmHyperParameterRanges"] = {
+        member: [one for one in listed or () if one["name"] in offer.hyper_parameters]
+        for member, listed in ranges.items()
+    }
+    return {**config, "hpoConfig": given}
+
+
+def _one_trial(
+    study: Study,
+    offer: Offer,
+    given: Mapping[str, str],
+    space: Mapping[str, HyperParameter],
+    split: Split,
+    search: Search,
+) -> None:
+    trial = _asked(study, search.seed)
+    chosen = {name: _text(_suggested(trial, name, parameter)) for name, parameter in space.items()}
+    settings = offer.native_settings({**given, **chosen})
+    value = 0.0
+    for step, share in enumerate(SHARES):
+        recipe = create(offer.native, settings).fit(_part(split.train, share, search.seed))
+        measured = judged(offer, recipe, split)
+        if search.metric not in measured:
+            study.tell(trial, state=_state("FAIL"))
+            raise InputError(
+                f"The metric {search.metric!r} is not measured for {offer.name}.",
+                fix=f"Name one of {', '.join(measured) or 'none: there is too little data'}.",
+            )
+        value = measured[search.metric]
+        trial.report(value, step)
+        if step < len(SHARES) - 1 and trial.should_prune():
+            study.tell(trial, state=_state("PRUNED"))
+            return
+    study.tell(trial, value)
+
+
+def _study(storage: Path, name: str, maximize: bool) -> Study:
+    try:
+        import optuna  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ResourceError(
+            "Searching for hyper-parameters needs Optuna.", fix="Install it: pip install 'endcap[tune]'."
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        study_name=name,
+        storage=f"sqlite:///{storage.absolute()}",
+        direction="maximize" if maximize else "minimize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED),
+        load_if_exists=True,
+    )
+
+
+def _asked(study: Study, seed: int) -> Trial:
+    """The next trial; its sampler's seed comes from how many there were, so that a kill changes nothing."""
+    from optuna.samplers import TPESampler  # noqa: PLC0415 - an extra
+
+    study.sampler = TPESampler(seed=seed * 100_003 + _finished(study), n_startup_trials=UNPRUNED)
+    return study.ask()
+
+
+def _state(name: str) -> Any:
+    from optuna.trial import TrialState  # noqa: PLC0415 - an extra
+
+    return TrialState[name]
+
+
+def _finished(study: Study) -> int:
+    return sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.get_trials(deepcopy=False))
+
+
+def _suggested(trial: Trial, name: str, parameter: HyperParameter) -> Any:
+    if parameter.choices:
+        return trial.suggest_categorical(name, list(parameter.choices))
+    assert parameter.search is not None
+    low, high = parameter.search
+    log = parameter.log and low > 0
+    if parameter.kind == "integer":
+        return trial.suggest_int(name, int(low), int(high), log=log)
+    return trial.suggest_float(name, float(low), float(high), log=log)
+
+
+def _part(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """The same seeded share of the shoppers for every trial; the smaller share lies in the larger."""
+    if share >= 1:
+        return dataset
+    order = rng(seed).permutation(dataset.n_users)
+    kept = np.zeros(dataset.n_users, np.bool_)
+    active = order[np.diff(dataset.indptr)[order] > 0]
+    kept[active[: max(1, round(share * len(active)))]] = True
+    return dataset.with_interactions(dataset.interactions.take(kept[dataset.interactions.user]))
+
+
+def _ranges(offer: Offer, given: Mapping[str, Any]) -> dict[str, HyperParameter]:
+    found = {}
+    kinds = (("integerHyperParameterRanges", int), ("continuousHyperParameterRanges", float))
+    for member, read in kinds:
+        for one in given.get(member) or ():
+            declared = _declared(offer, one["name"])
+            low, high = read(one["minValue"]), read(one["maxValue"])
+            if low > high:
+                raise InputError(f"The range of {one['name']} is {low} to {high}, expected the smaller one first.")
+            declared.check(one["name"], str(low))
+            declared.check(one["name"], str(high))
+            found[one["name"]] = replace(declared, search=(low, high))
+    for one in given.get("categoricalHyperParameterRanges") or ():
+        declared = _declared(offer, one["name"])
+        values = tuple(declared.check(one["name"], str(value)) for value in one["values"])
+        found[one["name"]] = replace(declared, choices=values)
+    return found
+
+
+def _declared(offer: Offer, name: str) -> HyperParameter:
+    if name not in offer.hyper_parameters:
+        raise InputError(
+            f"The recipe {offer.arn} has no hyperparameter {name!r}.",
+            fix=f"It has {', '.join(sorted(offer.hyper_parameters)) or 'none'}.",
+        )
+    return offer.hyper_parameters[name]
+
+
+def _count(name: str, given: Any, default: int) -> int:
+    if given in (None, ""):
+        return default
+    if not str(given).isdecimal() or not 1 <= int(given) <= MOST_TRIALS:
+        raise InputError(f"hpoResourceConfig.{name} is {given!r}, expected a whole number of 1 to {MOST_TRIALS}.")
+    return int(given)
+
+
+def _defaults(offer: Offer) -> dict[str, str]:
+    return {name: parameter.default for name, parameter in offer.hyper_parameters.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
