@@ -5,7 +5,6 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from botocore.exceptions import ClientError
 from shop_server import ARN, SHOP, Home, Server, running
 
 from endcap.recipes import create
@@ -72,6 +71,7 @@ def test_ranking(server: Server) -> None:
         {"filterValues": {"A": '"x"'}},
         {"filterArn": PURCHASED, "filterValues": {"A": '"x"'}},
         {"promotions": [{"name": "p", "percentPromotedItems": 50}]},
+        {"promotions": [{"name": "p", "filterArn": PURCHASED}]},
         {"promotions": [{"name": "p", "percentPromotedItems": 101}]},
         {"metadataColumns": {"ITEMS": ["PRICE"]}},
     ],
@@ -109,7 +109,7 @@ def test_a_ranking_of_nothing_or_too_much_is_invalid(server: Server) -> None:
             client.get_personalized_ranking(campaignArn=ARN, userId="u1", inputList=items)
     with pytest.raises(client.exceptions.InvalidInputException):
         client.get_personalized_ranking(campaignArn=ARN, inputList=["i1"])
-    with pytest.raises(ClientError, match="UnknownOperation"):
+    with pytest.raises(client.exceptions.InvalidInputException, match="recommends items"):
         client.get_action_recommendations(campaignArn=ARN, userId="u1")
 
 

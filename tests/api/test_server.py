@@ -1,8 +1,7 @@
-"""What the process promises: loopback only, no request lost to a new generation, a clean stop, kill and restart."""
+"""What the process promises: nobody without a key, no request lost to a swap, a clean stop, kill and restart."""
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -15,8 +14,8 @@ from pathlib import Path
 import pytest
 from shop_server import ARN, SHOP, Home, Server, running
 
-from endcap.api.server import PINNED, command, open_socket, serve
-from endcap.errors import InputError, UnavailableError
+from endcap.api.server import COMMAND, environment, open_socket, serve
+from endcap.errors import InputError, StateError, UnavailableError
 from endcap.recipes import create
 from endcap.settings import Settings
 
@@ -35,11 +34,28 @@ def server(home: Home) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "shop.example", ""])
-def test_only_loopback_is_listened_on(host: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not authenticated yet") as caught:
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "shop.example"])
+def test_off_loopback_nothing_is_listened_on_without_keys(host: str, tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="no access key") as keyless:
         serve(Settings(home=tmp_path, host=host))
-    assert "access keys" in caught.value.fix
+    assert "endcap keys create" in keyless.value.fix
+    with pytest.raises(InputError, match="ask nobody for a key"):
+        serve(Settings(home=tmp_path, host=host, auth=False))
+    done = subprocess.run(
+        COMMAND,
+        check=False,
+        env=environment(Settings(home=tmp_path, host=host, port=0)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == StateError.exit_code
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def test_an_address_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No address"):
+        serve(Settings(home=tmp_path, host=""))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -51,9 +67,13 @@ def test_a_port_in_use_is_an_error_that_names_the_setting(host: str, tmp_path: P
         with pytest.raises(UnavailableError, match=f"Port {port}") as caught:
             open_socket(host, port)
         assert "ENDCAP_PORT" in caught.value.fix
-        line = command(Settings(home=tmp_path, port=port))
         done = subprocess.run(
-            line, check=False, env={**os.environ, **PINNED}, capture_output=True, text=True, timeout=60
+            COMMAND,
+            check=False,
+            env=environment(Settings(home=tmp_path, port=port)),
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
     assert done.returncode == UnavailableError.exit_code
     assert done.stderr.startswith("error: Port") and "Traceback" not in done.stderr
@@ -62,9 +82,10 @@ def test_a_port_in_use_is_an_error_that_names_the_setting(host: str, tmp_path: P
 class Hammer(threading.Thread):
     """Asks over one kept connection until told to stop; every answer and every failure is kept."""
 
-    def __init__(self, address: str, number: int) -> None:
+    def __init__(self, server: Server, number: int) -> None:
         super().__init__(daemon=True)
-        host = address.removeprefix("http://")
+        host = server.address.removeprefix("http://")
+        self.headers = server.headers
         self.connection = http.client.HTTPConnection(host, timeout=20)
         self.body = json.dumps({"campaignArn": ARN, "userId": f"u{number}", "numResults": 5})
         self.stopped = threading.Event()
@@ -74,7 +95,7 @@ class Hammer(threading.Thread):
     def run(self) -> None:
         while not self.stopped.is_set():
             try:
-                self.connection.request("POST", "/recommendations", self.body, {"content-type": "application/json"})
+                self.connection.request("POST", "/recommendations", self.body, self.headers)
                 answer = self.connection.getresponse()
                 items = json.loads(answer.read())
                 if answer.status == 200 and len(items["itemList"]) == 5:
@@ -106,7 +127,7 @@ def wait_for(server: Server, wanted: int) -> None:
 def test_no_request_is_lost_while_generations_change(home: Home, server: Server) -> None:
     first = home.campaigns.current(SHOP, "home")
     versions = [home.publish(create(name)) for name in ("repeat", "als", "ease")]
-    hammers = [Hammer(server.address, number) for number in range(3)]
+    hammers = [Hammer(server, number) for number in range(3)]
     for hammer in hammers:
         hammer.start()
     for version in versions:
@@ -145,11 +166,12 @@ def test_killed_it_serves_the_same_again_and_told_to_stop_it_finishes(home: Home
     assert server.stop(signal.SIGKILL) == -signal.SIGKILL
     with running(home.settings) as again:
         assert ask(again) == before and "model.safetensors" in ready(again)["failures"][ARN]["message"]
-        hammer = Hammer(again.address, 1)
+        hammer = Hammer(again, 1)
         hammer.start()
         body = json.dumps({"campaignArn": ARN, "userId": "u1", "numResults": 2}).encode()
         host, port = again.address.removeprefix("http://").split(":")
-        head = f"POST /recommendations HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
+        told = "".join(f"{name}: {value}\r\n" for name, value in {"host": host, **again.headers}.items())
+        head = f"POST /recommendations HTTP/1.1\r\n{told}"
         with socket.create_connection((host, int(port)), timeout=20) as half_sent:
             half_sent.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body[:10])
             while not hammer.versions:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +192,40 @@ def test_variants_share_shoppers_and_stick(registry: Registry, tmp_path: Path) -
     share = [recommend(snapshot, Request(1, f"shopper {n}")).model.version for n in range(400)]
     assert 60 < share.count(second.id) < 180
     assert share[:50] == [recommend(snapshot, Request(1, f"shopper {n}")).model.version for n in range(50)]
+
+
+def exploring(snapshot: Snapshot, weight: float, days: float = 1000.0) -> Snapshot:
+    config = CampaignConfig(exploration_weight=weight, exploration_days=days)
+    return Snapshot(replace(snapshot.deployment, config=config), snapshot.state, snapshot.models)
+
+
+def test_exploration_shows_the_new_with_the_probability_that_it_notes(served: dict[str, Snapshot]) -> None:
+    snapshot = exploring(served["als"], 0.4)
+    plain = recommend(served["als"], Request(5, "u3"))
+    assert plain.propensities == [1.0] * 5
+    slates = [recommend(snapshot, Request(5, "u3"), f"{n * 2654435761:016x}") for n in range(1500)]
+    assert all(len(set(slate.ordinals)) == 5 and len(slate.propensities) == 5 for slate in slates)
+    assert slates[7].items == recommend(snapshot, Request(5, "u3"), slates[7].token).items
+    told: dict[int, float] = {}
+    for slate in slates:
+        assert all(0 < chance <= 1 for chance in slate.propensities)
+        told[slate.ordinals[0]] = slate.propensities[0]
+    assert sum(told.values()) == pytest.approx(1, abs=0.02), "at the first place over all items"
+    for ordinal, chance in told.items():
+        share = sum(slate.ordinals[0] == ordinal for slate in slates) / len(slates)
+        assert abs(share - chance) < 0.06, (ordinal, share, chance)
+    explored = [rung == "explored" for slate in slates for rung in slate.rungs]
+    assert 0.3 < sum(explored) / len(explored) < 0.5
+    assert {slate.words[at] for slate in slates for at, rung in enumerate(slate.rungs) if rung == "explored"} == {
+        "Exploration"
+    }
+
+
+def test_exploration_obeys_filters_and_the_age_of_items(served: dict[str, Snapshot]) -> None:
+    allowed = np.zeros(len(served["als"].state.catalogue), np.bool_)
+    allowed[:8] = True
+    everything = exploring(served["als"], 1.0)
+    slate = recommend(everything, Request(6, "u3", allowed=allowed), "0" * 16)
+    assert set(slate.rungs) == {"explored"} and all(ordinal < 8 for ordinal in slate.ordinals)
+    oldest = exploring(served["als"], 1.0, days=0.0)
+    assert "explored" not in recommend(oldest, Request(6, "u3")).rungs

@@ -1,15 +1,23 @@
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from shops import SHOP, Given, Registry
 
+from endcap.lake.dataset import Dataset
 from endcap.recipes import create
+from endcap.registry.servers import Servers
+from endcap.registry.snapshots import Snapshots
+from endcap.serving.lease import Lease
+from endcap.serving.loading import Loader
 from endcap.serving.recommend import Request, recommend
 from endcap.serving.shop import ShopStates
-from endcap.serving.watch import RETRY_SECONDS, Watch
+from endcap.serving.watch import RETRY_SECONDS, TRIM_SECONDS, Watch
 from endcap.storage.db import open_database
 from endcap.testing.datasets import random_shop
+from endcap.types import ShopKey
 
 ARN = SHOP.arn("campaign", "home")
 
@@ -28,7 +36,7 @@ def registry(tmp_path: Path) -> Registry:
 
 def watch_of(registry: Registry, tick: Time | None = None) -> Watch:
     states = ShopStates(Given(registry.data), registry.home / "states")
-    return Watch(registry.campaigns, registry.versions, states, tick=tick or Time(), swapped=lambda: None)
+    return Watch(registry.campaigns, Loader(registry.versions, states), tick=tick or Time(), swapped=lambda: None)
 
 
 def test_follows_deployments_and_rollbacks(registry: Registry) -> None:
@@ -105,3 +113,66 @@ def test_polls_in_a_thread_until_stopped(registry: Registry) -> None:
         time.sleep(0.02)
     watch.stop()
     assert ARN in watch.snapshots
+
+
+class Slow(Given):
+    """A shop whose next state is being built for as long as it is told."""
+
+    built = True
+
+    def dataset(self, shop: ShopKey) -> Dataset:
+        return replace(self.data, snapshot=self.name)
+
+    def at(self, text: str) -> Given:
+        return Slow(self.data, text)
+
+    def command(self, shop: ShopKey, text: str, root: Path) -> list[str] | None:
+        return None if self.built else [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_a_deployment_does_not_wait_for_the_next_state_and_nothing_is_trimmed_meanwhile(registry: Registry) -> None:
+    tick, trimmed = Time(), []
+    shops = Slow(registry.data)
+    states = ShopStates(shops, registry.home / "states")
+    announced = Snapshots(registry.database)
+    watch = Watch(
+        registry.campaigns,
+        Loader(registry.versions, states),
+        announced=announced,
+        trim=lambda: trimmed.append(tick.now),
+        tick=tick,
+        swapped=lambda: None,
+    )
+    version = registry.publish(create("popularity"))
+    registry.campaigns.deploy(SHOP, "home", version)
+    watch.poll(wait=False)
+    first = watch.snapshots[ARN]
+    shops.built = False
+    announced.announce(SHOP, "interactions@9")
+    registry.campaigns.deploy(SHOP, "home", registry.publish(create("repeat")))
+    for _ in range(3):
+        tick.now += TRIM_SECONDS
+        watch.poll(wait=False)
+    assert watch.snapshots[ARN].generation == 2 and watch.snapshots[ARN].state is first.state
+    assert trimmed == []
+    watch.stop()
+    shops.built = True
+    tick.now += TRIM_SECONDS
+    watch.poll(wait=False)
+    assert trimmed == [tick.now] and watch.snapshots[ARN].state is not first.state
+
+
+def test_this_server_is_known_while_it_lives(registry: Registry) -> None:
+    servers = Servers(registry.database)
+    states = ShopStates(Given(registry.data), registry.home / "states")
+    lease = Lease(servers)
+    loader = Loader(registry.versions, states)
+    watch = Watch(registry.campaigns, loader, lease=lease, tick=Time(), swapped=lambda: None)
+    registry.campaigns.deploy(SHOP, "home", registry.publish(create("popularity")))
+    watch.start()
+    deadline = time.monotonic() + 10
+    while ARN not in watch.snapshots and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert servers.have_loaded(ARN, 1) and not servers.have_loaded(ARN, 2)
+    watch.stop()
+    assert servers.have_loaded(ARN, 2), "nobody is left to wait for"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from endcap.serving.recommend import Slate
+from endcap.serving.slate import Slate
 
 LARGEST = 16
 SLOW_SECONDS = 0.05
@@ -44,6 +44,11 @@ class Batcher:
             loop.call_soon(self._flush, loop)
         await done
         return slate
+
+    @property
+    def waiting(self) -> int:
+        """Slates that no batch has taken yet."""
+        return len(self._pending)
 
     def close(self) -> None:
         """Let the thread end."""

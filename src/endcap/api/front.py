@@ -36,7 +36,7 @@ class Front:
 
     def routes(self) -> tuple[Route, ...]:
         """Its row of the table."""
-        return (Route("GET", "/", self.index, public=True),)
+        return (Route("GET", "/", self.index, local=True, access="read"),)
 
     async def index(self, exchange: Exchange) -> Reply:
         """What is served here, as JSON or, to a browser, as a page."""
@@ -146,9 +146,12 @@ def _form(user: str) -> str:
 
 
 def _lines(endpoint: str, served: Sequence[Snapshot], user: str) -> str:
-    lines = []
+    lines = ['eval "$(endcap env)"  # once: the development key']
     for snapshot in served:
         ask = msgspec.json.encode({"campaignArn": snapshot.arn, "userId": user, "numResults": 5}).decode()
         body = ask.replace("'", "'\\''")
-        lines.append(f"curl -s {endpoint}/recommendations -H 'content-type: application/json' \\\n  -d '{body}'")
+        lines.append(
+            f"curl -s {endpoint}/recommendations -H 'content-type: application/json' \\\n"
+            f"  -H \"authorization: Bearer $ENDCAP_TOKEN\" -d '{body}'"
+        )
     return f'<div class="card"><pre>{escape(chr(10).join(lines))}</pre></div>'

@@ -23,7 +23,7 @@ class Health:
         return (
             Route("GET", "/healthz", self.alive, public=True, guarded=False),
             Route("GET", "/readyz", self.ready, public=True, guarded=False),
-            Route("GET", "/metrics", self.metrics, public=True, guarded=False),
+            Route("GET", "/metrics", self.metrics, local=True, guarded=False, access="read"),
         )
 
     async def alive(self, exchange: Exchange) -> Reply:
@@ -31,9 +31,15 @@ class Health:
         return Reply(200, b'{"status":"ok"}')
 
     async def ready(self, exchange: Exchange) -> Reply:
-        """200 once models are loaded; 503 before and while stopping. A stale campaign is told, and still served."""
+        """200 once models are loaded; 503 before and while stopping. A stale campaign is told, and still served.
+
+        Off loopback only the word is told: names are not for everyone.
+        """
         status = self._watch.status
         ok = status.ready and not self._draining()
+        word = "stopping" if self._draining() else "ready" if ok else "loading"
+        if not exchange.local:
+            return Reply(200 if ok else 503, msgspec.json.encode({"status": word}))
         campaigns = {
             arn: {"generation": snapshot.generation, "versions": sorted(snapshot.models)}
             for arn, snapshot in self._watch.snapshots.items()
@@ -42,7 +48,6 @@ class Health:
             arn: {"generation": failure.generation, "message": failure.message}
             for arn, failure in status.failures.items()
         }
-        word = "stopping" if self._draining() else "ready" if ok else "loading"
         body = {"status": word, "campaigns": campaigns, "failures": failures, "registry": status.error or "ok"}
         return Reply(200 if ok else 503, msgspec.json.encode(body))
 

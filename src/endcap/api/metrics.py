@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from endcap.serving.decisions import Decisions
 from endcap.serving.watch import Watch
 
 LATENCIES = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -32,6 +33,10 @@ class Metrics:
         self._batches = Histogram(
             "endcap_batch_size", "Requests answered by one pass over a model.", buckets=BATCHES, registry=self._registry
         )
+        self._throttled = Counter(
+            "endcap_throttled", "Requests above a campaign's rate while busy.", ("campaign",), registry=self._registry
+        )
+        self._events = Counter("endcap_events", "Records taken from outside.", ("kind",), registry=self._registry)
         # Looking a child up by its labels costs more than counting it.
         self._bound: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._bound_rungs: dict[tuple[str, str], Counter] = {}
@@ -56,6 +61,18 @@ class Metrics:
     def batched(self, size: int) -> None:
         """One batch answered."""
         self._batches.observe(size)
+
+    def throttled(self, campaign: str) -> None:
+        """One request refused because its campaign asked for more than it is guaranteed."""
+        self._throttled.labels(campaign).inc()
+
+    def taken(self, kind: str, count: int) -> None:
+        """Events, items, users or actions that are durable now."""
+        self._events.labels(kind).inc(count)
+
+    def follow(self, decisions: Decisions) -> None:
+        """Show how writing answers down goes."""
+        self._registry.register(_Written(decisions))
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
@@ -88,3 +105,21 @@ class _Served(Collector):
         away = GaugeMetricFamily("endcap_registry_away", "1 while the metadata database does not answer.")
         away.add_metric((), float(bool(status.error)))
         return [generation, weight, swaps, failed, stale, away]
+
+
+class _Written(Collector):
+    """What became of the answers' records."""
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions
+
+    def collect(self) -> Iterable[Metric]:
+        held = self._decisions
+        waiting = GaugeMetricFamily("endcap_decisions_waiting", "Answers that are not written down yet.")
+        waiting.add_metric((), held.waiting)
+        return [
+            CounterMetricFamily("endcap_decisions", "Answers written down.", held.noted),
+            CounterMetricFamily("endcap_decisions_dropped", "Answers not written down: too many waited.", held.dropped),
+            CounterMetricFamily("endcap_decisions_failed", "Answers not written down: the log refused.", held.failed),
+            waiting,
+        ]

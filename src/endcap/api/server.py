@@ -1,9 +1,8 @@
-"""`serve(settings)`: one web process, threads pinned, on loopback only, stopped gracefully."""
+"""`serve(settings)`: one web process, threads pinned, with its jobs process beside it, stopped gracefully."""
 
 from __future__ import annotations
 
 import gc
-import ipaddress
 import os
 import signal
 import socket
@@ -18,12 +17,17 @@ from typing import Any, NoReturn
 import msgspec
 import uvicorn
 
+from endcap.api.auth.listening import may_listen
 from endcap.errors import EndcapError, InputError, UnavailableError
 from endcap.jobs.running import forget_running, note_running
+from endcap.jobs.supervisor import JobsProcess
 from endcap.settings import Settings
 
 PINNED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 """One process answers on one core: threads of BLAS, OpenMP and numba would fight over it."""
+COMMAND = [sys.executable, "-m", "endcap.api.server"]
+"""The web process itself; see `environment`."""
+HANDED_OVER = "SERVE_SETTINGS"
 DRAIN_SECONDS = 0.5
 """How long /readyz says 503 while requests are still taken, so that a balancer can look elsewhere."""
 FINISH_SECONDS = 10
@@ -35,22 +39,25 @@ BACKLOG = 2048
 def serve(settings: Settings) -> NoReturn:
     """Become the web process: this process is replaced by a fresh one, because thread counts are fixed at start.
 
-    Raises `InputError` for a host that is not loopback, `UnavailableError` for a port in use.
+    Raises `InputError` for a host that would be served without authentication, `StateError` where no key exists off
+    loopback, `UnavailableError` for a port in use.
     """
+    may_listen(settings)
     open_socket(settings.host, settings.port).close()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, command(settings), {**os.environ, **PINNED})  # noqa: S606
+    os.execve(sys.executable, COMMAND, environment(settings))  # noqa: S606
 
 
-def command(settings: Settings) -> list[str]:
-    """The command line of the web process; run it with `PINNED` in the environment."""
+def environment(settings: Settings) -> dict[str, str]:
+    """What the web process (`COMMAND`) is run in: threads pinned, and settings where no other user can read them."""
     fields = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()}
-    return [sys.executable, "-m", "endcap.api.server", msgspec.json.encode(fields).decode()]
+    return {**os.environ, **PINNED, HANDED_OVER: msgspec.json.encode(fields).decode()}
 
 
 def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
     """Serve until told to stop. `announce` gets one line with the address, once models are loaded."""
+    may_listen(settings)
     listener = open_socket(settings.host, settings.port)
     # Imported here: the parent only checks and execs, and must not load what it will throw away.
     from endcap.api.app import create_app  # noqa: PLC0415
@@ -77,22 +84,29 @@ def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
         announce(f"Serving on {address}")
 
     server = _Server(config, app.door, lambda: app.watch.status.polled, announced)
+    jobs = JobsProcess(settings)
     app.watch.start()
+    jobs.start()
     try:
         server.run(sockets=[listener])
     finally:
         forget_running(settings)
+        jobs.stop()
         app.close()
         gc.unfreeze()  # or extension modules call everything frozen a leak, at length
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A socket bound to a loopback address. Raises `InputError`, `UnavailableError`."""
-    address = _loopback(host)
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    """A socket bound to an address. Raises `InputError` for what is none, `UnavailableError` for one in use."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        fix = "Set ENDCAP_HOST to an address of this machine."
+        raise InputError(f"{host!r} is no address to listen on: {error.strerror}.", fix=fix) from None
+    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((address, port))
+        listener.bind(address)
     except OSError as error:
         listener.close()
         raise UnavailableError(
@@ -100,19 +114,6 @@ def open_socket(host: str, port: int) -> socket.socket:
             fix="Stop what listens there, or set ENDCAP_PORT to another port.",
         ) from error
     return listener
-
-
-def _loopback(host: str) -> str:
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        if ipaddress.ip_address(address).is_loopback:
-            return address
-    except ValueError:
-        pass
-    raise InputError(
-        f"The server listens on loopback only, and {host!r} is not: requests are not authenticated yet.",
-        fix="Set ENDCAP_HOST to 127.0.0.1; other addresses will be taken once access keys exist.",
-    )
 
 
 class _Server(uvicorn.Server):
@@ -147,9 +148,9 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """The web process. Errors end it with their exit code and one line on stderr."""
-    fields = msgspec.json.decode(arguments[0])
+    fields = msgspec.json.decode(os.environ.pop(HANDED_OVER))
     try:
         run(Settings(**{**fields, "home": Path(fields["home"])}), announce=_say)
     except EndcapError as error:
@@ -159,4 +160,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

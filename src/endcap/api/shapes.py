@@ -11,16 +11,19 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape
 
 from endcap.api.wire import invalid
 
-_SCALARS: dict[str, type] = {
+_SCALARS: dict[str, Any] = {
     "integer": int,
     "long": int,
     "float": float,
     "double": float,
     "boolean": bool,
     "string": str,
-    "timestamp": float,
+    "timestamp": float | str,
     "blob": str,
 }
+
+
+_SHAPES: dict[type[Any], StructureShape] = {}
 
 
 @cache
@@ -31,14 +34,21 @@ def service(name: str) -> ServiceModel:
 
 def request_type(service_name: str, operation: str) -> type[Any]:
     """A msgspec Struct with the operation's input members; optional ones are None where absent."""
-    return _struct(service(service_name).operation_model(operation).input_shape)
+    shape = service(service_name).operation_model(operation).input_shape
+    kind = _struct(shape)
+    _SHAPES[kind] = shape
+    return kind
 
 
 def convert(value: Any, kind: type[Any]) -> Any:
-    """A decoded JSON value as a request. Raises `Refusal` (400) naming the member and its constraint."""
+    """A decoded JSON value as a request. Raises `Refusal` (400) naming every wrong member and its constraint."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
+        # Msgspec stops at the first fault and is quick; the slower reader names them all.
+        from endcap.api.personalize.validation import validated  # noqa: PLC0415 - it reads shapes of this module
+
+        validated(value, _SHAPES[kind])
         said, _, place = str(error).partition(" - at ")
         where = place.strip("`").removeprefix("$").removeprefix(".")
         at = f"Value at '{where}' failed to satisfy constraint: " if where else ""

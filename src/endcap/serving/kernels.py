@@ -160,3 +160,14 @@ def take(order: Int32, barred: Bool, k: int) -> Int32:
             items[size] = item
             size += 1
     return items[:size]
+
+
+@njit(cache=True, nogil=True)
+def withhold(scores: Float32, ordinals: Int32, allowed: Bool) -> int:
+    """Take the score of every place whose ordinal is not allowed, in place; how many are left with one."""
+    left = 0
+    for place in range(len(scores)):
+        if not allowed[ordinals[place]]:
+            scores[place] = -np.inf
+        left += scores[place] > -np.inf
+    return left

@@ -17,7 +17,7 @@ from endcap.serving.calibration import spread, temperature_of
 from endcap.serving.kernels import inner_products
 from endcap.serving.shop import ShopState
 from endcap.stream.histories import Past
-from endcap.types import Float32, Int16, Int32
+from endcap.types import Float32, Int16, Int32, Int64
 
 COMPUTE = threading.Lock()
 """Held while a recipe computes: a version is warmed while requests are answered, and numba's work queue, its threading
@@ -30,9 +30,11 @@ SAMPLED = 64
 class ServedModel:
     """One version, pinned to one `ShopState`.
 
-    `ordinals` int32 [n] is the catalogue place of each model row, `rows` int32 [ordinals] the way back (-1 where the
-    item is newer than the version), `codes` int16 the model's code of each event type of the histories, `withheld`
-    int32 the rows whose items have left the catalogue. `personal` is False where answers do not depend on the history.
+    `given` int32 [n] are the ordinals that the version was stored with and `event_types` those it knows, `ordinals`
+    int32 [n] is the catalogue place of each model row, `rows` int32 [ordinals + 1] the way back (-1 where
+    the item is newer than the version, and in the last place, which stands for all that the state does not know),
+    `codes` int16 [types + 1] the model's code of each event type of the histories, likewise, `withheld` int32 the rows
+    whose items are not in the catalogue. `personal` is False where answers do not depend on the history.
     `temperature` turns scores into probabilities (see `calibration`).
     """
 
@@ -40,6 +42,8 @@ class ServedModel:
     state: ShopState
     recipe: Recipe
     recipe_name: str
+    given: Int32
+    event_types: tuple[str, ...]
     ordinals: Int32
     rows: Int32
     codes: Int16
@@ -53,18 +57,40 @@ class ServedModel:
         ordinals = model.items.ordinals
         if len(ordinals) != model.recipe.n_items or (len(ordinals) and int(ordinals.min()) < 0):
             raise ArtefactError(f"Version {model.version.id} has items without a place in the catalogue.")
-        size = max(len(state.catalogue), int(ordinals.max(initial=-1)) + 1)
-        rows = np.full(size, -1, np.int32)
-        rows[ordinals] = np.arange(len(ordinals), dtype=np.int32)
-        listed = np.zeros(size, np.bool_)
-        listed[: len(state.listed)] = state.listed
-        known = {name: code for code, name in enumerate(model.event_types)}
-        codes = np.array([known.get(name, -1) for name in state.histories.event_types], np.int16)
-        withheld = np.flatnonzero(~listed[ordinals]).astype(np.int32)
-        plain = cls(
-            model.version.id, state, model.recipe, model.version.recipe, ordinals, rows, codes, withheld, True, 1.0
-        )
-        return plain._examined()
+        return cls._tied(
+            model.version.id, model.recipe, model.version.recipe, ordinals, model.event_types, state
+        )._examined()
+
+    @classmethod
+    def of_actions(cls, model: Model, state: ShopState) -> ServedModel:
+        """The same of a version whose items are actions: they are found by their ids, there being no catalogue."""
+        ordinals = state.ordinals([str(name) for name in model.items.ids.to_pylist()])
+        # What has gone is placed beyond the state's own, and so withheld.
+        ordinals = np.where(ordinals < 0, len(state.catalogue), ordinals).astype(np.int32)
+        tied = cls._tied(model.version.id, model.recipe, model.version.recipe, ordinals, model.event_types, state)
+        return replace(tied, personal=False)
+
+    def on(self, state: ShopState) -> ServedModel:
+        """The same version tied to a later state; what was found out about it is kept."""
+        tied = self._tied(self.version, self.recipe, self.recipe_name, self.given, self.event_types, state)
+        return replace(tied, personal=self.personal, temperature=self.temperature)
+
+    @classmethod
+    def _tied(
+        cls, version: str, recipe: Recipe, name: str, given: Int32, event_types: tuple[str, ...], state: ShopState
+    ) -> ServedModel:
+        size = len(state.catalogue)
+        # A version may be newer than the state: what the state does not hold yet is withheld, in the place of item 0.
+        there = given < size
+        rows = np.full(size + 1, -1, np.int32)
+        rows[given[there]] = np.flatnonzero(there).astype(np.int32)
+        listed = np.zeros(max(size, 1), np.bool_)
+        listed[:size] = state.listed
+        ordinals = np.where(there, given, 0).astype(np.int32)
+        known = {kind: code for code, kind in enumerate(event_types)}
+        codes = np.array([*(known.get(kind, -1) for kind in state.histories.event_types), -1], np.int16)
+        withheld = np.flatnonzero(~there | ~listed[ordinals]).astype(np.int32)
+        return cls(version, state, recipe, name, given, event_types, ordinals, rows, codes, withheld, True, 1.0)
 
     def _examined(self) -> ServedModel:
         """With `personal` and `temperature` found by asking about a fixed sample of histories."""
@@ -80,8 +106,17 @@ class ServedModel:
         temperature = temperature_of(self.scores, queries) if personal else spread(nobody)
         return replace(self, personal=personal, temperature=temperature)
 
-    def queries(self, past: Past, now: int, current: Int32 | None = None) -> Queries:
-        """Histories as a question to this model: in its rows and codes, items that it does not know left out."""
+    def rows_of(self, ordinals: Int32) -> Int32:
+        """int32 rows of any ordinals, -1 where the version does not know the item."""
+        last = len(self.rows) - 1
+        found: Int32 = self.rows[np.where(ordinals < last, ordinals, -1)]
+        return found
+
+    def queries(self, past: Past, now: int | Int64, current: Int32 | None = None) -> Queries:
+        """Histories as a question to this model: in its rows and codes, items that it does not know left out.
+
+        `past` holds -1 for items and types that the state does not know; `now` is one moment, or int64 [q].
+        """
         q = len(past.indptr) - 1
         item = self.rows[past.item]
         indptr, time, types, weight, order = (
@@ -96,9 +131,8 @@ class ServedModel:
             indptr = np.concatenate(([0], np.cumsum(kept)))[indptr]
             item, time, types, weight, order = item[kept], time[kept], types[kept], weight[kept], order[kept]
         currents = np.full(q, -1, np.int32) if current is None else current
-        return Queries(
-            indptr, item, time, types, weight, order, np.full(q, now, np.int64), currents, np.full(q, -1, np.int32)
-        )
+        moments = np.full(q, now, np.int64) if isinstance(now, int) else now
+        return Queries(indptr, item, time, types, weight, order, moments, currents, np.full(q, -1, np.int32))
 
     def scores(self, queries: Queries) -> Float32:
         """float32 [q, n] of all rows, C-contiguous, to be written on; -inf where the recipe cannot tell.

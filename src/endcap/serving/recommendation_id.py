@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from endcap.errors import InputError
 
-RUNGS = ("personal", "similar", "general", "trending", "popular", "catalogue")
+RUNGS = ("personal", "similar", "general", "trending", "popular", "catalogue", "new", "explored")
 """Where an item came from, best first: the shopper's model, the model asked about an item, a model that is the same for
 all, what rises in the shop, what sells in the shop, and the catalogue's own order. Their numbers are part of stored
 ids: only ever append."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError, StateError
 from endcap.lake.dataset import Dataset, Vocabulary
@@ -18,14 +20,16 @@ from endcap.recipes.popularity import Popularity
 from endcap.recipes.queries import Queries
 from endcap.recipes.trending import Trending
 from endcap.seams import Disk
+from endcap.serving.attributes import AttributeTable
 from endcap.storage.directories import publish_directory
 from endcap.stream.arrays import map_arrays, pack
 from endcap.stream.histories import Histories
 from endcap.stream.ids import IdIndex
-from endcap.types import Bool, Int32, ShopKey
+from endcap.types import Bool, Float32, Int32, Int64, ShopKey
 
-FORMAT = "1"
+FORMAT = "2"
 FILE = "state.safetensors"
+CREATED = "creation_timestamp"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,9 @@ class ShopState:
     """One shop at one snapshot of its lake.
 
     `catalogue` finds ids by ordinal, `listed` bool [ordinals] tells items from gaps; `trending` and `popular` int32
-    hold ordinals, best first, of items that have any such score.
+    hold ordinals, best first, of items that have any such score. `created` int64 [ordinals] is when each item came
+    into the shop (microseconds), `counts` float32 [ordinals] the summed weight of its events, `items` what is known of
+    the items by ordinal, `users` of the shoppers by their row in `histories`.
     """
 
     histories: Histories
@@ -41,6 +47,10 @@ class ShopState:
     listed: Bool
     trending: Int32
     popular: Int32
+    created: Int64
+    counts: Float32
+    items: AttributeTable
+    users: AttributeTable
     snapshot: str
 
     @classmethod
@@ -53,7 +63,15 @@ class ShopState:
             scores = recipe.fit(dataset).score(nobody)[0] if len(dataset.interactions) else np.zeros(0, np.float32)
             rows = np.argsort(-scores, kind="stable")[: np.count_nonzero(~np.isnan(scores))]
             orders.append(dataset.items.ordinals[rows])
-        return cls(Histories.of(dataset), catalogue, listed, orders[0], orders[1], dataset.snapshot)
+        created, counts = np.zeros(len(listed), np.int64), np.zeros(len(listed), np.float32)
+        created[dataset.items.ordinals] = creation_times(dataset)
+        counts[dataset.items.ordinals] = dataset.popularity()
+        items = AttributeTable.of(dataset.item_metadata, dataset.items.ordinals, size=len(listed))
+        users = AttributeTable.of(
+            dataset.user_metadata, np.arange(dataset.n_users, dtype=np.int32), size=dataset.n_users
+        )
+        histories = Histories.of(dataset)
+        return cls(histories, catalogue, listed, orders[0], orders[1], created, counts, items, users, dataset.snapshot)
 
     def ordinal(self, item_id: str) -> int:
         """Catalogue ordinal of an item, -1 where unknown."""
@@ -68,9 +86,15 @@ class ShopState:
     def pack(self) -> bytes:
         """As the bytes of one safetensors file."""
         arrays, notes = self.histories.arrays()
-        orders = {"listed": self.listed, "trending": self.trending, "popular": self.popular}
+        named = {name: getattr(self, name) for name in ("listed", "trending", "popular", "created", "counts")}
         return pack(
-            {**arrays, **self.catalogue.arrays("catalogue"), **orders},
+            {
+                **arrays,
+                **self.catalogue.arrays("catalogue"),
+                **self.items.arrays("items"),
+                **self.users.arrays("users-known"),
+                **named,
+            },
             {**notes, "format": FORMAT, "snapshot": self.snapshot},
         )
 
@@ -83,14 +107,20 @@ class ShopState:
         catalogue = IdIndex.from_arrays(arrays, "catalogue")
         try:
             listed, trending, popular = arrays["listed"], arrays["trending"], arrays["popular"]
+            created, counts = arrays["created"], arrays["counts"]
         except KeyError as error:
             raise ArtefactError(f"{path} lacks the array {error}.", fix=_AGAIN) from error
         for order in (trending, popular, arrays["past.item"], arrays["bought.item"]):
             if len(order) and not (int(order.min()) >= 0 and int(order.max()) < len(catalogue)):
                 raise ArtefactError(f"{path} names items outside its catalogue.", fix=_AGAIN)
-        if listed.dtype != np.bool_ or len(listed) != len(catalogue):
-            raise ArtefactError(f"The catalogue of {path} is damaged.", fix=_AGAIN)
-        return cls(Histories.from_arrays(arrays, notes), catalogue, listed, trending, popular, notes["snapshot"])
+        for column, kind in ((listed, np.bool_), (created, np.int64), (counts, np.float32)):
+            if column.dtype != kind or len(column) != len(catalogue):
+                raise ArtefactError(f"The catalogue of {path} is damaged.", fix=_AGAIN)
+        histories = Histories.from_arrays(arrays, notes)
+        items, users = AttributeTable.from_arrays(arrays, "items"), AttributeTable.from_arrays(arrays, "users-known")
+        if items.size != len(catalogue) or users.size != len(histories):
+            raise ArtefactError(f"The attributes of {path} are damaged.", fix=_AGAIN)
+        return cls(histories, catalogue, listed, trending, popular, created, counts, items, users, notes["snapshot"])
 
 
 _AGAIN = "Delete the directory; it is built again."
@@ -106,6 +136,22 @@ def _catalogue(items: Vocabulary) -> tuple[IdIndex, Bool]:
     return IdIndex.of(names.fill_null("")), listed
 
 
+def creation_times(dataset: Dataset) -> Int64:
+    """int64 [items]: `creation_timestamp` where the catalogue has one, else the oldest event, else the newest of all.
+
+    So the service fills the column in too.
+    """
+    events = dataset.interactions
+    oldest = np.full(dataset.n_items, dataset.last_time, np.int64)
+    np.minimum.at(oldest, events.item, events.time)
+    metadata = dataset.item_metadata
+    if metadata is None or CREATED not in metadata.column_names:
+        return oldest
+    given = metadata[CREATED].combine_chunks().cast(pa.int64())
+    filled: Int64 = np.asarray(pc.coalesce(given, pa.array(oldest)).to_numpy(zero_copy_only=False), np.int64)
+    return filled
+
+
 class Shops(Protocol):
     """Where a shop's data comes from: the lake, or a test's stand-in."""
 
@@ -116,23 +162,93 @@ class Shops(Protocol):
         """The newest snapshot, read."""
 
 
+@runtime_checkable
+class Following(Protocol):
+    """`Shops` that can be held at a snapshot, and read by another process."""
+
+    def at(self, text: str) -> Shops:
+        """The same, held at a snapshot."""
+
+    def command(self, shop: ShopKey, text: str, root: Path) -> list[str] | None:
+        """The command line of a process that calls `ShopStates.load` for this snapshot; None where that is little work
+        and may be done here."""
+
+
 class ShopStates:
     """States of shops, built once for each lake snapshot and kept as files under `root`, one directory per snapshot."""
 
     def __init__(self, shops: Shops, root: Path, disk: Disk | None = None) -> None:
         self._shops, self._root, self._disk = shops, root, disk or Disk()
+        self._children: dict[Path, subprocess.Popen[bytes]] = {}
 
     def load(self, shop: ShopKey) -> ShopState:
-        """The state of the newest snapshot, built now where no file holds it yet."""
-        parent = self._root.joinpath(*shop.parts())
-        name = hashlib.sha256(json.dumps([FORMAT, self._shops.text(shop)]).encode()).hexdigest()[:16]
-        path = parent / name / FILE
+        """The state of the newest snapshot, built now, in this process, where no file holds it yet."""
+        return self._load(self._shops, shop)
+
+    def _load(self, shops: Shops, shop: ShopKey) -> ShopState:
+        path = self._path(shop, shops.text(shop))
         if not path.exists():
-            data = ShopState.of(self._shops.dataset(shop)).pack()
+            data = ShopState.of(shops.dataset(shop)).pack()
             with suppress(StateError):  # another process was faster
-                publish_directory(parent, name, {FILE: data}, self._disk)
-            self._sweep(parent, keep=name)
+                publish_directory(path.parent.parent, path.parent.name, {FILE: data}, self._disk)
+            self._sweep(path.parent.parent, keep=path.parent.name)
         return ShopState.open(path)
+
+    def ready(self, shop: ShopKey, text: str) -> ShopState | None:
+        """The state of a snapshot without waiting for it: None while a child process builds it.
+
+        Raises `ArtefactError` where the child failed; the next call starts another.
+        """
+        path = self._path(shop, text)
+        if path.exists():
+            self._reap(path)
+            return ShopState.open(path)
+        if not isinstance(self._shops, Following):
+            return self.load(shop)
+        child = self._children.get(path)
+        if child is None:
+            line = self._shops.command(shop, text, self._root)
+            if line is None:
+                return self._load(self._shops.at(text), shop)
+            self._children[path] = subprocess.Popen(line, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        elif child.poll() is not None:
+            said = self._reap(path)
+            if not path.exists():
+                why = said or "the process that builds it gave no reason."
+                raise ArtefactError(f"The state of shop {shop.group} at {text} could not be built: {why}")
+            return ShopState.open(path)
+        return None
+
+    def wait(self, shop: ShopKey, text: str) -> ShopState:
+        """The state of a snapshot, waited for."""
+        while (found := self.ready(shop, text)) is None:
+            child = self._children.get(self._path(shop, text))
+            if child is not None:
+                child.wait()
+        return found
+
+    def newest(self, shop: ShopKey) -> str:
+        """Names the newest snapshot."""
+        return self._shops.text(shop)
+
+    def close(self) -> None:
+        """End the child processes that still build."""
+        for child in self._children.values():
+            child.kill()
+            child.communicate()
+        self._children.clear()
+
+    def _path(self, shop: ShopKey, text: str) -> Path:
+        name = hashlib.sha256(json.dumps([FORMAT, text]).encode()).hexdigest()[:16]
+        return self._root.joinpath(*shop.parts(), name, FILE)
+
+    def _reap(self, path: Path) -> str:
+        """What an ended child said last."""
+        child = self._children.pop(path, None)
+        if child is None:
+            return ""
+        _, said = child.communicate()
+        return said.decode("utf-8", "replace").strip().rpartition("\n")[2]
 
     def _sweep(self, parent: Path, keep: str) -> None:
         """Remove all but the newest two; a process that still maps one keeps its pages."""
@@ -140,7 +256,8 @@ class ShopStates:
             (each for each in parent.iterdir() if each.name != keep and not each.name.startswith(".")), key=_age
         )
         for each in others[:-1]:
-            self._disk.remove(each)
+            with suppress(FileNotFoundError):  # another process sweeps too
+                self._disk.remove(each)
 
 
 def _age(path: Path) -> float:

@@ -1,24 +1,41 @@
-"""What answers one campaign: immutable, built off the request path, swapped whole."""
+"""What answers one campaign: immutable but for what is streamed into it, built off the request path, swapped whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from endcap.registry.campaigns import Deployment
+from endcap.registry.recipe_arns import OWN, Offer
 from endcap.registry.variants import Variant
+from endcap.serving.live_shop import LiveShop, plain
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState
+from endcap.serving.shop_attributes import ShopAttributes
+from endcap.types import DAY, Float32, Int16, Int32
+
+STALE = 30 * DAY
+"""A shop whose newest event is older is asked as of then: history that was imported late is not all forgotten."""
+EXPLORATION = 0.3
+"""The service's default weight, for recipes that explore."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One generation of one campaign, pinned by each request that it answers."""
+    """One generation of one campaign, pinned by each request that it answers.
+
+    `live` is what was streamed since `state` was made, `offer` the recipe that was asked for, where that is known.
+    """
 
     deployment: Deployment
     state: ShopState
     models: Mapping[str, ServedModel]
     """By version id."""
+    live: LiveShop | None = None
+    offer: Offer | None = None
 
     @property
     def arn(self) -> str:
@@ -33,3 +50,78 @@ class Snapshot:
         variants = self.deployment.variants
         variant = variants[0] if len(variants) == 1 else self.deployment.variant_for(key)
         return variants.index(variant), variant, self.models[variant.version_id]
+
+    @property
+    def size(self) -> int:
+        """Number of ordinals: those of the catalogue, then those of items that came since."""
+        return len(self.state.catalogue) if self.live is None else self.live.size
+
+    def ordinal(self, item_id: str) -> int:
+        """Ordinal of an item, -1 where unknown."""
+        return self.state.ordinal(item_id) if self.live is None else self.live.ordinal(item_id)
+
+    def ordinals(self, item_ids: list[str]) -> Int32:
+        """int32 ordinals of items, -1 where unknown."""
+        return self.state.ordinals(item_ids) if self.live is None else self.live.ordinals(item_ids)
+
+    def names(self, ordinals: Sequence[int] | Int32) -> list[str]:
+        """External ids of ordinals; every one must exist."""
+        places = np.asarray(ordinals, np.int32)
+        return self.state.catalogue.names(places) if self.live is None else self.live.names(places)
+
+    def moment(self, asked: int) -> int:
+        """The now of a question: when it is asked, or just after the newest event where all that is known is old."""
+        newest = self.state.histories.last_time
+        if self.live is not None:
+            newest = max(newest, self.live.last_time)
+        return newest + 1 if asked - newest > STALE else max(asked, newest + 1)
+
+    @cached_property
+    def exploration(self) -> float:
+        """Probability that a place goes to a new item."""
+        given = self.deployment.config.exploration_weight
+        if given is not None:
+            return given
+        return EXPLORATION if self.offer is not None and self.offer.explores else 0.0
+
+    @cached_property
+    def is_named(self) -> bool:
+        """Whether the recipe is one of the service's, whose rules then hold."""
+        return self.offer is not None and not self.offer.name.startswith(OWN)
+
+    @cached_property
+    def is_related(self) -> bool:
+        """Whether the question is always about an item."""
+        return self.offer is not None and self.offer.type == "RELATED_ITEMS"
+
+    @cached_property
+    def hides(self) -> frozenset[str]:
+        """Event types (without case and punctuation) whose items are left out of answers."""
+        names = self.offer.hides if self.offer is not None else ()
+        return frozenset(plain(name) for name in names)
+
+    @cached_property
+    def hidden_codes(self) -> Int16:
+        """int16 codes of the histories' event types that are hidden."""
+        names = self.state.histories.event_types
+        return np.array([code for code, name in enumerate(names) if plain(name) in self.hides], np.int16)
+
+    @cached_property
+    def influences(self) -> dict[tuple[str, int], Float32]:
+        """What popularity and freshness add to the scores of a version on a day; see `influence`."""
+        return {}
+
+    @cached_property
+    def is_about_actions(self) -> bool:
+        """Whether its items are actions."""
+        return self.live.about == "actions" if self.live is not None else self.is_action_recipe
+
+    @cached_property
+    def is_action_recipe(self) -> bool:
+        """Whether the recipe scores actions."""
+        return self.offer is not None and self.offer.learns_from_actions
+
+    @cached_property
+    def attributes(self) -> ShopAttributes:
+        """What is known of its items and shoppers now."""
+        return self.live.attributes if self.live is not None else ShopAttributes.fixed(self.state)

@@ -1,141 +1,211 @@
-"""`personalize-runtime`: recommendations and rankings in the shapes of botocore's service model."""
+"""`personalize-runtime`: recommendations, rankings and actions in the shapes of botocore's service model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
-import msgspec
-
+from endcap.api.admission import Admission
 from endcap.api.batching import Batcher
+from endcap.api.callers import Caller
 from endcap.api.door import Exchange, Route
 from endcap.api.metrics import Metrics
+from endcap.api.personalize import answers
+from endcap.api.personalize.finding import Finder
 from endcap.api.shapes import convert, request_type
-from endcap.api.wire import JSON_HEADERS, Refusal, Reply, invalid, read_json
-from endcap.serving.recommend import Request, Slate
+from endcap.api.wire import Refusal, Reply, invalid, read_json
+from endcap.errors import InputError
+from endcap.seams import Clock
+from endcap.serving.decisions import Answered, Decisions
+from endcap.serving.restriction import Restriction
+from endcap.serving.slate import Promotion, Request, Slate
 from endcap.serving.snapshot import Snapshot
-from endcap.serving.watch import Watch
 
 SERVICE = "personalize-runtime"
 BODY_LIMIT = 1 << 20
-DEFAULT_RESULTS = 25
-MOST_RESULTS = 500
+DEFAULT_RESULTS, MOST_RESULTS, MOST_WITH_METADATA = 25, 500, 50
+DEFAULT_ACTIONS, MOST_ACTIONS = 5, 100
 MOST_RANKED = 500
 PURCHASED = "filter/exclude-purchased"
 """The built-in filter, by the last part of its ARN."""
+PROMOTION = "promotion"
+"""The name of a promotion that was given none."""
 
 
-class PredictedItem(msgspec.Struct, omit_defaults=True, gc=False):
-    """Personalize's shape; an item without a score has none on the wire."""
+@dataclass(frozen=True)
+class Answering:
+    """What answers are made with, and what is told of them."""
 
-    itemId: str  # noqa: N815
-    score: float | None = None
-    reason: tuple[str, ...] = ()
+    batcher: Batcher
+    metrics: Metrics
+    clock: Clock
+    decisions: Decisions | None = None
+    tokens: Callable[[], str] = lambda: token_hex(8)
 
 
 class Runtime:
-    """The handlers of the service; `snapshots` come from the watcher, answers from the batcher."""
+    """The handlers of the service."""
 
-    def __init__(
-        self, watch: Watch, batcher: Batcher, metrics: Metrics, *, tokens: Callable[[], str] = lambda: token_hex(8)
-    ) -> None:
-        self._watch, self._batcher, self._metrics, self._tokens = watch, batcher, metrics, tokens
+    def __init__(self, finder: Finder, answering: Answering) -> None:
+        self._finder, self._by = finder, answering
+        self._admission = Admission(lambda: answering.batcher.waiting)
         self._get_recommendations = request_type(SERVICE, "GetRecommendations")
         self._get_ranking = request_type(SERVICE, "GetPersonalizedRanking")
-        self._encoder = msgspec.json.Encoder()
+        self._get_actions = request_type(SERVICE, "GetActionRecommendations")
 
     def routes(self) -> tuple[Route, ...]:
         """The service's rows of the table."""
         return (
-            Route("POST", "/recommendations", self.recommendations, BODY_LIMIT),
-            Route("POST", "/personalize-ranking", self.ranking, BODY_LIMIT),
+            Route("POST", "/recommendations", self.recommendations, BODY_LIMIT, access="runtime"),
+            Route("POST", "/personalize-ranking", self.ranking, BODY_LIMIT, access="runtime"),
+            Route("POST", "/action-recommendations", self.actions, BODY_LIMIT, access="runtime"),
         )
 
     async def recommendations(self, exchange: Exchange) -> Reply:
         """GetRecommendations."""
         given = convert(read_json(exchange.body), self._get_recommendations)
-        snapshot = self._campaign(given.campaignArn, given.recommenderArn)
-        _refuse_promotions(given.promotions)
-        k = DEFAULT_RESULTS if given.numResults is None else given.numResults
-        if k > MOST_RESULTS:
-            raise invalid(f"numResults is {k}, expected at most {MOST_RESULTS}.")
+        snapshot = await self._target(given, exchange.caller)
+        if snapshot.is_about_actions:
+            raise invalid(f"{snapshot.arn} recommends actions: ask GetActionRecommendations.")
+        _require(snapshot, given)
+        columns = answers.metadata_columns(given.metadataColumns, snapshot)
         request = Request(
-            k,
+            _count(given.numResults, DEFAULT_RESULTS, MOST_WITH_METADATA if columns else MOST_RESULTS),
             given.userId or "",
             given.itemId or "",
             None,
             _wants_unbought(given),
+            restriction=await self._restriction(given, snapshot, has_item=bool(given.itemId)),
+            promotion=await self._promotion(given.promotions, snapshot, has_item=bool(given.itemId)),
             context=given.context or {},
+            asked=self._by.clock.now(),
         )
-        return self._reply("itemList", await self._answer(snapshot, request))
+        slate = await self._answer(snapshot, request, "recommendations")
+        scored = not snapshot.is_named or (snapshot.offer is not None and snapshot.offer.gives_scores)
+        return answers.reply(slate, "itemList", answers.items(slate, columns, scored=scored))
 
     async def ranking(self, exchange: Exchange) -> Reply:
         """GetPersonalizedRanking."""
         given = convert(read_json(exchange.body), self._get_ranking)
-        snapshot = self._campaign(given.campaignArn, None)
-        if not 1 <= len(given.inputList) <= MOST_RANKED:
-            raise invalid(f"inputList has {len(given.inputList)} items, expected 1 to {MOST_RANKED}.")
+        snapshot = await self._finder.snapshot(given.campaignArn, "campaign", exchange.caller)
+        if snapshot.is_named and snapshot.offer is not None and snapshot.offer.type != "PERSONALIZED_RANKING":
+            raise invalid(f"{snapshot.arn} ranks nothing: its recipe {snapshot.offer.name} is {snapshot.offer.type}.")
+        columns = answers.metadata_columns(given.metadataColumns, snapshot)
+        most = MOST_WITH_METADATA if columns else MOST_RANKED
+        if not 1 <= len(given.inputList) <= most:
+            raise invalid(f"inputList has {len(given.inputList)} items, expected 1 to {most}.")
         request = Request(
             len(given.inputList),
             given.userId,
             "",
             tuple(given.inputList),
             _wants_unbought(given),
+            restriction=await self._restriction(given, snapshot),
             context=given.context or {},
+            asked=self._by.clock.now(),
         )
-        return self._reply("personalizedRanking", await self._answer(snapshot, request))
+        slate = await self._answer(snapshot, request, "ranking")
+        return answers.reply(slate, "personalizedRanking", answers.items(slate, columns))
 
-    async def _answer(self, snapshot: Snapshot, request: Request) -> Slate:
-        slate = await self._batcher.fill(Slate(snapshot, request, self._tokens()))
-        self._metrics.answered(snapshot.deployment.campaign, slate.rung)
+    async def actions(self, exchange: Exchange) -> Reply:
+        """GetActionRecommendations."""
+        given = convert(read_json(exchange.body), self._get_actions)
+        if given.campaignArn is None:
+            raise invalid("campaignArn was not given.")
+        snapshot = await self._finder.snapshot(given.campaignArn, "campaign", exchange.caller)
+        if not snapshot.is_about_actions:
+            raise invalid(f"{snapshot.arn} recommends items: ask GetRecommendations.")
+        if not given.userId:
+            raise invalid("userId was not given, and the recipe needs it.")
+        request = Request(
+            _count(given.numResults, DEFAULT_ACTIONS, MOST_ACTIONS),
+            given.userId,
+            restriction=await self._restriction(given, snapshot, about="action"),
+            asked=self._by.clock.now(),
+        )
+        slate = await self._answer(snapshot, request, "actions")
+        return answers.reply(slate, "actionList", answers.actions(slate))
+
+    async def _answer(self, snapshot: Snapshot, request: Request, operation: str) -> Slate:
+        by, started = self._by, time.perf_counter()
+        deployment = snapshot.deployment
+        try:
+            self._admission.admit(deployment.arn, deployment.config.guaranteed_tps)
+        except Refusal:
+            by.metrics.throttled(deployment.campaign)
+            raise
+        slate = await by.batcher.fill(Slate(snapshot, request, by.tokens()))
+        by.metrics.answered(deployment.campaign, slate.rung)
+        if by.decisions is not None:
+            micros = int((time.perf_counter() - started) * 1e6)
+            by.decisions.note(Answered(slate, operation, by.clock.now(), micros))
         return slate
 
-    def _campaign(self, campaign_arn: str | None, recommender_arn: str | None) -> Snapshot:
-        if (campaign_arn is None) == (recommender_arn is None):
+    async def _target(self, given: Any, caller: Caller) -> Snapshot:
+        if (given.campaignArn is None) == (given.recommenderArn is None):
             raise invalid("Give campaignArn or recommenderArn, one of the two.")
-        arn = campaign_arn or recommender_arn or ""
-        snapshot = self._watch.snapshots.get(arn)
-        if snapshot is not None:
-            return snapshot
-        if not self._watch.status.ready:
-            after = ((b"retry-after", b"1"),)
-            raise Refusal(503, "ServiceUnavailableException", "Models are still being loaded; try again.", after)
-        served = ", ".join(sorted(self._watch.snapshots)[:10]) or "none yet; make one with endcap publish"
-        raise Refusal(404, "ResourceNotFoundException", f"{arn} does not exist. Served here: {served}.")
+        if given.campaignArn is not None:
+            return await self._finder.snapshot(given.campaignArn, "campaign", caller)
+        return await self._finder.snapshot(given.recommenderArn, "recommender", caller)
 
-    def _reply(self, member: str, slate: Slate) -> Reply:
-        items = [
-            PredictedItem(item, score, (reason,))
-            for item, score, reason in zip(slate.items, slate.scores, slate.reasons, strict=True)
-        ]
-        body = self._encoder.encode({member: items, "recommendationId": slate.recommendation_id})
-        told = (
-            (b"x-endcap-rung", slate.rung.encode()),
-            (b"x-endcap-version", slate.model.version.encode()),
-            (b"x-endcap-variant", slate.variant.name.encode()),
-            (b"x-endcap-generation", str(slate.snapshot.generation).encode()),
-        )
-        because = ((b"x-endcap-because", slate.cause.encode()),) if slate.cause else ()
-        return Reply(200, body, (*JSON_HEADERS, *told, *because))
+    async def _restriction(
+        self, given: Any, snapshot: Snapshot, *, about: str = "item", has_item: bool = False
+    ) -> Restriction | None:
+        if given.filterArn is None:
+            if given.filterValues:
+                raise invalid("filterValues were given without a filterArn.")
+            return None
+        if given.filterArn.rpartition(":")[2] == PURCHASED and about == "item":
+            return None
+        return await self._checked(given.filterArn, given.filterValues, snapshot, about=about, has_item=has_item)
+
+    async def _promotion(self, given: Any, snapshot: Snapshot, *, has_item: bool) -> Promotion | None:
+        if not given:
+            return None
+        (asked,) = given
+        if asked.filterArn is None or asked.percentPromotedItems is None:
+            raise invalid("A promotion needs filterArn and percentPromotedItems.")
+        found = await self._checked(asked.filterArn, asked.filterValues, snapshot, about="item", has_item=has_item)
+        return Promotion(asked.name or PROMOTION, asked.percentPromotedItems, found)
+
+    async def _checked(
+        self, arn: str, values: dict[str, str] | None, snapshot: Snapshot, *, about: str, has_item: bool
+    ) -> Restriction:
+        found = await self._finder.restriction(arn, values, snapshot)
+        try:
+            found.check(about=about, has_item=has_item)
+        except InputError as error:
+            raise invalid(str(error)) from None
+        return found
+
+
+def _require(snapshot: Snapshot, given: Any) -> None:
+    """Whether the request has what the recipe needs. Ours take what they get. Raises `Refusal`."""
+    offer = snapshot.offer
+    if offer is None or not snapshot.is_named:
+        return
+    told: Mapping[str, Any] = {"userId": given.userId, "itemId": given.itemId}
+    for name in offer.needs:
+        if name not in told:
+            raise invalid(f"The recipe {offer.name} of {snapshot.arn} needs {name}: ask GetPersonalizedRanking.")
+        if not told[name]:
+            raise invalid(f"{name} was not given, and the recipe {offer.name} of {snapshot.arn} needs it.")
+
+
+def _count(given: int | None, default: int, most: int) -> int:
+    k = min(default, most) if given is None else given
+    if k > most:
+        raise invalid(f"numResults is {k}, expected at most {most}.")
+    return k
 
 
 def _wants_unbought(given: Any) -> bool:
-    """Whether the request names the built-in filter, the only one there is. Raises `Refusal`."""
-    if given.metadataColumns:
-        raise invalid("metadataColumns cannot be answered: this campaign returns no metadata.")
-    if given.filterArn is None:
-        if given.filterValues:
-            raise invalid("filterValues were given without a filterArn.")
+    """Whether the request names the built-in filter. Raises `Refusal`."""
+    if given.filterArn is None or given.filterArn.rpartition(":")[2] != PURCHASED:
         return False
-    if given.filterArn.rpartition(":")[2] != PURCHASED:
-        message = f"{given.filterArn} does not exist. The built-in filter is …:{PURCHASED}."
-        raise Refusal(404, "ResourceNotFoundException", message)
     if given.filterValues:
         raise invalid(f"The filter {PURCHASED} takes no filterValues.")
     return True
-
-
-def _refuse_promotions(promotions: Any) -> None:
-    if promotions:
-        raise invalid("promotions cannot be answered: no filter that promotes items exists here.")

@@ -1,0 +1,177 @@
+"""The items of an answer: from its model, then down the ladder until enough are found or none qualifies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from endcap.serving.calibration import probabilities
+from endcap.serving.histories import past_of, say_why_not
+from endcap.serving.influence import influenced
+from endcap.serving.kernels import best, log_total, take, withhold
+from endcap.serving.policy.promotions import share
+from endcap.serving.slate import Slate
+from endcap.types import Bool, Float32, Int32, Int64
+
+NOTED = 50
+"""Candidates that are kept for the decision's record, at least."""
+
+
+def retrieve(slates: Sequence[Slate]) -> None:
+    """The best items of each slate. Slates of one model are asked about together."""
+    groups: dict[int, list[Slate]] = {}
+    for slate in slates:
+        if slate.request.candidates is not None:
+            continue
+        if slate.request.item_id and (slate.snapshot.is_related or _is_only_about_an_item(slate)):
+            _similar(slate)
+        else:
+            groups.setdefault(id(slate.model), []).append(slate)
+    for group in groups.values():
+        _personal(group)
+    for slate in slates:
+        if slate.request.candidates is None:
+            _complete(slate)
+
+
+def _is_only_about_an_item(slate: Slate) -> bool:
+    return not slate.request.user_id and slate.model.personal
+
+
+def _personal(slates: Sequence[Slate]) -> None:
+    """Ask one model for several shoppers at once. A shopper without a usable history is left to the ladder."""
+    model = slates[0].model
+    queries = model.queries(past_of(slates), moments(slates), currents(slates))
+    ends, asked = queries.indptr.tolist(), queries.current.tolist()
+    usable = []
+    for at, slate in enumerate(slates):
+        if ends[at] < ends[at + 1] or asked[at] >= 0 or not model.personal:
+            usable.append(at)
+        else:
+            say_why_not(slate)
+    if not usable:
+        return
+    scores = model.scores(queries)
+    rung = "personal" if model.personal else "general"
+    for at in usable:
+        _choose(slates[at], scores[at], rung)
+
+
+def _similar(slate: Slate) -> None:
+    row = int(slate.model.rows_of(np.array([slate.current], np.int32))[0]) if slate.current >= 0 else -1
+    if row < 0:
+        slate.cause = "the item asked about is not known" if slate.current < 0 else "the item asked about is new"
+        return
+    _choose(slate, slate.model.related(row), "similar")
+    if not slate.ordinals:
+        slate.cause = "nothing is known to go with this item"
+
+
+def _choose(slate: Slate, scores: Float32, rung: str) -> None:
+    """The best that may be shown of float32 [n] `scores`, which are changed."""
+    model = slate.model
+    if len(model.withheld):
+        scores[model.withheld] = -np.inf
+    config = slate.snapshot.deployment.config
+    if config.popularity or config.freshness:
+        scores = influenced(slate.snapshot, model, scores, slate.now)
+    scored = rung == "personal"
+    # What may not be shown still counts in the sum: a filter does not make the rest likelier.
+    total = log_total(scores, model.temperature) if scored else 0.0
+    if len(slate.barred):
+        rows = model.rows_of(slate.barred)
+        scores[rows[rows >= 0]] = -np.inf
+    promotion = slate.request.promotion
+    if promotion is not None:
+        _choose_promoted(slate, scores.copy(), rung, total)
+    if slate.allowed is not None:
+        slate.counts["allowed"] = withhold(scores, model.ordinals, slate.allowed)
+    rows = best(scores, max(slate.wanted, NOTED) if slate.wanted else 0)
+    values = scores[rows]
+    slate.candidates, slate.candidate_scores, slate.retrieved = model.ordinals[rows], values, rung
+    rows, values = rows[: slate.wanted], values[: slate.wanted]
+    slate.ordinals = model.ordinals[rows].tolist()
+    slate.rungs = [rung] * len(rows)
+    if slate.snapshot.is_about_actions:
+        slate.scores = list(values.tolist())
+    elif scored:
+        slate.scores = list(probabilities(total, values, model.temperature).tolist())
+    else:
+        slate.scores = [None] * len(rows)
+
+
+def _choose_promoted(slate: Slate, scores: Float32, rung: str, total: float) -> None:
+    """The promotion's own best, in the model's order; the request's filter has no say in them."""
+    promotion = slate.request.promotion
+    if promotion is None:
+        return
+    allowed = promotion.restriction.allowed(slate)
+    withhold(scores, slate.model.ordinals, allowed)
+    rows = best(scores, share(promotion.percent, slate.request.k))
+    shares = probabilities(total, scores[rows], slate.model.temperature).tolist() if rung == "personal" else ()
+    values: Sequence[float | None] = shares or [None] * len(rows)
+    ordinals = slate.model.ordinals[rows].tolist()
+    slate.promoted = [(ordinal, value, rung) for ordinal, value in zip(ordinals, values, strict=True)]
+
+
+def _complete(slate: Slate) -> None:
+    """Bring a short slate, and a short promotion, to its length."""
+    promotion = slate.request.promotion
+    if promotion is not None:
+        lacking = share(promotion.percent, slate.request.k) - len(slate.promoted)
+        if lacking:
+            barred = _barred(slate, promotion.restriction.allowed(slate), [place for place, _, _ in slate.promoted])
+            slate.promoted += [(ordinal, None, rung) for ordinal, rung in descend(slate, barred, lacking)]
+    lacking = slate.wanted - len(slate.ordinals)
+    if lacking > 0:
+        for ordinal, rung in descend(slate, _barred(slate, slate.allowed, slate.ordinals), lacking):
+            slate.ordinals.append(ordinal)
+            slate.rungs.append(rung)
+            slate.scores.append(None)
+
+
+def _barred(slate: Slate, allowed: Bool | None, taken: list[int]) -> Bool:
+    """bool [ordinals] that must not be shown."""
+    listed = slate.snapshot.state.listed
+    barred = (
+        ~listed if slate.size == len(listed) else np.concatenate((~listed, np.zeros(slate.size - len(listed), bool)))
+    )
+    barred[slate.barred[slate.barred < len(barred)]] = True
+    barred[taken] = True
+    if allowed is not None:
+        barred |= ~allowed
+    return barred
+
+
+def descend(slate: Slate, barred: Bool, count: int) -> Iterable[tuple[int, str]]:
+    """(ordinal, rung) of up to `count` items: trending, popular, new, then the catalogue in its own order.
+
+    `barred` bool [ordinals] is marked with what was found.
+    """
+    state, live = slate.snapshot.state, slate.snapshot.live
+    new = live.new_items(slate.size) if live is not None else state.trending[:0]
+    ladder: Iterable[tuple[str, Int32]] = (
+        ("trending", state.trending),
+        ("popular", state.popular),
+        ("new", new),
+        ("catalogue", np.arange(len(state.listed), dtype=np.int32)),
+    )
+    for rung, order in ladder:
+        found = take(order, barred, count).tolist()
+        count -= len(found)
+        yield from ((ordinal, rung) for ordinal in found)
+        if not count:
+            return
+
+
+def currents(slates: Sequence[Slate]) -> Int32:
+    """int32 [q] model rows of the items being looked at, -1 where there is none."""
+    if all(slate.current < 0 for slate in slates):
+        return np.full(len(slates), -1, np.int32)
+    return slates[0].model.rows_of(np.array([slate.current for slate in slates], np.int32))
+
+
+def moments(slates: Sequence[Slate]) -> Int64:
+    """int64 [q] moments of asking."""
+    return np.array([slate.now for slate in slates], np.int64)

@@ -1,0 +1,92 @@
+"""Whatever comes in at the runtime and events rows is the caller's mistake, never a fault of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from live_home import TRACKING, furnish
+from shop_server import ARN, SHOP, Home
+
+from endcap.api.app import App, create_app
+from endcap.recipes import create
+from endcap.settings import Settings
+
+DATASET = f"{SHOP.arn('dataset', SHOP.group)}/ITEMS"
+PATHS = ["/recommendations", "/personalize-ranking", "/action-recommendations"]
+PATHS += ["/events", "/items", "/users", "/actions", "/action-interactions"]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.stock()
+    furnish(home)
+    home.campaigns.deploy(SHOP, "home", home.publish(create("popularity")))
+    app = create_app(Settings(home=home.path, auth=False))
+    app.watch.poll()
+    yield app
+    app.close()
+    gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+
+
+def ask(app: App, path: str, value: Any) -> int:
+    messages = [{"type": "http.request", "body": json.dumps(value).encode(), "more_body": False}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "raw_path": path.encode(), "headers": headers}
+    asyncio.run(app.door(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+good = st.sampled_from([ARN, DATASET, TRACKING, "u1", "i1", 1, 1.5, "{}", '{"price": 1}', "purchase", SHOP.group])
+members = st.sampled_from(["itemId", "userId", "actionId", "sessionId", "eventType", "sentAt", "timestamp"]) | (
+    st.sampled_from(["properties", "eventId", "impression", "eventValue", "recommendationId", "metricAttribution", "x"])
+)
+entries = st.dictionaries(members, good | values, max_size=8)
+top = st.sampled_from(["campaignArn", "recommenderArn", "userId", "itemId", "numResults", "filterArn"]) | (
+    st.sampled_from(["filterValues", "promotions", "metadataColumns", "inputList", "context"])
+    | st.sampled_from(["trackingId", "sessionId", "datasetArn"])
+)
+lists = st.sampled_from(["eventList", "items", "users", "actions", "actionInteractions"])
+bodies = st.builds(
+    lambda first, second: {**first, **second},
+    st.dictionaries(top, good | values, max_size=8),
+    st.dictionaries(lists, st.lists(entries, max_size=3) | values, max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(PATHS), bodies)
+def test_any_body_is_answered_below_500(app: App, path: str, body: Any) -> None:
+    assert ask(app, path, body) < 500
+
+
+@settings(deadline=None, max_examples=150)
+@given(entries, st.sampled_from(["eventList", "items"]))
+def test_an_entry_is_taken_or_refused(app: App, entry: Any, member: str) -> None:
+    call = {"trackingId": TRACKING, "sessionId": "s", "datasetArn": DATASET, member: [entry]}
+    assert ask(app, "/events" if member == "eventList" else "/items", call) in (200, 400)
+
+
+def test_what_is_right_is_taken(app: App) -> None:
+    event = {"eventType": "view", "itemId": "i1", "sentAt": "2024-05-01T10:00:00Z"}
+    assert ask(app, "/events", {"trackingId": TRACKING, "sessionId": "s", "eventList": [event]}) == 200
+    assert ask(app, "/recommendations", {"campaignArn": ARN, "userId": "u1"}) == 200
