@@ -18,6 +18,7 @@ from endcap.errors import EndcapError, ResourceError
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "Start here"),
     ("import", "Data"),
+    ("migrate", "Data"),
     ("check", "Data"),
     ("train", "Models"),
     ("evaluate", "Models"),
@@ -28,7 +29,11 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("similar", "Answers"),
     ("serve", "Answers"),
     ("status", "Answers"),
-    ("env", "Answers"),
+    ("capacity", "Answers"),
+    ("jobs", "Jobs"),
+    ("shop", "Jobs"),
+    ("env", "Access"),
+    ("keys", "Access"),
 )
 """Each command's name and the heading it stands under; its function `command` is in `cli/<name>_command.py`."""
 

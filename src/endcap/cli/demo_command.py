@@ -105,10 +105,13 @@ print("goes with", first, [item["itemId"] for item in goes["itemList"]])"""
     say(f"""
 Open    {url}
 
+Keys    eval "$({endcap} env)"   (the development key, for this shell)
+
 curl    curl -s {url}/recommendations -H 'content-type: application/json' \\
+          -H "authorization: Bearer $ENDCAP_TOKEN" \\
           -d '{{"campaignArn": "{arn}", "userId": "{user}", "numResults": 5}}'
 
-boto3   eval "$({endcap} env)"; {python} - <<'PY'
+boto3   {python} - <<'PY'
 {boto3}
 PY
 
