@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 PARALLEL ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test verify format bench soak docs clean
+.PHONY: help setup setup-dev demo serve test verify format bench soak docs docs-operations clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -59,6 +59,11 @@ bench: .venv-bench/.ready  ## Measure speed and quality against named peers, in 
 
 soak: setup-dev  ## Kill imports, publishes and the server again and again (long)
 	SOAK=1 $(BIN)/python -m pytest -k "kill" $(PYTEST_ARGS)
+
+docs-operations: setup-dev  ## Run every test and write the table of the API's operations from what it saw (long)
+	rm -rf build/operations
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) --record-operations=build/operations
+	$(BIN)/python tests/operations.py build/operations
 
 docs: setup-dev  ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m endcap.cli.reference

@@ -1,6 +1,5 @@
 """The pages, in a real Chromium: they show what they should, load nothing from outside and complain about nothing."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from browser import Page, open_page
-from endcap.api.server import PINNED, command
+from endcap.api.server import COMMAND, environment
 from endcap.evaluation.report import write_report
 from endcap.evaluation.shop import judge
 from endcap.jobs.publishing import publish
@@ -60,7 +59,7 @@ def test_the_front_page_shows_a_shopper_and_a_stranger(tmp_path: Path) -> None:
     table = random_shop(4, users=80, events=1500).table().drop_columns(["weight", "event_type"])
     workspace.lake.commit(shop, "interactions", table, schema=table.schema, mode="FULL", job="one")
     publish(workspace, shop, train(workspace, shop, "repeat").id)
-    with subprocess.Popen(command(settings), env={**os.environ, **PINNED}, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(COMMAND, env=environment(settings), stdout=subprocess.PIPE, text=True) as server:
         try:
             address = server.stdout.readline().split()[-1]  # type: ignore[union-attr]
             known, stranger = open_page(f"{address}/", tmp_path), open_page(f"{address}/?user=%3Cb%3Enobody", tmp_path)
