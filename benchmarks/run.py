@@ -24,6 +24,9 @@ SCRIPTS = {
     "item_item": ["item_item.py", "--runs", "3"],
     "topn": ["topn.py", "--runs", "3"],
     "serving": ["serving.py"],
+    "batch": ["batch.py", "--runs", "3"],
+    "api": ["api.py"],
+    "events": ["events.py"],
     "quality": ["quality.py"],
 }
 KEPT = HERE / "results.json"

@@ -26,7 +26,7 @@ import faiss  # noqa: E402
 import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 
-from endcap.api.server import command  # noqa: E402
+from endcap.api.server import COMMAND, environment  # noqa: E402
 from endcap.lake.tables import Lake  # noqa: E402
 from endcap.recipes import create  # noqa: E402
 from endcap.recipes.queries import Queries  # noqa: E402
@@ -142,9 +142,8 @@ def main() -> int:
         script.write_text(ASK % (home / "bodies.jsonl") + DONE)
         plain = home / "constant.lua"
         plain.write_text(DONE)
-        environ = {**os.environ, **THREADS}
         with subprocess.Popen(
-            command(Settings(home=home, port=0)), env=environ, stdout=subprocess.PIPE, text=True
+            COMMAND, env=environment(Settings(home=home, port=0, auth=False)), stdout=subprocess.PIPE, text=True
         ) as server:
             try:
                 address = server.stdout.readline().split()[-1]  # type: ignore[union-attr]
