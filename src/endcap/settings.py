@@ -17,6 +17,8 @@ from endcap.types import AccountKey
 
 FILE = "endcap.toml"
 PREFIX = "ENDCAP_"
+NO_SETTINGS = ("ENDCAP_TOKEN",)
+"""Of the same prefix, for clients: what `endcap env` exports."""
 
 
 def _setting(default: Any, doc: str) -> Any:
@@ -91,7 +93,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     return {
         name.removeprefix(PREFIX).lower(): (value, f"the environment as {name}")
         for name, value in environ.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and name not in NO_SETTINGS
     }
 
 

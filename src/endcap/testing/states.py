@@ -1,0 +1,77 @@
+"""What every store of state must do. A backend's test subclasses `StateContract` and says how to open one."""
+
+from __future__ import annotations
+
+import threading
+
+from endcap.seams import Clock, FrozenClock
+from endcap.storage.state import Bounds, StateStore
+from endcap.types import Micros
+
+
+class StateContract:
+    """Subclass it as `TestX` and implement `open`."""
+
+    def open(self, bounds: Bounds, clock: Clock) -> StateStore:
+        """An empty store."""
+        raise AssertionError("the test says how to open its store")
+
+    def store(self, bounds: Bounds | None = None) -> tuple[StateStore, FrozenClock]:
+        """An empty store and its clock."""
+        clock = FrozenClock(Micros(1_000))
+        return self.open(bounds or Bounds(), clock), clock
+
+    def test_what_is_put_is_got_and_replaced_whole(self) -> None:
+        state, _ = self.store()
+        assert state.get("a") is None and len(state) == 0
+        state.put("a", b"1")
+        state.put_many({"b": b"\0\xff", "a": b"2", "": b""})
+        assert state.get_many(["b", "nobody", "a", ""]) == [b"\0\xff", None, b"2", b""] and len(state) == 3
+
+    def test_what_is_deleted_is_gone_and_deleting_nothing_is_nothing(self) -> None:
+        state, _ = self.store()
+        state.put_many({"a": b"1", "é☃": b"2"})
+        state.delete("a")
+        state.delete("a")
+        assert state.get("a") is None and state.get("é☃") == b"2" and len(state) == 1
+
+    def test_the_longest_unwritten_goes_when_there_are_too_many(self) -> None:
+        state, _ = self.store(Bounds(entries=2))
+        for key in ("a", "b", "a", "c"):
+            state.put(key, key.encode())
+        assert [state.get(key) for key in "abc"] == [b"a", None, b"c"]
+
+    def test_bytes_are_bounded_and_counted_down_again(self) -> None:
+        state, _ = self.store(Bounds(bytes=30))
+        state.put("a", b"x" * 19)
+        for _ in range(50):
+            state.put("b", b"y" * 8)
+        assert state.get("a") is not None
+        state.put("c", b"z" * 9)
+        assert state.get("a") is None and state.get("b") is not None and state.get("c") is not None
+
+    def test_the_old_are_not_seen_and_swept(self) -> None:
+        state, clock = self.store(Bounds(age=10))
+        state.put("a", b"1")
+        clock.at = Micros(1_010)
+        assert state.get("a") == b"1"
+        clock.at = Micros(1_011)
+        assert state.get("a") is None and state.get_many(["a"]) == [None]
+        state.put("b", b"2")
+        assert len(state) == 1
+
+    def test_threads_lose_nothing(self) -> None:
+        state, _ = self.store()
+
+        def work(number: int) -> None:
+            for place in range(200):
+                state.put(f"{number}/{place}", str(place).encode())
+                state.put("shared", b"x" * number)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(state) == 801
+        assert all(state.get(f"{number}/{place}") == str(place).encode() for number in range(4) for place in range(200))
