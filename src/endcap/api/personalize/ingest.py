@@ -33,11 +33,16 @@ class Places:
         self._datasets: Known[tuple[AccountKey, str], tuple[Resource | None, Schema | None]] = Known(self._dataset)
 
     async def tracked(self, caller: Caller, tracking_id: str, kind: DatasetKind) -> Place | None:
-        """Where a tracker's events go; None for a tracking id that is not the caller's."""
+        """Where a tracker's events go; None for a tracking id that is not the caller's.
+
+        Raises `Refusal` (409) for action interactions whose dataset is not ready; the service takes other events any time.
+        """
         tracker = await self._trackers.get((caller.account, tracking_id))
         if tracker is None:
             return None
-        _, schema = await self._datasets.get((caller.account, f"{tracker.shop}/{kind.upper()}"))
+        found, schema = await self._datasets.get((caller.account, f"{tracker.shop}/{kind.upper()}"))
+        if kind == "action_interactions" and found is not None and found.status in NOT_YET:
+            raise _not_ready(found)
         return Place(tracker.shop_key, schema)
 
     async def dataset(self, caller: Caller, arn: str, kind: DatasetKind) -> Place:
@@ -55,9 +60,7 @@ class Places:
         if reference.id.rpartition("/")[2].lower() != kind:
             raise Refusal(400, "InvalidInputException", f"The dataset {arn} does not hold {kind}.")
         if found.status in NOT_YET:
-            raise Refusal(
-                409, "ResourceInUseException", f"The dataset {arn} is {found.status}; send to it when ACTIVE."
-            )
+            raise _not_ready(found)
         return Place(found.shop_key, schema)
 
     def _tracker(self, key: tuple[AccountKey, str]) -> Resource | None:
@@ -75,3 +78,8 @@ class Places:
         except (UnknownName, KeyError):
             return None, None
         return found, Schema.from_avro(str(schema.document["schema"]), schema.document.get("domain"))
+
+
+def _not_ready(dataset: Resource) -> Refusal:
+    message = f"The dataset {dataset.arn} is {dataset.status}; send to it when ACTIVE."
+    return Refusal(409, "ResourceInUseException", message)
