@@ -35,7 +35,7 @@ class Places:
     async def tracked(self, caller: Caller, tracking_id: str, kind: DatasetKind) -> Place | None:
         """Where a tracker's events go; None for a tracking id that is not the caller's.
 
-        Raises `Refusal` (409) for action interactions whose dataset is not ready; the service takes other events any time.
+        Raises `Refusal` (409) for action interactions whose dataset is not ready; other events are taken at any time.
         """
         tracker = await self._trackers.get((caller.account, tracking_id))
         if tracker is None:
