@@ -18,11 +18,11 @@ import threading
 import time
 from pathlib import Path
 
-from endcap.lake.tables import Lake
 from endcap.storage.log import Log, open_log
 from endcap.stream.collect import event_record
+from endcap.stream.live import Live
 from endcap.stream.records import Event
-from endcap.stream.replay import Lives
+from endcap.stream.replay import Feed
 from endcap.types import AccountKey, ShopKey
 
 SHOP = ShopKey(AccountKey(), "bench")
@@ -91,7 +91,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
         log = open_log(f"sqlite:///{folder}/log.db")
-        live = Lives(log, Lake(folder / "lake")).follow(SHOP)
+        live = Feed(log).add(SHOP, Live(SHOP))
         runs = []
         for run in range(args.runs):
             flushes = raw(folder, args.seconds)

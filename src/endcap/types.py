@@ -28,6 +28,7 @@ DAY = 24 * HOUR
 
 USER_ID = "user_id"
 ITEM_ID = "item_id"
+ACTION_ID = "action_id"
 SESSION_ID = "session_id"
 TIMESTAMP = "timestamp"
 EVENT_TYPE = "event_type"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live_home import TRACKING, furnish
+from live_home import TRACKING, add_filter, furnish
 from shop_server import ARN, SHOP, Home
 
 from endcap.api.app import App, create_app
@@ -84,6 +84,39 @@ def test_any_body_is_answered_below_500(app: App, path: str, body: Any) -> None:
 def test_an_entry_is_taken_or_refused(app: App, entry: Any, member: str) -> None:
     call = {"trackingId": TRACKING, "sessionId": "s", "datasetArn": DATASET, member: [entry]}
     assert ask(app, "/events" if member == "eventList" else "/items", call) in (200, 400)
+
+
+HUGE = "1" + "0" * 400
+FILTERS = {
+    "of-price": "INCLUDE ItemID WHERE Items.PRICE < $MOST",
+    "of-time": "INCLUDE ItemID WHERE Items.CREATION_TIMESTAMP > $MOST",
+}
+
+
+@pytest.mark.parametrize("properties", [{"quantity": 1}, {"eventValue": 1}, {"x": 1}, {"price": 1, "categoryL1": "a"}])
+@pytest.mark.parametrize("path", ["/events", "/items", "/users", "/actions", "/action-interactions"])
+def test_numbers_without_end_are_told_or_left_out(app: App, path: str, properties: dict[str, int]) -> None:
+    text = json.dumps(properties).replace("1", HUGE, 1)
+    event = {"eventType": "view", "sentAt": 1, "itemId": "i1", "properties": text}
+    answer = {"actionId": "a", "eventType": "TAKEN", "timestamp": 1, "sessionId": "s", "properties": text}
+    body = {
+        "/events": {"trackingId": TRACKING, "sessionId": "s", "eventList": [event]},
+        "/action-interactions": {"trackingId": TRACKING, "actionInteractions": [answer]},
+    }.get(path, {"datasetArn": DATASET, f"{path[1:]}": [{f"{path[1:-1]}Id": "i1", "properties": text}]})
+    if path == "/users":
+        body["datasetArn"] = DATASET.replace("ITEMS", "USERS")
+    if path == "/actions":
+        body["datasetArn"] = DATASET.replace("ITEMS", "ACTIONS")
+    assert ask(app, path, body) < 500
+
+
+@pytest.mark.parametrize("value", [HUGE, f"-{HUGE}", f"0.{HUGE}", "-0.0", "9223372036854775808"])
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters_take_numbers_without_end(app: App, name: str, value: str) -> None:
+    if name not in {each.id for each in app.workspace.resources.list(SHOP.account, "filter")}:
+        add_filter(app.workspace.resources, name, FILTERS[name])
+    asked = {"campaignArn": ARN, "userId": "u1", "filterArn": SHOP.arn("filter", name), "filterValues": {"MOST": value}}
+    assert ask(app, "/recommendations", asked) == 200
 
 
 def test_what_is_right_is_taken(app: App) -> None:

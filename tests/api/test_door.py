@@ -236,6 +236,8 @@ def test_off_loopback_any_name_is_answered_and_little_is_told(app: App) -> None:
         assert ask(app, "/readyz", method="GET", headers=elsewhere)[2] == {"status": "ready"}
         assert ask(app, "/metrics", method="GET", headers=elsewhere)[0] == 403
         assert ask(app, "/metrics", method="GET", headers=[*elsewhere, JSON[-1]])[0] == 200
+        stranger = token(make(app, "000000000009"))
+        assert ask(app, "/metrics", method="GET", headers=[*elsewhere, stranger])[0] == 403, "they name campaigns"
     finally:
         app.door._loopback = True
 

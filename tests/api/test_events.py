@@ -91,6 +91,16 @@ def test_an_anonymous_session_works_at_once_and_becomes_the_users(events: Any, r
     assert "i0" not in left, "the session finds what its user bought"
 
 
+def test_a_clock_that_is_wrong_by_a_year_makes_nothing_old(home: Home, events: Any) -> None:
+    ahead = time.time() + 365 * 86_400
+    put(events, "i2", session="ahead", user="ahead", sentAt=ahead, eventId="ahead")
+    log = open_log_reader(home.settings.log)
+    told = [decode(record.payload, Event) for _, record in log.read(0) if record.kind == "event"]
+    log.close()
+    (event,) = [each for each in told if each.event_id == "ahead"]
+    assert abs(event.time / 1e6 - time.time()) < 60
+
+
 def test_older_clients_name_the_item_in_the_properties(events: Any, runtime: Any) -> None:
     properties = json.dumps({"itemId": "i2", "eventValue": 3.5, "discount": "x"})
     for sent_at in (time.time(), int(time.time())):

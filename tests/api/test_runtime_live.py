@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from endcap.registry.servers import Servers
 from endcap.registry.snapshots import Snapshots
 from endcap.registry.versions import Version
 from endcap.serving.lake_shops import LakeShops
+from endcap.storage.log import open_log_reader
+from endcap.stream.sink import sink
 from endcap.testing.datasets import START
 from endcap.types import DAY, AccountKey
 
@@ -189,6 +192,9 @@ def test_actions(server: Server, runtime: Any) -> None:
 
     first = asked("u1")
     assert list(first) == ["a3", "a0", "a1"] or list(first) == ["a0", "a3", "a1"], "the expired one is not offered"
+    stranger = runtime.get_action_recommendations(campaignArn=arn("actions"), userId="nobody")
+    assert stranger["ResponseMetadata"]["HTTPHeaders"]["x-endcap-rung"] == "general"
+    assert stranger["actionList"][0]["score"] > 0
     assert first["a0"] > first["a1"] and "a3" not in asked("u2"), "offered to u2 too short a time ago"
     assert set(asked("u1", filterArn=arn("an-action", "filter"))) == {"a0", "a3"}
     assert len(asked("u1", numResults=1)) == 1
@@ -213,7 +219,10 @@ def test_actions(server: Server, runtime: Any) -> None:
         ({"campaignArn": arn("quiet"), "userId": "u1", "metadataColumns": {"USERS": ["A"]}}, "expected ITEMS"),
         ({"campaignArn": arn("related"), "itemId": "i1", "metadataColumns": {"ITEMS": ["NAME"]}}, "enableMetadata"),
         ({"campaignArn": arn("quiet"), "userId": "u1", "filterArn": arn("of-kind", "filter")}, "KIND"),
-        ({"campaignArn": arn("quiet"), "userId": "u1", "filterArn": arn("cheaper", "filter")}, "itemId"),
+        (
+            {"campaignArn": arn("quiet"), "userId": "u1", "itemId": "i1", "filterArn": arn("cheaper", "filter")},
+            "related items only",
+        ),
         ({"campaignArn": arn("quiet"), "userId": "u1", "filterArn": arn("an-action", "filter")}, "about action"),
         (
             {
@@ -338,6 +347,30 @@ def test_no_request_and_no_event_is_lost_while_states_are_swapped(home: Stocked,
         assert shopper.failures == [] and len(shopper.clicked) > 3
 
 
+def test_who_was_erased_is_a_stranger_once_the_servers_have_let_go(home: Stocked, server: Server, runtime: Any) -> None:
+    events = checked(server.client("personalize-events"))
+    for user in ("erased", "u5"):
+        clicked = [{"eventType": "view", "sentAt": time.time(), "itemId": f"i{n}"} for n in (2, 4)]
+        events.put_events(trackingId=TRACKING, userId=user, sessionId=f"s-{user}", eventList=clicked)
+    log = open_log_reader(home.settings.log)
+    sink(log, home.lake, shop=SHOP)
+    log.close()
+    assert rung(runtime, "erased") == rung(runtime, "s-erased") == "personal"
+    home.lake.remove_users(SHOP, ["erased"], "job")
+    generation = Snapshots(home.database).announce(SHOP, home.lake.snapshot(SHOP).text)
+    servers, group = Servers(home.database), SHOP.arn("dataset-group", SHOP.group)
+    deadline = time.monotonic() + 20
+    while not servers.have_left(group, generation) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert rung(runtime, "erased") == rung(runtime, "s-erased") == "trending"
+    assert rung(runtime, "u5") == "personal"
+
+
+def rung(runtime: Any, user: str) -> str:
+    answer = runtime.get_recommendations(campaignArn=arn("quiet"), userId=user, numResults=4)
+    return str(answer["ResponseMetadata"]["HTTPHeaders"]["x-endcap-rung"])
+
+
 def test_the_registry_is_told_what_this_server_has_loaded(home: Stocked, server: Server) -> None:
     servers = Servers(home.database)
     current = home.campaigns.current(SHOP, "quiet").generation
@@ -346,6 +379,8 @@ def test_the_registry_is_told_what_this_server_has_loaded(home: Stocked, server:
 
 
 def test_what_operators_see_of_it(server: Server) -> None:
+    decisions = json.loads(server.get("/readyz"))["decisions"]
+    assert decisions["dropped"] == decisions["failed"] == 0 and decisions["waiting"] >= 0
     told = server.get("/metrics").decode()
     values = {line.split(" ")[0]: float(line.split(" ")[1]) for line in told.splitlines() if not line.startswith("#")}
     assert values["endcap_decisions_total"] > 0

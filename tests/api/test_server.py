@@ -1,5 +1,7 @@
 """What the process promises: nobody without a key, no request lost to a swap, a clean stop, kill and restart."""
 
+import asyncio
+import gc
 import http.client
 import json
 import signal
@@ -10,10 +12,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from shop_server import ARN, SHOP, Home, Server, running
+from shop_server import ARN, SHOP, Home, Server, bearer, running
 
+from endcap.api.app import App, create_app
 from endcap.api.server import COMMAND, environment, open_socket, serve
 from endcap.errors import InputError, StateError, UnavailableError
 from endcap.recipes import create
@@ -158,6 +162,76 @@ def test_a_broken_version_leaves_the_old_one_serving_and_is_shown(home: Home, se
     assert good.id in answer["recommendationId"]
     with urllib.request.urlopen(server.address + "/metrics", timeout=10) as metrics:
         assert b"endcap_stale_campaigns 1.0" in metrics.read()
+
+
+def test_off_loopback_a_tenant_sees_nothing_of_another_s(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.stock()
+    home.campaigns.deploy(SHOP, "home", home.publish(create("popularity")))
+    app = create_app(home.settings)
+    app.watch.poll()
+    app.door._loopback = False
+    try:
+        for account, seen in ((home.settings.account, True), ("000000000009", False)):
+            key = home.keys.create(account, "reader")
+            for accept in (b"application/json", b"text/html"):
+                page = asked(app, [(b"authorization", bearer(key).encode()), (b"accept", accept)])
+                assert (ARN.encode() in page) == seen, "neither campaigns nor what their shoppers did"
+    finally:
+        app.close()
+        gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+
+
+def asked(app: App, headers: list[tuple[bytes, bytes]]) -> bytes:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    asyncio.run(app.door({"type": "http", "method": "GET", "raw_path": b"/", "headers": headers}, receive, send))
+    assert sent[0]["status"] == 200
+    return bytes(sent[1]["body"])
+
+
+def talk(server: Server, *parts: bytes) -> bytes:
+    """What a raw connection says to these bytes, until it is closed or silent."""
+    host, _, port = server.address.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as raw:
+        try:
+            for part in parts:
+                raw.sendall(part)
+        except OSError:
+            return b"closed"
+        try:
+            return raw.recv(65536)
+        except OSError:
+            return b"closed"
+
+
+def test_a_head_without_end_is_refused(server: Server) -> None:
+    start = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+    assert b"200 OK" in talk(server, start, b"x-fine: " + b"a" * 20_000, b"\r\n\r\n")
+    for endless in ([b"x-long: ", *[b"a" * 65536] * 8], [b"x-many: 1\r\n" * 6000] * 8):
+        said = talk(server, start, *endless)
+        assert b"200" not in said and (b"400" in said or said == b"closed")
+    body = b"POST /recommendations HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 200000\r\n\r\n" + b"{" * 200_000
+    assert b"403" in talk(server, body)[:20], "a body is no head"
+    assert ready(server)["status"] == "ready"
+
+
+def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    two = b"GET /nowhere HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
+    host, _, port = server.address.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as raw:
+        raw.sendall(one * 5 + two)
+        said = b""
+        while more := raw.recv(65536):
+            said += more
+    assert said.count(b"200 OK") == 5 and said.index(b"404 Not Found") > said.rindex(b"200 OK")
 
 
 def test_killed_it_serves_the_same_again_and_told_to_stop_it_finishes(home: Home, server: Server) -> None:

@@ -76,7 +76,8 @@ def test_evaluate_a_shop_and_read_the_report_again(published: Any, home: Path) -
     assert {row["population"] for row in found["rows"]} == {"all items", "items new to the shopper"}
     assert published.json("report").items() >= found.items()
     assert "NDCG@20" in published("report")
-    assert (home / "reports" / "mine" / "evaluation.html").read_text().startswith("<!doctype html>")
+    page = home / "reports" / "000000000000" / "us-east-1" / "mine" / "evaluation.html"
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_evaluate_files(shell: Any, tmp_path: Path) -> None:

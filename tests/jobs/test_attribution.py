@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from endcap.errors import InputError
-from endcap.jobs.attribution import HEADER, STATE, WINDOW, Metric, write_metric_attribution
+from endcap.jobs.attribution import HEADER, STATE, WINDOW, Metric, write_imported_metrics, write_metric_attribution
 from endcap.jobs.attribution_sources import UNDEFINED
 from endcap.registry.resources import Resource
 from endcap.seams import FrozenClock, rng
@@ -50,7 +51,12 @@ class Attributed(SmallShop):
         record = Resource(self.shop.account, "metric-attribution", "what-worked", "shop", document=document)
         return self.workspace.resources.create(record)
 
-    def stream(self, events: Sequence[Happened], ingestion: str | None = "PUT") -> None:
+    def attributed(self) -> Resource:
+        """The attribution, made where there is none."""
+        known = self.workspace.resources.list(self.shop.account, "metric-attribution")
+        return known[0] if known else self.attribution()
+
+    def stream(self, events: Sequence[Happened], ingestion: str | None = "PUT", mode: Any = "INCREMENTAL") -> None:
         columns = {
             "user_id": ["u1"] * len(events),
             "item_id": [each.item for each in events],
@@ -64,7 +70,7 @@ class Attributed(SmallShop):
         table, lake = pa.table(columns), self.workspace.lake
         self.streams += 1
         job = f"stream-{self.streams}"
-        lake.commit(self.shop, "interactions", table, schema=table.schema, mode="INCREMENTAL", job=job)
+        lake.commit(self.shop, "interactions", table, schema=table.schema, mode=mode, job=job)
 
     def write(self) -> str:
         record = self.workspace.resources.get(self.shop.account, "metric-attribution", "what-worked")
@@ -194,3 +200,19 @@ def test_metrics_that_cannot_be_computed_say_why(shop: Attributed) -> None:
         with pytest.raises(InputError, match=match):
             shop.write()
         shop.workspace.resources.delete(record)
+
+
+@pytest.mark.parametrize("mode", ["INCREMENTAL", "FULL"])
+def test_an_import_s_metrics_are_of_its_own_events(shop: Attributed, mode: str) -> None:
+    """Not of what was there before, nor of what was streamed: that is written window by window."""
+    start = NOW - 40 * WINDOW
+    shop.stream(some_events({}, start, NOW, 50, 1), ingestion=None)
+    shop.stream(some_events({}, start, NOW, 50, 2))
+    events = some_events({}, start, NOW, 80, 3)
+    shop.stream(events, ingestion=None, mode=mode)
+    version = shop.workspace.lake.snapshot(shop.shop).at("interactions")
+    assert version is not None
+    for _ in range(2):
+        written = write_imported_metrics(shop.workspace, shop.attributed(), "july", version)
+        assert written.location == "s3://metrics/out/AggregatedAttributionMetrics-what-worked-import-july.csv"
+    assert shop.told() == by_hand(events, {})

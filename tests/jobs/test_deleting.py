@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from endcap.errors import StateError, UnknownName
 from endcap.jobs.deleting import plan, take_down
-from endcap.jobs.importing import import_source
 from endcap.jobs.training import train
 from endcap.jobs.worker import sole
 from endcap.registry.dependencies import Dependencies
@@ -29,9 +29,15 @@ def home(tmp_path: Path) -> Iterator[JobsHome]:
     opened = JobsHome(tmp_path / "home")
     opened.make_shop()
     opened.create("dataset-group", "other", {"name": "other"}, shop="other", status="ACTIVE", verb="")
-    events = tmp_path / "events.csv"
-    events.write_text(opened.events())
-    import_source(opened.settings, shop(opened), [events], kind="interactions")
+    numbers = range(40 * 30)
+    events = pa.table(
+        {
+            "user_id": [f"u{n % 40}" for n in numbers],
+            "item_id": [f"i{n % 31}" for n in numbers],
+            "timestamp": pa.array(numbers, pa.int64()),
+        }
+    )
+    opened.workspace.lake.commit(shop(opened), "interactions", events, schema=events.schema, mode="FULL", job="first")
     version = train(opened.workspace, shop(opened), "popularity", solution="sol")
     opened.workspace.campaigns.deploy(shop(opened), "camp", version)
     opened.create("event-tracker", "abcd", {"name": "t"}, status="ACTIVE", verb="")
@@ -134,6 +140,7 @@ def test_jobs_from_the_command_line(home: JobsHome) -> None:
         assert home.ended(group).status == "ACTIVE"
         again = subprocess.run(command, check=False, capture_output=True, **options)
         assert again.returncode == StateError.exit_code
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 0
     with sole(home.settings.home, wait=True):
         pass

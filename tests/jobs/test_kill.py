@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from endcap.jobs.answering import open_snapshot
+from endcap.jobs.intake import bring_in
+from endcap.jobs.publishing import publish
+from endcap.jobs.training import train
 from endcap.jobs.workspace import open_workspace
 from endcap.serving.recommend import Request, recommend
 from endcap.settings import Settings
@@ -40,18 +43,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("killed")
     rng = np.random.Generator(np.random.PCG64(1))
     lines = ["user_id,item_id,timestamp"]
-    for user in range(400):
-        for step, item in enumerate(rng.integers(0, 200, 50)):
+    for user in range(100):
+        for step, item in enumerate(rng.integers(0, 100, 50)):
             lines.append(f"c{user},i{item},{1_700_000_000 + user * 97 + step * 86_400}")
     (folder / "orders.csv").write_text("\n".join(lines) + "\n")
-    home = folder / "home"
-    for command in (
-        ("import", str(folder / "orders.csv"), "--shop", "mine"),
-        ("train", "popularity"),
-        ("publish", "--campaign", "live"),
-    ):
-        subprocess.run(endcap(*command), env=environment(home), check=True, capture_output=True, cwd=folder)
-    return home
+    workspace = open_workspace(Settings(home=folder / "home"))
+    shop = workspace.new_shop("mine")
+    bring_in(workspace, shop, [folder / "orders.csv"])
+    train(workspace, shop, "popularity")
+    publish(workspace, shop, None, "live")
+    workspace.database.close()
+    return folder / "home"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import pytest
 from endcap.jobs.deploying import LATEST
 from endcap.jobs.lifecycles import Lifecycle
 from endcap.jobs.table import LIFECYCLES
+from endcap.jobs.training import train as train_here
+from endcap.registry.dependencies import Dependencies
 from endcap.registry.resources import KINDS, Resource
 from jobs_home import SHOP, JobsHome
 
@@ -126,9 +128,65 @@ def test_a_recommender_is_trained_stopped_started_and_deleted(home: JobsHome) ->
     assert home.ended(made).status == "ACTIVE" and home.job(made).status == "done"
     assert len(home.workspace.versions.list(made.shop_key, "recommender.rec")) == 2
     assert home.workspace.campaigns.current(made.shop_key, "rec", kind="recommender").generation == 2
+    config = {"trainingDataConfig": {"excludedDatasetColumns": {}}}
+    for verb, versions in (("update", 2), ("retrain", 3)):
+        ask(home, made, verb, document={"latestRecommenderUpdate": {"recommenderConfig": config}})
+        after = home.ended(made).document
+        assert after["recommenderConfig"] == config and after["latestRecommenderUpdate"]["status"] == "ACTIVE"
+        trained = home.workspace.versions.list(made.shop_key, "recommender.rec")
+        assert len(trained) == versions
+    served = home.workspace.campaigns.current(made.shop_key, "rec", kind="recommender")
+    assert served.generation == 4 and served.variants[0].version_id == trained[0].id
+    servers, arns = home.workspace.servers, [each.arn for each in trained]
+    servers.renew("stuck", {made.arn: 4})  # it was trained and published, and then no server could load it
+    try:
+        ask(home, made, "train")
+        home.until(lambda: home.workspace.campaigns.current(made.shop_key, "rec", kind="recommender").generation == 5)
+        home.workspace.jobs.cancel(home.job(made).id)
+        assert home.ended(made).status == "ACTIVE" and home.job(made).status == "stopped"
+    finally:
+        servers.leave("stuck")
+    assert [each.arn for each in home.workspace.versions.list(made.shop_key, "recommender.rec")] == arns
+    folder = home.settings.home.joinpath("models", *made.shop_key.parts(), "recommender.rec")
+    assert len([path for path in folder.iterdir() if not path.name.startswith(".")]) == 3
+    assert home.workspace.campaigns.current(made.shop_key, "rec", kind="recommender").variants == served.variants
+    ask(home, made, "train", status="INACTIVE")
+    assert home.ended(made).status == "INACTIVE", "whoever stopped it meanwhile has the say"
     ask(home, made, "delete", status="DELETE PENDING")
     home.gone(made)
     assert home.workspace.versions.list(made.shop_key, "recommender.rec") == []
+
+
+def test_an_update_of_the_configuration_leaves_an_experiment_as_it_is(home: JobsHome) -> None:
+    campaigns, made = home.workspace.campaigns, home.ended(campaign(home, "split"))
+    other = train_here(home.workspace, made.shop_key, "popularity", solution="sol")
+    try:
+        campaigns.deploy(made.shop_key, "split", other, 30, record=True)
+        for verb, cancel in (("update", False), ("update", True)):
+            if cancel:
+                home.workspace.servers.renew("stuck", {made.arn: 1})
+            latest = {"status": "UPDATE PENDING", "minProvisionedTPS": 4 + cancel}
+            if cancel:
+                latest["solutionVersionArn"] = other.arn
+            ask(home, made, verb, document={"latestCampaignUpdate": latest})
+            if cancel:
+                home.until(lambda: campaigns.current(made.shop_key, "split").generation == 4)
+                home.workspace.jobs.cancel(home.job(made).id)
+            home.ended(made)
+            weights = {each.version_id: each.weight for each in campaigns.current(made.shop_key, "split").variants}
+            assert weights == {"00000001": 70, other.id: 30}
+    finally:
+        home.workspace.servers.leave("stuck")
+        home.workspace.versions.delete(other)
+        home.workspace.resources.delete(home.workspace.resources.find(other.arn))
+
+
+def test_what_could_not_be_deleted_is_deleted_when_asked_again(home: JobsHome) -> None:
+    made = home.ended(campaign(home, "reluctant"))
+    ask(home, made, "", status="DELETE FAILED", document={"failureReason": "It was stopped."})
+    Dependencies(home.workspace.database).delete(made)
+    home.gone(made)
+    assert "reluctant" not in [each.campaign for each in home.workspace.campaigns.list(made.shop_key)]
 
 
 def test_a_version_that_is_stopped_leaves_none(home: JobsHome) -> None:

@@ -115,6 +115,13 @@ def fill(there: Account) -> None:
     active(there, lambda: client.describe_solution_version(solutionVersionArn=version)["solutionVersion"])
     campaign = client.create_campaign(name="front-page", solutionVersionArn=version, minProvisionedTPS=3)["campaignArn"]
     active(there, lambda: client.describe_campaign(campaignArn=campaign)["campaign"])
+    following = client.create_campaign(
+        name="newest",
+        solutionVersionArn=f"{solution}/$LATEST",
+        minProvisionedTPS=1,
+        campaignConfig={"syncWithLatestSolutionVersion": True},
+    )["campaignArn"]
+    active(there, lambda: client.describe_campaign(campaignArn=following)["campaign"])
 
 
 def fill_domain(there: Account) -> None:
@@ -152,7 +159,7 @@ def outcomes(moved: list[Moved]) -> Counter[tuple[str, str]]:
 
 
 def about(moved: list[Moved], kind: str) -> Moved:
-    (found,) = [each for each in moved if each.kind == kind and each.name != "empty"]
+    (found,) = [each for each in moved if each.kind == kind and each.name not in ("empty", "newest")]
     return found
 
 
@@ -178,7 +185,7 @@ def test_then_definitions_are_carried_over_and_the_rest_is_named(source: Account
         ("metric attribution", "carried"): 1,
         ("solution", "carried"): 1,
         ("solution version", "left behind"): 1,
-        ("campaign", "left behind"): 1,
+        ("campaign", "left behind"): 2,
     }
     assert "--include-data" in about(moved, "data").note
     assert "models cannot be read" in about(moved, "solution version").note
@@ -206,6 +213,9 @@ def test_again_with_data_and_training_everything_is_there(source: Account, targe
     campaign = client.describe_campaign(campaignArn=about(moved, "campaign").arn)["campaign"]
     assert campaign["minProvisionedTPS"] == 3 and campaign["status"] == "ACTIVE"
     assert campaign["solutionVersionArn"] == about(moved, "solution version").arn
+    (following,) = [each.arn for each in moved if each.name == "newest"]
+    config = client.describe_campaign(campaignArn=following)["campaign"]["campaignConfig"]
+    assert config["syncWithLatestSolutionVersion"]
     again = migrate(source, target, Options(groups=("shop",), location="s3://shop/moving/", train=True))
     assert {each.outcome for each in again} == {"there already"}
     (job,) = client.list_dataset_import_jobs()["datasetImportJobs"]

@@ -1,6 +1,7 @@
 """Schedules under a clock that the test turns: what is due, once, however long nobody looked."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,18 @@ def test_what_was_missed_is_caught_up_once(late: int, days: int) -> None:
     assert len(due(at(moment + days * DAY), calm(solutions=[after]))) == 1
 
 
+def test_new_items_are_taken_in_between_trainings_and_move_none_of_them() -> None:
+    trained = Trained(NOW, automatic=True)
+    solution = Solution(ARN, NOW, automatic=True, versions=[trained], updated_every=2 * HOUR, news=True)
+    assert due(at(NOW + 2 * HOUR - 1), calm(solutions=[solution])) == []
+    assert due(at(NOW + 2 * HOUR), calm(solutions=[solution])) == [Due("update-solution", ARN)]
+    assert due(at(NOW + 2 * HOUR), calm(solutions=[replace(solution, news=False)])) == []
+    assert due(at(NOW + 2 * HOUR), calm(solutions=[replace(solution, updated_every=0)])) == []
+    updated = replace(solution, versions=[trained, Trained(at(NOW + 6 * DAY), automatic=True, update=True)])
+    assert due(at(NOW + WEEKLY - 1), calm(solutions=[replace(updated, news=False)])) == []
+    assert due(at(NOW + WEEKLY), calm(solutions=[updated])) == [Due("train-solution", ARN)]
+
+
 @pytest.fixture
 def clock() -> FrozenClock:
     return FrozenClock(NOW)
@@ -145,6 +158,47 @@ def test_a_campaign_follows_its_solution_once_for_each_version(workspace: Worksp
     workspace.resources.change(workspace.resources.find(campaign.arn), document=failed)
     assert schedules.tick() == []
     assert solution.arn in new.arn
+
+
+def test_a_served_version_takes_in_new_items_and_its_campaign_follows(workspace: Workspace, clock: FrozenClock) -> None:
+    served = add(workspace, "solution", "v1", recipeArn="arn:aws:personalize:::recipe/aws-user-personalization")
+    add(workspace, "solution", "idle", recipeArn=served.document["recipeArn"])
+    asked = add(workspace, "solution", "own", recipeArn="r", performIncrementalUpdate=True)
+    for name in ("v1", "idle", "own"):
+        add(workspace, "solution-version", f"{name}/{name:0>8}", name, _snapshot="interactions@0,items@0")
+    first = workspace.resources.find(f"{served.arn}/{'v1':0>8}")
+    campaign = add(workspace, "campaign", "c", "v1", solutionVersionArn=first.arn)
+    schedules = Schedules(workspace)
+    workspace.snapshots.announce(served.shop_key, "interactions@5,items@0")
+    clock.at = at(NOW + 3 * HOUR)
+    assert [each.what for each in schedules.tick()] == ["sink"], "no items came"
+    workspace.snapshots.announce(served.shop_key, "interactions@5,items@1")
+    assert schedules.tick() == [Due("update-solution", asked.arn), Due("update-solution", served.arn)]
+    assert schedules.tick() == [], "one at a time"
+    version = workspace.resources.list(served.account, "solution-version", parent="v1")[-1]
+    assert (version.document["trainingMode"], version.document["trainingType"]) == ("UPDATE", "AUTOMATIC")
+    workspace.resources.change(version, status="ACTIVE", document={"_snapshot": "interactions@5,items@1"})
+    assert schedules.tick() == [Due("follow", campaign.arn)]
+    latest = workspace.resources.find(campaign.arn).document["latestCampaignUpdate"]
+    assert latest["solutionVersionArn"] == version.arn
+    document = {"solutionVersionArn": version.arn, "latestCampaignUpdate": None}
+    workspace.resources.change(workspace.resources.find(campaign.arn), document=document)
+    for job in workspace.jobs.pending():
+        workspace.jobs.end(job.id, "done")
+    clock.at = at(NOW + 4 * HOUR)
+    add(workspace, "solution-version", "v1/0000000f", "v1", trainingMode="FULL")
+    assert schedules.tick() == [Due("sink")], "another training is nobody's update"
+
+
+def test_nothing_is_trained_for_what_was_just_stopped(workspace: Workspace, clock: FrozenClock) -> None:
+    recommender = add(workspace, "recommender", "r")
+    schedules = Schedules(workspace)
+    clock.at = at(NOW + WEEKLY)
+    seen = schedules.state()
+    workspace.resources.change(recommender, status="STOP PENDING", verb="stop")
+    schedules.state = lambda: seen  # type: ignore[method-assign]
+    assert Due("train-recommender", recommender.arn) in schedules.tick()
+    assert [job.verb for job in workspace.jobs.pending()] == ["stop"]
 
 
 def test_recommenders_and_metrics_have_jobs_of_their_own(workspace: Workspace, clock: FrozenClock) -> None:

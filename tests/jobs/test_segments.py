@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from endcap.errors import InputError
+from endcap.jobs.batch import run_batch
 from endcap.jobs.batch_segments import segment
-from endcap.jobs.segments import run_batch_segment
 from endcap.recipes.queries import Queries
 from endcap.registry.versions import Version
 from jobs_shop import SmallShop
@@ -114,7 +114,7 @@ def test_bad_lines_are_reported_in_place(shop: SmallShop, affinity: Version) -> 
 def test_in_a_child_process(shop: SmallShop, affinity: Version) -> None:
     shop.put("s3://shop/child/in.json", [{"itemId": "i1"}])
     job = shop.job(affinity, "child", KIND, jobInput={"s3DataSource": {"path": "s3://shop/child/"}})
-    assert run_batch_segment(shop.workspace, job).lines == 1
+    assert run_batch(shop.workspace, job).lines == 1
 
 
 def test_other_recipes_and_other_filters_are_refused(shop: SmallShop, affinity: Version) -> None:

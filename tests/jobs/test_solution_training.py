@@ -20,7 +20,7 @@ from solution_shop import ITEMS, RECIPE, catalogue, commit, interactions, made, 
 from endcap.errors import InputError, StateError, UnknownName
 from endcap.jobs.children import Stopped
 from endcap.jobs.solution_data import MINIMUM, EventRule, Minimum, Solution, View, training_data
-from endcap.jobs.solution_training import train_recommender, train_version
+from endcap.jobs.solution_training import own_version, train_recommender, train_version
 from endcap.jobs.training_child import Request, candidates, run_training
 from endcap.jobs.workspace import Workspace
 from endcap.recipes.action_rate import TAKEN
@@ -116,6 +116,18 @@ def test_a_version_is_published_under_its_own_id_and_described(shop: tuple[Works
     assert train_version(workspace, record).created == trained.created  # once more is done already
 
 
+@pytest.mark.parametrize("member", ["featureTransformationParameters", "algorithmHyperParameters"])
+def test_how_often_trends_are_looked_for_is_told_in_either_place(
+    shop: tuple[Workspace, ShopKey], tmp_path: Path, member: str
+) -> None:
+    workspace, _ = shop
+    config = {member: {"trend_discovery_frequency": "1 day"}}
+    asked = request(workspace, tmp_path / "staging", "aws-trending-now", solutionConfig=config)
+    read = artefacts.read(tmp_path / "staging", "0000beef", run_training(asked, no_progress).manifest)
+    settings = read.recipe.settings()
+    assert (settings["window_days"], settings["baseline_days"]) == (1.0, 8.0)
+
+
 def test_the_same_seed_gives_the_same_weights(shop: tuple[Workspace, ShopKey], tmp_path: Path) -> None:
     workspace, _ = shop
     hashes = []
@@ -165,7 +177,13 @@ def test_a_recommender_trains_once_for_each_job(shop: tuple[Workspace, ShopKey])
     assert first.solution == "recommender.best" and first.recipe == "popularity"
     document = workspace.resources.get(key.account, "recommender", "best").document
     assert document["modelMetrics"]["coverage"] > 0 and document["_native"] == "popularity"
-    again = workspace.resources.change(workspace.resources.get(key.account, "recommender", "best"), verb="update")
+    again = workspace.resources.change(workspace.resources.get(key.account, "recommender", "best"), verb="train")
+    # Whoever else waits for the training runs as well, and is not the one who trains.
+    waiting = workspace.resources.change(again, verb="stop")
+    for job in workspace.jobs.on(waiting):
+        workspace.jobs.start(job.id)
+    trained = train_recommender(workspace, again, minimum=few)
+    assert trained.id == own_version(next(job for job in workspace.jobs.on(waiting) if job.verb == "train"))
     assert train_recommender(workspace, again, minimum=few).id != first.id
 
 

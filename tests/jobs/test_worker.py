@@ -40,48 +40,45 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobsHom
     opened.close()
 
 
-def test_a_resource_and_its_data_become_active(anywhere: JobsHome) -> None:
-    anywhere.start()
+def test_resources_become_active_or_fail_and_a_kill_delays_them(anywhere: JobsHome) -> None:
     anywhere.make_shop()
-    group = anywhere.create("dataset-group", "other", {"name": "other"}, shop="other")
-    good = anywhere.import_events("good", anywhere.put("events.csv", anywhere.events()))
+    anywhere.start()
     bad = anywhere.import_events("bad", anywhere.put("bad.csv", "USER_ID,WHAT\n1,2\n"))
     missing = anywhere.import_events("missing", "s3://data/nothing.csv")
-    assert anywhere.ended(group).status == "ACTIVE"
-    found = anywhere.ended(good)
-    assert found.status == "ACTIVE" and "failureReason" not in found.document
-    assert anywhere.workspace.lake.read(found.shop_key, "interactions").num_rows == 40 * 30
-    assert anywhere.workspace.snapshots.newest()[found.shop_key] == (1, "interactions@0")
     found = anywhere.ended(bad)
     reason = found.document["failureReason"]
     assert found.status == "CREATE FAILED"
     assert reason.startswith("Input csv is missing the following columns: [ITEM_ID, TIMESTAMP, EVENT_TYPE]")
     assert str(anywhere.settings.home) not in reason
     assert "does not exist" in anywhere.ended(missing).document["failureReason"]
-    job = anywhere.job(good)
-    assert job.status == "done" and job.attempt == 1
-    assert any("1,200 of 1,200 rows of interactions accepted" in line for _, line in job.log)
-
-
-def test_a_killed_process_goes_on_with_every_job(anywhere: JobsHome) -> None:
-    anywhere.make_shop()
-    anywhere.start()
-    big = anywhere.import_events("big", anywhere.put("events.csv", anywhere.events(2_000)))
-    anywhere.until(lambda: anywhere.job(big).status == "running")
+    good = anywhere.import_events("good", anywhere.put("events.csv", anywhere.events(1_000)))
+    anywhere.until(lambda: anywhere.job(good).status == "running")
     anywhere.kill()
     groups = [anywhere.create("dataset-group", f"g{n}", {"name": f"g{n}"}, shop=f"g{n}") for n in range(20)]
     anywhere.start()
-    assert anywhere.ended(big).status == "ACTIVE"
-    assert anywhere.job(big).attempt == 2
-    assert len(anywhere.workspace.lake.history(big.shop_key, "interactions")) == 1
+    found = anywhere.ended(good)
+    assert found.status == "ACTIVE" and "failureReason" not in found.document
+    assert anywhere.workspace.lake.read(found.shop_key, "interactions").num_rows == 1_000 * 30
+    assert anywhere.workspace.snapshots.newest()[found.shop_key] == (1, "interactions@0")
+    job = anywhere.job(good)
+    assert job.status == "done" and job.attempt == 2
+    assert any("30,000 of 30,000 rows of interactions accepted" in line for _, line in job.log)
+    assert len(anywhere.workspace.lake.history(good.shop_key, "interactions")) == 1
     assert all(anywhere.ended(group).status == "ACTIVE" for group in groups)
     assert {job.attempt for job in anywhere.workspace.jobs.list() if job.kind == "dataset-group"} == {1}
 
 
-def test_what_the_jobs_database_forgot_is_begun_again(home: JobsHome) -> None:
+def test_what_the_jobs_database_forgot_is_begun_again_by_the_one_process_and_nothing_is_pickled(home: JobsHome) -> None:
     home.make_shop()
     home.start()
-    big = home.import_events("big", home.put("events.csv", home.events(2_000)))
+    with pytest.raises(StateError, match="does the jobs of"), sole(home.settings.home, wait=False):
+        pass
+    command = [sys.executable, "-P", "-m", "endcap.jobs.worker"]
+    other = subprocess.run(
+        command, input=request(home.settings, wait=False), capture_output=True, timeout=60, check=False
+    )
+    assert other.returncode == StateError.exit_code and b"does the jobs of" in other.stderr
+    big = home.import_events("big", home.put("events.csv", home.events(1_000)))
     home.until(lambda: home.job(big).status == "running")
     home.kill()
     for file in home.settings.home.glob("jobs.db*"):
@@ -89,13 +86,20 @@ def test_what_the_jobs_database_forgot_is_begun_again(home: JobsHome) -> None:
     home.start()
     assert home.ended(big).status == "ACTIVE"
     assert len(home.workspace.lake.history(big.shop_key, "interactions")) == 1
+    home.stop()
+    connection = sqlite3.connect(home.settings.home / "jobs.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    kinds = connection.execute("SELECT DISTINCT serialization FROM workflow_status").fetchall()
+    kinds += connection.execute("SELECT DISTINCT serialization FROM operation_outputs").fetchall()
+    connection.close()
+    assert {kind for (kind,) in kinds} == {"portable_json"}
 
 
 def test_long_work_waits_for_its_turn_and_quick_work_does_not(tmp_path: Path) -> None:
     home = JobsHome(tmp_path / "home", jobs_parallel=1)
     try:
         home.make_shop()
-        location = home.put("events.csv", home.events(1_500))
+        location = home.put("events.csv", home.events(600))
         imports = [home.import_events(f"import-{n}", location) for n in range(3)]
         home.start()
         most, group = 0, None
@@ -150,26 +154,6 @@ def test_who_lost_a_job_changes_nothing(home: JobsHome) -> None:
     assert home.status(group) == "ACTIVE" and home.job(group).status == "done"
     with pytest.raises(Lost):
         settle(database, clock, new, status="CREATE FAILED", end="failed")
-
-
-def test_one_process_a_home_and_nothing_pickled(home: JobsHome) -> None:
-    home.make_shop()
-    home.start()
-    with pytest.raises(StateError, match="does the jobs of"), sole(home.settings.home, wait=False):
-        pass
-    command = [sys.executable, "-P", "-m", "endcap.jobs.worker"]
-    other = subprocess.run(
-        command, input=request(home.settings, wait=False), capture_output=True, timeout=60, check=False
-    )
-    assert other.returncode == StateError.exit_code and b"does the jobs of" in other.stderr
-    home.ended(home.import_events("good", home.put("events.csv", home.events())))
-    home.stop()
-    connection = sqlite3.connect(home.settings.home / "jobs.db")
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    kinds = connection.execute("SELECT DISTINCT serialization FROM workflow_status").fetchall()
-    kinds += connection.execute("SELECT DISTINCT serialization FROM operation_outputs").fetchall()
-    connection.close()
-    assert {kind for (kind,) in kinds} == {"portable_json"}
 
 
 def test_the_supervisor_starts_it_again_and_takes_it_along(tmp_path: Path) -> None:

@@ -393,7 +393,7 @@ class TestRemoval:
         lake.drop_shop(SHOP, log)
         assert not lake.directory(SHOP).exists() and not list(lake.root.glob("*/*/.dropped*"))
         assert sink(log, lake).rows.total() == 0 and lake.shops() == []
-        assert live_since(log, lake, SHOP).items() == []
+        assert live_since(log, lake, SHOP).changed("item") == []
         log.append([event(15)])
         sink(log, lake)
         assert lake.read(SHOP, "interactions")["event_id"].to_pylist() == ["e15"]

@@ -11,6 +11,7 @@ from test_versions import LINEAGE, OTHER, SHOP
 from endcap.errors import ArtefactError, InputError, StateError, UnknownName
 from endcap.recipes.popularity import Popularity
 from endcap.registry.campaigns import CampaignConfig, Campaigns, Deployment
+from endcap.registry.resources import Resources
 from endcap.registry.variants import Variant
 from endcap.registry.versions import Version, Versions
 from endcap.seams import FrozenClock
@@ -234,3 +235,21 @@ def test_of_deployments_at_once_none_is_lost(campaigns: Campaigns, made: list[Ve
     wanted = {f"{version.id} {number}" for version in made[1:3] for number in range(15)}
     assert {each.reason for each in history[:-1]} == wanted
     assert all(shares(each)[each.reason.split()[0]] == 30 for each in history[:-1])
+
+
+def test_the_record_names_what_most_shoppers_get(campaigns: Campaigns, made: list[Version], database: Database) -> None:
+    def recorded() -> str:
+        record = Resources(database).get(SHOP.account, "campaign", "main")
+        return str(record.document["solutionVersionArn"])
+
+    campaigns.deploy(SHOP, "main", made[0])
+    campaigns.deploy(SHOP, "main", made[1], 60, record=True)
+    assert recorded() == made[1].arn
+    campaigns.deploy(SHOP, "main", made[2], 20, record=True)
+    assert recorded() == made[1].arn
+    campaigns.deploy(SHOP, "main", made[3])
+    assert recorded() == made[1].arn, "a job says so itself when it is done"
+    campaigns.rollback(SHOP, "main")
+    campaigns.rollback(SHOP, "main")
+    campaigns.rollback(SHOP, "main")
+    assert recorded() == made[0].arn

@@ -16,6 +16,7 @@ from endcap.recipes.queries import Queries
 from endcap.registry.artefacts import FILES, MANIFEST
 from endcap.registry.campaigns import Campaigns
 from endcap.registry.lineage import Lineage, SourceFile
+from endcap.registry.resources import Resource, Resources
 from endcap.registry.versions import Version, Versions
 from endcap.seams import Disk, FrozenClock, rng
 from endcap.storage.db import Database, open_database
@@ -273,3 +274,14 @@ def test_killed_at_random_moments_only_whole_versions_are_there(
     with database.read() as connection:
         assert connection.execute(select(func.count()).select_from(table)).scalar_one() > serving.generation
     database.close()
+
+
+def test_an_id_is_drawn_that_nobody_has_or_is_promised(
+    database: Database, tmp_path: Path, shop: Dataset, recipe: Popularity
+) -> None:
+    versions = registry(database, tmp_path)
+    there = publish(versions, recipe, shop)
+    elsewhere = Resource(AccountKey("111122223333", "eu-west-1"), "solution-version", "sol/0badcafe", "other", "sol")
+    Resources(database).create(elsewhere)
+    draws = iter([there.id, "0badcafe", "00000042"])
+    assert versions.unused_id(lambda: next(draws)) == "00000042"

@@ -30,8 +30,8 @@ class Given:
     def text(self, shop: ShopKey) -> str:
         return self.name
 
-    def dataset(self, shop: ShopKey) -> Dataset:
-        return self.data
+    def state(self, shop: ShopKey) -> ShopState:
+        return ShopState.of(self.data)
 
 
 @dataclass

@@ -67,9 +67,9 @@ def test_rows_are_placed_at_their_ordinals() -> None:
     assert held.value(3, "colour") is None
 
 
-def test_texts_are_cut_at_bars_except_ids_names_and_descriptions() -> None:
+def test_only_categorical_texts_are_cut_at_bars() -> None:
     held = table()
-    assert held.whole == {"item_id", "name", "product_description"}
+    assert held.whole == {"item_id", "name", "product_description", "later"}
     columns = {name: column for name, column in held.columns.items() if isinstance(column, TextColumn)}
     assert columns["genres"].has(["y"]).tolist() == [True, False, False, True, False]
     assert columns["genres"].has(["x", "nowhere"]).tolist() == [False, False, False, True, False]

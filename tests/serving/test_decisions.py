@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shops import SHOP, Registry
@@ -13,7 +14,10 @@ from shops import SHOP, Registry
 from endcap.errors import ResourceError
 from endcap.recipes import create
 from endcap.serving.decisions import Answered, Decisions, decision
+from endcap.serving.filters import parse
 from endcap.serving.recommend import Request, recommend
+from endcap.serving.restriction import Restriction
+from endcap.serving.slate import Promotion
 from endcap.serving.snapshot import Snapshot
 from endcap.storage.log import Record, open_log
 from endcap.stream.records import Decision, decode
@@ -56,6 +60,21 @@ def test_rankings_and_ladders_are_told_too(snapshot: Snapshot) -> None:
     assert [each.item_id for each in ranked.shown][-1] == "??" and ranked.shown[-1].score is None
     nobody = decision(answered(snapshot, 2, Request(3, "nobody")))
     assert [each.source for each in nobody.shown] == ["trending"] * 3 and nobody.candidates == ()
+
+
+def test_the_same_rules_have_the_same_hash(snapshot: Snapshot) -> None:
+    def told(text: str = "", name: str = "f", share: int = 0, **more: Any) -> str:
+        restriction = Restriction(name, parse(text)) if text else None
+        promotion = Promotion("p", share, Restriction(name, parse(KIND))) if share else None
+        request = Request(4, "u3", restriction=restriction, promotion=promotion, **more)
+        return decision(answered(snapshot, 1, request)).rules
+
+    hashes = [told(), told(KIND), told(OTHER), told(share=10), told(share=20), told(exclude_purchased=True)]
+    assert len({*hashes}) == len(hashes) and all(len(each) == 16 for each in hashes)
+    assert told(KIND, "another name") == told(KIND)
+
+
+KIND, OTHER = (f'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("{kind}")' for kind in ("a", "b"))
 
 
 class Stuck:

@@ -145,9 +145,12 @@ def test_any_order_and_any_repeats_give_the_same(
         live = Live(SHOP)
         shop = LiveShop(quiet.state, live)
         for each in order:
-            live.fold([each])
-            shop.note([each])
+            Streamed(live, shop).fold([each])
         made.append(shop)
+    counts = [
+        {shop.names(np.array([at]))[0]: shop.taken.of(np.array([at]))[0] for at in shop.taken.some()} for shop in made
+    ]
+    assert counts[0] == counts[1], "an event counts once, however often it is told"
     assert made[0].size == made[1].size and made[0].last_time == made[1].last_time
     for user in range(6):
         first, second = (shop.fresh(f"user{user}") for shop in made)
@@ -155,3 +158,23 @@ def test_any_order_and_any_repeats_give_the_same(
         if first is not None and second is not None:
             assert made[0].names(first.item) == made[1].names(second.item)
             np.testing.assert_array_equal(first.time, second.time)
+
+
+def test_what_a_session_did_before_the_state_is_the_users_once_it_became_theirs(quiet: Snapshot) -> None:
+    """The state holds the session's events as a stranger's: it was made before anybody signed in."""
+    state, now = quiet.state, quiet.state.histories.last_time + DAY
+    live = Live(SHOP)
+    shop = LiveShop(state, live)
+    streamed = Streamed(live, shop)
+    snapshot = lively(quiet, streamed)
+    asked = Request(6, "newcomer", exclude_purchased=True)
+    streamed.fold([(Offset(0, 1), event_record(SHOP, event("i1", "somebody", now)))])
+    assert recommend(snapshot, asked).rung == "trending"
+    alone = recommend(snapshot, Request(6, "u3")).items
+    signed_in = Event(event_id="in", event_type="login", time=now, user_id="newcomer", session_id="u3")
+    streamed.fold([(Offset(0, 2), event_record(SHOP, signed_in))])
+    assert recommend(snapshot, Request(6, "newcomer")).items == recommend(snapshot, Request(6, "u3")).items == alone
+    streamed.fold([(Offset(0, 3), event_record(SHOP, event("i2", "newcomer", now + 1)))])
+    fresh = shop.fresh("newcomer")
+    assert fresh is not None and len(fresh.item) == len(state.histories.past.slice(state.histories.row("u3")).item) + 1
+    assert shop.fresh("newcomer") is fresh, "made once"

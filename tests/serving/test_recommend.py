@@ -11,10 +11,12 @@ from endcap.recipes import create
 from endcap.recipes.queries import Queries
 from endcap.registry.campaigns import CampaignConfig
 from endcap.serving import recommendation_id
+from endcap.serving.live_shop import LiveShop
 from endcap.serving.model import ServedModel
 from endcap.serving.recommend import Request, Slate, answer, recommend
 from endcap.serving.shop import ShopState
 from endcap.serving.snapshot import Snapshot
+from endcap.stream.live import Live
 from endcap.testing.datasets import random_shop
 
 RECIPES = ("als", "ease", "popularity", "repeat", "trending")
@@ -229,3 +231,25 @@ def test_exploration_obeys_filters_and_the_age_of_items(served: dict[str, Snapsh
     assert set(slate.rungs) == {"explored"} and all(ordinal < 8 for ordinal in slate.ordinals)
     oldest = exploring(served["als"], 1.0, days=0.0)
     assert "explored" not in recommend(oldest, Request(6, "u3")).rungs
+
+
+def test_own_answers_make_actions_personal_and_strangers_are_scored_all_the_same(tmp_path: Path) -> None:
+    """Every other shopper takes whatever is offered, the rest nothing."""
+    told = [
+        (f"u{user:03d}", f"a{turn % 4}", turn, "TAKEN" if user % 2 else "NOT_TAKEN")
+        for user in range(150)
+        for turn in range(8)
+    ]
+    names = ("user_id", "item_id", "timestamp", "event_type")
+    data = Dataset.from_table(pa.table(dict(zip(names, map(list, zip(*told, strict=True)), strict=True))))
+    own = Registry(tmp_path, data)
+    version = own.publish(create("action-rate", {"least": 1}))
+    state = ShopState.of(data, "actions")
+    model = ServedModel.of_actions(own.versions.load(version.id), state)
+    shop = LiveShop(state, Live(SHOP), "actions")
+    snapshot = Snapshot(own.campaigns.deploy(SHOP, "home", version), state, {version.id: model}, shop)
+    taker, refuser, stranger = (recommend(snapshot, Request(4, user)) for user in ("u001", "u002", "nobody"))
+    assert (taker.rung, refuser.rung, stranger.rung) == ("personal", "personal", "general")
+    first = [slate.scores[0] or 0.0 for slate in (refuser, stranger, taker)]
+    assert first == sorted(first) and first[0] < first[1] < first[2]
+    assert stranger.cause, "and it is said that nothing is known of them"

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 from shops import SHOP, Given, Registry
 
-from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from endcap.registry.servers import Servers
 from endcap.registry.snapshots import Snapshots
 from endcap.serving.lease import Lease
 from endcap.serving.loading import Loader
 from endcap.serving.recommend import Request, recommend
-from endcap.serving.shop import ShopStates
+from endcap.serving.shop import ShopState, ShopStates
 from endcap.serving.watch import RETRY_SECONDS, TRIM_SECONDS, Watch
 from endcap.storage.db import open_database
 from endcap.testing.datasets import random_shop
@@ -120,8 +119,13 @@ class Slow(Given):
 
     built = True
 
-    def dataset(self, shop: ShopKey) -> Dataset:
-        return replace(self.data, snapshot=self.name)
+    deleted = False
+
+    def state(self, shop: ShopKey) -> ShopState:
+        return ShopState.of(replace(self.data, snapshot=self.name))
+
+    def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
+        return self.deleted
 
     def at(self, text: str) -> Given:
         return Slow(self.data, text)
@@ -162,6 +166,49 @@ def test_a_deployment_does_not_wait_for_the_next_state_and_nothing_is_trimmed_me
     assert trimmed == [tick.now] and watch.snapshots[ARN].state is not first.state
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_state_rests_unless_something_was_deleted(registry: Registry, deleted: bool) -> None:
+    tick, shops = Time(), Slow(registry.data)
+    announced, servers = Snapshots(registry.database), Servers(registry.database)
+    watch = Watch(
+        registry.campaigns,
+        Loader(registry.versions, ShopStates(shops, registry.home / "states")),
+        announced=announced,
+        lease=Lease(servers),
+        tick=tick,
+        swapped=lambda: None,
+    )
+    registry.campaigns.deploy(SHOP, "home", registry.publish(create("popularity")))
+    announced.announce(SHOP, "interactions@1")
+    watch.poll()
+    watch._rested[SHOP] = tick.now + 1000
+    shops.deleted = deleted
+    generation, group = announced.announce(SHOP, "interactions@2"), SHOP.arn("dataset-group", SHOP.group)
+    assert not servers.have_left(group, generation) and servers.have_left(group, generation - 1)
+    watch.poll()
+    assert watch.snapshots[ARN].state.snapshot == ("interactions@2" if deleted else "interactions@1")
+    assert servers.have_left(group, generation) == deleted
+    watch.stop()
+
+
+def test_nothing_ends_the_thread_that_watches(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = Loader(registry.versions, ShopStates(Given(registry.data), registry.home / "states"))
+    watch = Watch(registry.campaigns, loader, swapped=lambda: None)
+    registry.campaigns.deploy(SHOP, "home", registry.publish(create("popularity")))
+    asked = registry.campaigns.list
+    monkeypatch.setattr(registry.campaigns, "list", lambda: 1 / 0)
+    watch.start()
+    deadline = time.monotonic() + 10
+    while not watch.status.error and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "ZeroDivisionError" in watch.status.error
+    monkeypatch.setattr(registry.campaigns, "list", asked)
+    while ARN not in watch.snapshots and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ARN in watch.snapshots
+    watch.stop()
+
+
 def test_this_server_is_known_while_it_lives(registry: Registry) -> None:
     servers = Servers(registry.database)
     states = ShopStates(Given(registry.data), registry.home / "states")
@@ -171,7 +218,7 @@ def test_this_server_is_known_while_it_lives(registry: Registry) -> None:
     registry.campaigns.deploy(SHOP, "home", registry.publish(create("popularity")))
     watch.start()
     deadline = time.monotonic() + 10
-    while ARN not in watch.snapshots and time.monotonic() < deadline:
+    while (ARN not in watch.snapshots or not servers.have_loaded(ARN, 1)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert servers.have_loaded(ARN, 1) and not servers.have_loaded(ARN, 2)
     watch.stop()

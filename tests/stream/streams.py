@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from endcap.storage.log import Record
-from endcap.stream.collect import action_record, decision_record, event_record, put_record
+from endcap.stream.collect import PutKind, action_record, decision_record, event_record, put_record
 from endcap.stream.live import Live
 from endcap.stream.records import ActionEvent, Decision, Event, Put, Shown
 from endcap.types import AccountKey, ShopKey
@@ -85,8 +85,8 @@ def seen(live: Live) -> dict[str, object]:
             values = [None if value != value else value for value in recent.values.tolist()]
             found[f"{kind} {key}"] = (recent.items, recent.times.tolist(), recent.event_types, values)
         found[f"linked {key}"] = live.linked_user(key)
-    for kind, ids, of in (("item", live.items, live.item), ("user", live.users, live.user),
-                          ("action", live.actions, live.action)):  # fmt: skip
-        found[kind] = {name: of(name) for name in sorted(ids())}
+    kinds: tuple[PutKind, ...] = ("item", "user", "action")
+    for kind in kinds:
+        found[kind] = {name: live.put(kind, name) for name in sorted(live.changed(kind))}
     found["impressed"] = [live.impressed(f"RID-{number}") for number in range(1, 4)]
     return found

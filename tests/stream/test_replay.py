@@ -13,18 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import OTHER, SHOP, seen, streams
 
-from endcap.lake.tables import Lake
-from endcap.storage.log import Record, open_log, open_log_reader
+from endcap.lake.tables import Lake, Snapshot
+from endcap.storage.log import Log, Record, open_log, open_log_reader
 from endcap.stream.collect import event_record
 from endcap.stream.live import Live
 from endcap.stream.records import Event
-from endcap.stream.replay import Lives, lake_offsets, live_since
+from endcap.stream.replay import Feed, lake_offsets, live_since
 from endcap.stream.sink import sink, trim_sunk
 
 
 def event(name: str, shop: object = SHOP) -> Record:
     given = Event(event_id=name, event_type="View", time=5, item_id=f"i{name}", user_id=f"u{name[:1]}", session_id="s")
     return event_record(shop, given)  # type: ignore[arg-type]
+
+
+def follow(feed: Feed[Live], log: Log, lake: Lake, snapshot: Snapshot | None = None) -> Live:
+    return feed.add(SHOP, Live(SHOP, after=lake_offsets(log, lake, SHOP, snapshot)))
 
 
 @settings(deadline=None, max_examples=8)
@@ -37,8 +41,7 @@ def test_a_restart_gives_the_state_before_it_whatever_was_sunk(
     log.append(first)
     sink(log, lake)
     snapshot = lake.snapshot(SHOP)
-    lives = Lives(log, lake)
-    live = lives.follow(SHOP, snapshot)
+    live = follow(Feed(log), log, lake, snapshot)
     log.append(second)
     before = seen(live)
     sink(log, lake)  # a newer snapshot does not change what is beyond the older one
@@ -58,11 +61,11 @@ import sys
 from pathlib import Path
 from endcap.lake.tables import Lake
 from endcap.storage.log import open_log
-from endcap.stream.replay import Lives
-from test_replay import SHOP, event
+from endcap.stream.replay import Feed
+from test_replay import event, follow
 home = Path(sys.argv[1])
 log, lake = open_log(f"sqlite:///{home}/log.db"), Lake(home / "lake")
-live = Lives(log, lake).follow(SHOP)
+live = follow(Feed(log), log, lake)
 n = 0
 while True:
     names = [f"{sys.argv[2]}-{n}-{m}" for m in range(3)]
@@ -99,7 +102,7 @@ def test_after_a_kill_the_state_holds_every_acknowledged_event(tmp_path: Path) -
 
 def test_following_beside_live_traffic_misses_nothing(tmp_path: Path) -> None:
     log, lake = open_log(f"sqlite:///{tmp_path}/log.db"), Lake(tmp_path / "lake")
-    lives = Lives(log, lake)
+    feed: Feed[Live] = Feed(log)
     stop = threading.Event()
     sent: list[str] = []
 
@@ -111,29 +114,29 @@ def test_following_beside_live_traffic_misses_nothing(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=shop, daemon=True)
     thread.start()
-    held = [lives.follow(SHOP) for _ in range(8)]
+    held = [follow(feed, log, lake) for _ in range(8)]
     while len(sent) < 400:
         time.sleep(0.01)
     sink(log, lake)
-    newer = lives.follow(SHOP, lake.snapshot(SHOP))
+    newer = follow(feed, log, lake, lake.snapshot(SHOP))
     stop.set()
     thread.join()
     assert all(seen(live) == seen(held[0]) for live in held) and len(held[0].recent("u0")) > 50
-    assert lives.current(SHOP) is newer and lives.current(OTHER) is None
     beyond = lake_offsets(log, lake, SHOP, lake.snapshot(SHOP)).at("interactions", 0)
     fresh = [each for offset, each in log.read(0) if offset.n > beyond and each.shop == SHOP]
     assert sum(len(newer.recent(f"u{digit}")) for digit in range(10)) == len(fresh)
-    lives.keep_only(SHOP, newer)
+    feed.keep([newer])
     log.append([event("9-last")])
     assert "i9-last" in newer.recent("u9").items and "i9-last" not in held[0].recent("u9").items
-    lives.keep_only(SHOP, None)
-    assert lives.current(SHOP) is None
+    feed.keep([])
+    log.append([event("9-unheard")])
+    assert "i9-unheard" not in newer.recent("u9").items
     log.close()
 
 
 def test_a_reader_in_another_process_builds_the_same(tmp_path: Path) -> None:
     lake, reader = Lake(tmp_path / "lake"), open_log_reader(f"sqlite:///{tmp_path}/log.db")
-    assert live_since(reader, lake, SHOP).items() == [] and sink(reader, lake).upto == {}
+    assert live_since(reader, lake, SHOP).changed("item") == [] and sink(reader, lake).upto == {}
     log = open_log(f"sqlite:///{tmp_path}/log.db")
     log.append([event("1")])
     assert seen(live_since(reader, lake, SHOP)) == seen(live_since(log, lake, SHOP))

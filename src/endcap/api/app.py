@@ -26,6 +26,7 @@ from endcap.serving.live_shops import LiveShops
 from endcap.serving.loading import Loader
 from endcap.serving.recommend import answer
 from endcap.serving.shop import ShopStates
+from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.watch import Watch
 from endcap.settings import Settings
 from endcap.storage.log import Log, open_log
@@ -72,7 +73,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, access_log: bo
     control = Control(workspace)
     runtime = Runtime(Finder(watch, workspace.resources), answering)
     events = Events(Places(workspace.resources), log, metrics, workspace.clock)
-    health = Health(watch, metrics, lambda: door.draining)
+    health = Health(watch, metrics, decisions, draining=lambda: door.draining, owner=settings.account)
     front = Front(watch, workspace.lake)
     door = Door(
         (*runtime.routes(), *events.routes(), *control.routes(), *front.routes(), *health.routes()),
@@ -86,11 +87,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None, access_log: bo
 
 def _watch(workspace: Workspace, log: Log) -> Watch:
     root = workspace.settings.home / "state"
+    schemas = ShopSchemas(workspace.resources)
     loader = Loader(
         workspace.versions,
-        ShopStates(LakeShops(workspace.lake), root),
+        ShopStates(LakeShops(workspace.lake, schemas=schemas), root),
         resources=workspace.resources,
-        actions=ShopStates(LakeShops(workspace.lake, "actions"), root / "actions"),
+        actions=ShopStates(LakeShops(workspace.lake, "actions", schemas=schemas), root / "actions"),
         live=LiveShops(log, workspace.lake, workspace.clock),
     )
     return Watch(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode
 import msgspec
 import numpy as np
 
+from endcap.api.callers import NOBODY
 from endcap.api.door import Exchange, Route
 from endcap.api.wire import Reply
 from endcap.jobs.answering import item_titles
@@ -41,9 +42,11 @@ class Front:
     async def index(self, exchange: Exchange) -> Reply:
         """What is served here, as JSON or, to a browser, as a page."""
         endpoint = f"http://{exchange.header(b'host').decode('ascii', 'replace') or '127.0.0.1'}"
-        snapshots = list(self._watch.snapshots.values())
+        mine, is_open = exchange.caller.account, exchange.caller is NOBODY  # whoever sits at this machine sees all
+        served = self._watch.snapshots.values()
+        snapshots = [each for each in served if is_open or each.deployment.shop.account == mine]
         if b"text/html" not in exchange.header(b"accept"):
-            campaigns = [described(snapshot) for snapshot in snapshots]
+            campaigns = await asyncio.to_thread(lambda: [described(snapshot) for snapshot in snapshots])
             return Reply(200, msgspec.json.encode({"name": "Endcap", "endpoint": endpoint, "campaigns": campaigns}))
         asked = parse_qs(exchange.query.decode("ascii", "replace")).get("user", [""])[0].strip()[:256]
         made = await asyncio.to_thread(self._page, snapshots, asked, endpoint)
@@ -60,7 +63,7 @@ class Front:
             by_shop.setdefault(snapshot.deployment.shop, []).append(snapshot)
         sections = []
         for shop, served in by_shop.items():
-            user = asked or busy_shopper(served[0].state) or ""
+            user = asked or served[0].state.busy_shopper or ""
             sections.append(Section(f"Shop {shop.group}", _form(user) + self._shop(shop, served, user), wide=True))
             sections.append(Section("The same for a program", _lines(endpoint, served, user), wide=True))
         return page("Endcap", sections, subtitle=PURPOSE, forms=True, footer="/metrics · /readyz · endcap status")
@@ -96,16 +99,8 @@ def described(snapshot: Snapshot) -> dict[str, object]:
             }
             for variant in deployment.variants
         ],
-        "sampleUser": busy_shopper(snapshot.state),
+        "sampleUser": snapshot.state.busy_shopper,
     }
-
-
-def busy_shopper(state: ShopState) -> str | None:
-    """A shopper with more events than nine in ten."""
-    lengths = np.diff(state.histories.past.indptr)
-    if not len(lengths):
-        return None
-    return state.histories.users.name(int(np.argsort(lengths, kind="stable")[int(len(lengths) * 0.9)]))
 
 
 def _past(state: ShopState, user: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ import msgspec
 import uvicorn
 
 from endcap.api.auth.listening import may_listen
+from endcap.api.connection import Connection
 from endcap.errors import EndcapError, InputError, UnavailableError
 from endcap.jobs.running import forget_running, note_running
 from endcap.jobs.supervisor import JobsProcess
@@ -68,7 +69,7 @@ def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
     config = uvicorn.Config(
         app.door,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,

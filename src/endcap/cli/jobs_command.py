@@ -50,6 +50,7 @@ def command(
 
 
 def _run() -> None:
+    import signal
     import threading
 
     from endcap.jobs.supervisor import JobsProcess
@@ -57,11 +58,13 @@ def _run() -> None:
 
     with sole(settings().home, wait=False):
         pass
-    process = JobsProcess(settings())
+    stop, process = threading.Event(), JobsProcess(settings())
+    for sign in (signal.SIGINT, signal.SIGTERM):  # also where a shell that starts it beside itself had them ignored
+        signal.signal(sign, lambda *_: stop.set())
     process.start()
     say(f"The jobs of {settings().home} are being done. Stop with Ctrl-C: they go on where they were next time.")
     try:
-        threading.Event().wait()
+        stop.wait()
     finally:
         process.stop()
 

@@ -11,6 +11,7 @@ from endcap.registry.campaigns import Deployment
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopStates
+from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.snapshot import Snapshot
 from endcap.types import ITEM_ID, ShopKey
 
@@ -20,7 +21,9 @@ TITLE_COLUMNS = ("name", "title", "item_name", "product_name", "description", "p
 
 def open_states(workspace: Workspace) -> ShopStates:
     """The histories and catalogues that serving maps into memory, kept under `home/state`."""
-    return ShopStates(LakeShops(workspace.lake), workspace.settings.home / "state")
+    return ShopStates(
+        LakeShops(workspace.lake, schemas=ShopSchemas(workspace.resources)), workspace.settings.home / "state"
+    )
 
 
 def open_snapshot(workspace: Workspace, deployment: Deployment) -> Snapshot:

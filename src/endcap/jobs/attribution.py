@@ -18,9 +18,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.dataset import Dataset, dataset
 
 from endcap.errors import InputError, StateError
-from endcap.jobs.attribution_sources import Sources
+from endcap.jobs.attribution_sources import RECOMMENDATION, SOURCE, Sources
 from endcap.jobs.batch import never
 from endcap.jobs.workspace import Workspace
 from endcap.lake.columns import INGESTION, PUT
@@ -35,7 +36,6 @@ LATE = 6 * HOUR
 HEADER = ("METRIC_NAME", "EVENT_TYPE", "VALUE", "MATH_FUNCTION", "EVENT_ATTRIBUTION_SOURCE", "TIMESTAMP")
 STATE = "_attribution"
 """Member of the document that holds the state."""
-RECOMMENDATION, SOURCE = "recommendation_id", "event_attribution_source"
 _EXPRESSION = re.compile(r"(?i)\s*(?:(SAMPLECOUNT)\s*\(\s*\)|SUM\s*\(\s*(Items|Interactions)\.([A-Za-z_]\w*)\s*\))\s*")
 
 Key = tuple[int, int, str]
@@ -118,6 +118,18 @@ def write_metric_attribution(
     return written
 
 
+def write_imported_metrics(workspace: Workspace, resource: Resource, job: str, version: int) -> Written:
+    """The metrics of the events that an import brought: one file of its own, none where nothing counted.
+
+    `version` is the one of the interactions table that the import made. Safe to run again. Raises `InputError` for a
+    metric that cannot be computed.
+    """
+    metrics = [Metric.parse(each) for each in resource.document.get("metrics", ())]
+    shop = resource.shop_key
+    totals, _ = _Events(workspace, shop, metrics, Sources.of(workspace, shop)).imported(version)
+    return _put(workspace, resource, metrics, totals, f"import-{job}", 0)
+
+
 def _state(resource: Resource) -> State:
     kept = resource.document.get(STATE)
     return msgspec.convert(kept, State) if kept else State(resource.created // WINDOW * WINDOW)
@@ -140,12 +152,23 @@ def _write(workspace: Workspace, resource: Resource, metrics: Sequence[Metric], 
     totals, _ = events.totals(state.upto, state.until, state.target)
     for key, value in _late(events, state, resource.created // WINDOW * WINDOW):
         totals[key] = value
+    return _put(workspace, resource, metrics, totals, str(state.until // SECOND), state.until)
+
+
+def _put(
+    workspace: Workspace,
+    resource: Resource,
+    metrics: Sequence[Metric],
+    totals: Mapping[Key, float],
+    name: str,
+    upto: int,
+) -> Written:
     path = ((resource.document.get("metricsOutputConfig") or {}).get("s3DataDestination") or {}).get("path")
     if not totals or not path:
-        return Written("", 0, state.until)
-    target = Location.parse(str(path)) / f"AggregatedAttributionMetrics-{resource.id}-{state.until // SECOND}.csv"
+        return Written("", 0, upto)
+    target = Location.parse(str(path)) / f"AggregatedAttributionMetrics-{resource.id}-{name}.csv"
     stored = open_objects(workspace.settings, resource.account.account).write(target, [_csv(metrics, totals)])
-    return Written(str(stored.location), len(totals), state.until)
+    return Written(str(stored.location), len(totals), upto)
 
 
 def _late(events: _Events, state: State, born: int) -> Iterator[tuple[Key, float]]:
@@ -174,25 +197,41 @@ def _csv(metrics: Sequence[Metric], totals: Mapping[Key, float]) -> bytes:
 
 
 class _Events:
-    """Streamed events of a shop, added up."""
+    """Events of a shop, added up."""
 
     def __init__(self, workspace: Workspace, shop: ShopKey, metrics: Sequence[Metric], sources: Sources) -> None:
         self._lake, self._shop, self._metrics, self._sources = workspace.lake, shop, metrics, sources
         self._prices: dict[str, tuple[pa.Array, pa.Array]] = {}
 
     def totals(self, start: int, stop: int, version: int | None) -> tuple[dict[Key, float], Counter[Key]]:
-        """(value, events) of each window, metric and source, of the windows from `start` to before `stop`.
+        """(value, events) of each window, metric and source, of streamed events from `start` to before `stop`.
 
         Raises `StateError` where the version of the table cannot be read, `InputError` for a column that is not there.
         """
         table = self._lake.open(self._shop, "interactions", version).to_pyarrow_dataset()
+        if INGESTION not in table.schema.names:  # nothing was ever streamed
+            return {}, Counter()
+        wanted = (pc.field(INGESTION) == PUT) & (pc.field(TIMESTAMP) >= start) & (pc.field(TIMESTAMP) < stop)
+        return self._added_up(table, wanted)
+
+    def imported(self, version: int) -> tuple[dict[Key, float], Counter[Key]]:
+        """The same of the events that this version of the table brought by import. Raises as `totals`."""
+        files = set(self._lake.files(self._shop, "interactions", version))
+        if version:
+            files -= set(self._lake.files(self._shop, "interactions", version - 1))
+        if not files:
+            return {}, Counter()
+        table = dataset(sorted(files), format="parquet")
+        streamed = pc.field(INGESTION) == PUT if INGESTION in table.schema.names else pc.scalar(False)
+        return self._added_up(table, ~pc.coalesce(streamed, pc.scalar(False)))
+
+    def _added_up(self, table: Dataset, wanted: pc.Expression) -> tuple[dict[Key, float], Counter[Key]]:
         names = set(table.schema.names)
-        if not {INGESTION, EVENT_TYPE} <= names:  # nothing was ever streamed
+        if EVENT_TYPE not in names:
             return {}, Counter()
         summed = {metric.column for metric in self._metrics if metric.table == "interactions"}
         if missing := sorted(summed - names):
             raise InputError(f"The Interactions dataset has no column {missing[0].upper()} to be summed.")
-        wanted = (pc.field(INGESTION) == PUT) & (pc.field(TIMESTAMP) >= start) & (pc.field(TIMESTAMP) < stop)
         columns = [*{EVENT_TYPE, TIMESTAMP, ITEM_ID, *summed, *({RECOMMENDATION, SOURCE} & names)}]
         totals: dict[Key, float] = {}
         counts: Counter[Key] = Counter()

@@ -48,25 +48,20 @@ def never() -> bool:
     return False
 
 
-def run_batch_inference(
+def run_batch(
     workspace: Workspace,
     resource: Resource,
     *,
     progress: Progress = no_progress,
     cancelled: Callable[[], bool] = never,
+    chunk: int = CHUNK,
 ) -> Totals:
-    """Do the batch inference job that a record describes; what was read and written.
+    """Do the batch inference or batch segment job that a record describes, in a child process; what was read and
+    written. A child that is killed is followed by another one for as long as each gets further.
 
-    Safe to run again after any kill. Raises `EndcapError` with the reason of failure, `Stopped` when it is cancelled.
+    Safe to run again after any kill; a job that fails or is stopped leaves nothing in the home. Raises `EndcapError`
+    with the reason of failure, `Stopped` when it is cancelled.
     """
-    return run_batch(workspace, resource, progress, cancelled)
-
-
-def run_batch(
-    workspace: Workspace, resource: Resource, progress: Progress, cancelled: Callable[[], bool], chunk: int = CHUNK
-) -> Totals:
-    """Do a batch job of either kind in a child process; a child that is killed is followed by another one for as long
-    as each gets further. A job that fails or is stopped leaves nothing in the home."""
     folder = job_folder(workspace, resource)
     while True:
         before = _mark(folder)

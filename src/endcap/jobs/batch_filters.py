@@ -40,8 +40,7 @@ class ItemSieve:
         """bool [ordinals]. Raises `InputError` where the line's filterValues do not fit."""
         histories = self.state.histories
         row = histories.row(asked.user_id) if asked.user_id else -1
-        past = histories.past.slice(row) if row >= 0 and self.parsed.uses_events else None
-        events = Events(past.item, past.event_type, histories.event_types) if past is not None else Events()
+        events = Events(*histories.interacted(row), histories.event_types) if self.parsed.uses_events else Events()
         item = self.state.ordinal(asked.item_id) if asked.item_id else None
         view = FilterView(self.items, self.users, user=row, item=item, events=events)
         return evaluate(self.parsed, view, asked.filter_values or {})
@@ -65,7 +64,7 @@ class UserSieve:
         if parsed.target != "user":
             raise InputError("The filter is not about users.", fix="Write INCLUDE or EXCLUDE UserID.")
         histories = state.histories
-        everyone = Everyone.of(histories.past.indptr, histories.past.event_type, histories.event_types)
+        everyone = Everyone.of(histories.seen.indptr, histories.seen.event_type, histories.event_types)
         return cls(parsed, Attributes(state.users), everyone)
 
     def __call__(self, values: dict[str, str] | None) -> Bool:

@@ -25,6 +25,7 @@ from endcap.seams import Progress, no_progress
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState, ShopStates
+from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.snapshot import Snapshot as Served
 from endcap.storage.objects import open_objects
 from endcap.types import ShopKey
@@ -113,7 +114,8 @@ def find_version(workspace: Workspace, document: Mapping[str, Any]) -> tuple[str
 
 def open_state(workspace: Workspace, shop: ShopKey, snapshot: Snapshot) -> ShopState:
     """Histories and catalogue at one snapshot, kept under `home/state` like those that are served."""
-    return ShopStates(LakeShops(workspace.lake).at(snapshot.text), workspace.settings.home / "state").load(shop)
+    shops = LakeShops(workspace.lake, schemas=ShopSchemas(workspace.resources))
+    return ShopStates(shops.at(snapshot.text), workspace.settings.home / "state").load(shop)
 
 
 def threads(workspace: Workspace) -> int:

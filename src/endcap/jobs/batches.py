@@ -16,18 +16,11 @@ def export(work: Work) -> None:
     run_export(work.workspace, work.resource, progress=work.progress, cancelled=work.cancelled)
 
 
-def infer(work: Work) -> None:
-    """Recommendations for a file of queries."""
-    from endcap.jobs.batch import run_batch_inference
+def answer(work: Work) -> None:
+    """Recommendations for a file of queries, or users for a file of items or attributes."""
+    from endcap.jobs.batch import run_batch
 
-    run_batch_inference(work.workspace, work.resource, progress=work.progress, cancelled=work.cancelled)
-
-
-def segment(work: Work) -> None:
-    """Users for a file of items or attributes."""
-    from endcap.jobs.segments import run_batch_segment
-
-    run_batch_segment(work.workspace, work.resource, progress=work.progress, cancelled=work.cancelled)
+    run_batch(work.workspace, work.resource, progress=work.progress, cancelled=work.cancelled)
 
 
 def write_metrics(work: Work) -> None:

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any
 
 from endcap import errors
@@ -38,10 +38,12 @@ def run_child(
     progress: Progress,
     cancelled: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
+    fix: str = "If memory ran out, give it more; then try again.",
 ) -> dict[str, Any]:
     """What `python -m module` reports about a request (one line of JSON).
 
-    Raises what the child raised, `Stopped` soon after `cancelled()` is true, `ResourceError` where the child died.
+    Raises what the child raised, `Stopped` soon after `cancelled()` is true, `ResourceError` with `fix` where the child
+    died.
     """
     with (
         tempfile.TemporaryFile() as complaints,
@@ -67,12 +69,13 @@ def run_child(
             raise
         finally:
             watch.end()
-        child.stdin.close()
+        with suppress(BrokenPipeError):  # what a child that died did not read is still to be flushed
+            child.stdin.close()
         status = child.wait()
         if watch.stopped and answer is None:
             raise Stopped(f"{doing} was stopped.")
         if answer is None:
-            raise _ended(doing, status, _last_line(complaints))
+            raise _ended(doing, status, _last_line(complaints), fix)
     if "error" in answer:
         raise as_error(answer["error"])
     report: dict[str, Any] = answer["report"]
@@ -183,11 +186,11 @@ def _relay(lines: IO[bytes], progress: Progress) -> dict[str, Any] | None:
     return None
 
 
-def _ended(doing: str, status: int, said: str) -> EndcapError:
+def _ended(doing: str, status: int, said: str, fix: str) -> EndcapError:
     how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
     return ResourceError(
         f"{doing} was ended {how} before it finished." + (f" It said: {said}." if said else ""),
-        fix="If memory ran out, give it more; then try again.",
+        fix=fix,
     )
 
 

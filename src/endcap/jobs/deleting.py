@@ -13,8 +13,9 @@ from endcap.errors import StateError, UnknownName
 from endcap.jobs.supervisor import JobsProcess
 from endcap.jobs.worker import sole
 from endcap.jobs.workspace import Workspace
-from endcap.registry.dependencies import PARTS, Dependencies, InUse
+from endcap.registry.dependencies import DELETION_ORDER, PARTS, Dependencies, InUse
 from endcap.registry.jobs import ENDED, Job
+from endcap.registry.quotas import is_going
 from endcap.registry.resources import Resource, Stale
 from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
@@ -104,19 +105,27 @@ def _delete(workspace: Workspace, dependencies: Dependencies, resource: Resource
 
 
 def _ask(workspace: Workspace, dependencies: Dependencies, resource: Resource) -> bool:
-    """Whether its deletion is on its way. What still uses it is being stopped or deleted: then ask again."""
-    if resource.status in ("DELETE PENDING", "DELETE IN_PROGRESS"):
+    """Whether its deletion is on its way. What uses it since the plan was made goes first; then ask again."""
+    if is_going(resource.status):
         return True
     try:
-        if resource.status == "DELETE FAILED":  # what used it was gone when its deletion was asked for the first time
-            workspace.resources.change(resource, status="DELETE PENDING", verb="delete")
-        else:
-            dependencies.delete(resource)
+        dependencies.delete(resource)
     except (InUse, Stale):
+        for user in dependencies.users(resource):
+            if user.kind in GOES_WITH:
+                _cancel(workspace, user)
+            elif user.kind in DELETION_ORDER[: DELETION_ORDER.index(resource.kind)]:
+                _delete(workspace, dependencies, user)
         return False
     except UnknownName:
         return True
     return True
+
+
+def _cancel(workspace: Workspace, resource: Resource) -> None:
+    for job in workspace.jobs.on(resource):
+        if job.status not in ENDED:
+            workspace.jobs.cancel(job.id)
 
 
 def _there(workspace: Workspace, resource: Resource) -> Resource | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from endcap.errors import ResourceError, StateError, UnknownName
@@ -18,6 +19,7 @@ LOAD_SECONDS = 120.0
 SILENCE_SECONDS = 20.0
 """How long servers may take to let go: longer than a lease, so one that hangs is taken for dead meanwhile."""
 POLL = 0.05
+UPDATING = ("update", "retrain")
 
 
 def newest_version(workspace: Workspace, solution: Resource) -> Resource:
@@ -54,17 +56,24 @@ def deploy_campaign(work: Work) -> None:
 
 def deploy_recommender(work: Work) -> None:
     """A generation of the version just trained, else of the newest own one, with the configuration asked for."""
-    asked = work.resource.document
-    if work.job.verb == "update":
-        latest = asked.get("latestRecommenderUpdate", {})
-        asked = {**asked, "recommenderConfig": latest.get("recommenderConfig", asked.get("recommenderConfig"))}
-        work.facts["members"] = {"recommenderConfig": asked["recommenderConfig"]}
+    asked = asked_for(work).document
+    if work.job.verb in UPDATING:
+        work.facts["members"] = {"recommenderConfig": asked.get("recommenderConfig")}
     versions = work.workspace.versions.list(work.resource.shop_key, f"{HIDDEN}{work.resource.id}")
     trained = work.facts.get("version")
     found = next((version for version in versions if trained in (None, version.id)), None)
     if found is None:
         raise StateError(f"{work.resource.arn} has not been trained.")
     _deploy(work, found, CampaignConfig.from_document(asked))
+
+
+def asked_for(work: Work) -> Resource:
+    """The recommender as it is to be: with the configuration that an update asks for."""
+    document = work.resource.document
+    latest = document.get("latestRecommenderUpdate") or {}
+    if work.job.verb not in UPDATING or "recommenderConfig" not in latest:
+        return work.resource
+    return replace(work.resource, document={**document, "recommenderConfig": latest["recommenderConfig"]})
 
 
 def await_servers(work: Work) -> None:
@@ -101,22 +110,30 @@ def withdraw(work: Work) -> None:
     if not before:
         campaigns.delete(shop, work.resource.id, kind=kind)
         return
-    version = work.workspace.versions.get(shop, before[0].variants[0].version_id)
-    campaigns.deploy(shop, work.resource.id, version, config=before[0].config, reason="withdrawn", kind=kind)
+    campaigns.restore(before[0], reason="withdrawn")
 
 
 def _deploy(work: Work, version: Version, config: CampaignConfig) -> None:
     current = _current(work)
     if current is None or current.reason != _reason(work):
-        current = work.workspace.campaigns.deploy(
-            work.resource.shop_key,
-            work.resource.id,
-            version,
-            config=config,
-            reason=_reason(work),
-            kind=work.resource.kind,
-        )
+        shop, name, kind = work.resource.shop_key, work.resource.id, work.resource.kind
+        campaigns, reason = work.workspace.campaigns, _reason(work)
+        if current is not None and _is_asked_to_keep(work) and version.id in _served(current):
+            current = campaigns.configure(shop, name, config, reason=reason, kind=kind)  # its variants stay, too
+        else:
+            current = campaigns.deploy(shop, name, version, config=config, reason=reason, kind=kind)
     work.facts["generation"] = current.generation
+
+
+def _is_asked_to_keep(work: Work) -> bool:
+    """Whether an update leaves the version as it is."""
+    latest = work.resource.document.get("latestCampaignUpdate") or {}
+    before = work.resource.document.get("solutionVersionArn")
+    return work.job.verb == "update" and latest.get("solutionVersionArn", before) == before
+
+
+def _served(deployment: Deployment) -> set[str]:
+    return {variant.version_id for variant in deployment.variants}
 
 
 def _current(work: Work) -> Deployment | None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
 
-from endcap.errors import EndcapError
+from endcap.errors import EndcapError, UnavailableError
 from endcap.jobs.lifecycles import Work, finish, lifecycle_of, queue_of
-from endcap.jobs.workflows import VERSION
+from endcap.jobs.workflows import VERSION, elders
 from endcap.jobs.workspace import Workspace
 from endcap.registry.jobs import Job
 from endcap.registry.ownership import Lost
@@ -72,7 +72,7 @@ class Dispatch:
         for job in waiting:
             if job.cancel:
                 self._stop_waiting(job)
-            elif job.id not in self._sent:
+            elif job.id not in self._sent and not self._must_wait(job):
                 self._send(job, job.id)
         if time.monotonic() >= self._reconcile_at:
             self._reconcile_at = time.monotonic() + RECONCILE_EVERY
@@ -81,6 +81,10 @@ class Dispatch:
             self._forget_at = time.monotonic() + FORGET_EVERY
             self.forget_finished()
         return self._quick
+
+    def _must_wait(self, job: Job) -> bool:
+        """Jobs that wait for a long one on the same resource take no place in the queue of quick ones."""
+        return job.verb != "delete" and bool(elders(self._workspace, job))
 
     def reconcile(self) -> None:
         """Every row that is not ended has a live workflow afterwards."""
@@ -133,6 +137,8 @@ class Dispatch:
             finish(Work.of(self._workspace, job), lifecycle_of(job), {"outcome": "stopped"})
         except Lost:
             return
+        except UnavailableError:  # asked again at the next turn
+            raise
         except EndcapError as error:
             self._workspace.jobs.end(job.id, "stopped", error.message)
 

@@ -18,15 +18,13 @@ from endcap.jobs.batch_filters import find_schema
 from endcap.jobs.datasets import dataset_of, kind_of
 from endcap.jobs.progress import Cancelled
 from endcap.jobs.workspace import Workspace
+from endcap.lake.columns import INGESTION, PUT
 from endcap.lake.schemas import TIMES, Schema
 from endcap.registry.resources import Resource
 from endcap.seams import Progress, Tick, no_progress
 from endcap.storage.objects import Location, open_objects
 from endcap.types import SECOND
 
-INGESTION = "ingestion"
-"""Column of tables that says how a row came in; empty where it was imported."""
-STREAMED = "PUT"
 MODES = ("BULK", "PUT", "ALL")
 DEFAULT_MODE = "PUT"
 """The service's own default."""
@@ -93,8 +91,8 @@ def _wanted(mode: str, names: Sequence[str]) -> Any:
         return None
     if INGESTION not in names:
         return pc.scalar(False)
-    streamed = pc.equal(pc.field(INGESTION), STREAMED)
-    return streamed if mode == STREAMED else ~pc.coalesce(streamed, pc.scalar(False))
+    streamed = pc.equal(pc.field(INGESTION), PUT)
+    return streamed if mode == PUT else ~pc.coalesce(streamed, pc.scalar(False))
 
 
 def _pieces(

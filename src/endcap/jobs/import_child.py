@@ -1,28 +1,25 @@
-"""The child process of an import: reads one request from stdin, works, and answers in JSON lines on stdout."""
+"""The child process of an import."""
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
 import resource
 import shutil
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
 
-from endcap.errors import DataError, EndcapError, ResourceError, UnknownName
+from endcap.errors import DataError, ResourceError, UnknownName
+from endcap.jobs.children import serve
 from endcap.jobs.importing import ImportReport, KindReport, Reason, Request
 from endcap.lake.importers import Plan, Staging, hashed, plan_import
 from endcap.lake.intake import Staged
@@ -32,7 +29,6 @@ from endcap.lake.tables import ImportMode, Lake
 from endcap.seams import Disk, Progress, Tick, no_progress
 from endcap.types import AccountKey, ShopKey
 
-_PR_SET_PDEATHSIG = 1
 _STAGING_SHARE, _COMMIT_SHARE = 0.35, 0.2
 """Of the memory limit, what rows in staging and the table's own sorting may take; the rest is the process itself."""
 
@@ -221,46 +217,14 @@ def _ticking(batches: Iterator[pa.RecordBatch], tick: Tick) -> Iterator[pa.Recor
         tick(batch.num_rows)
 
 
-def main() -> int:
-    """Work for the parent on the other end of stdin and stdout; 0 where an answer was given."""
-    _die_with_parent()
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever a library prints does not belong into the answer
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return 1
+def work(line: bytes, progress: Progress) -> Any:
+    """Do the import that a request names. Raises `EndcapError` as `import_source` says."""
     request = msgspec.json.decode(line, type=Request)
-    threading.Thread(target=_watch, args=(sys.stdin.buffer,), daemon=True).start()
     _limit_memory(request.memory_mb)
-
-    def send(message: Mapping[str, Any]) -> None:
-        out.write(json.dumps(message).encode() + b"\n")
-
     try:
-        report = run_import(request, _relayed(send))
-    except EndcapError as error:
-        send({"error": _told(error)})
+        return msgspec.to_builtins(run_import(request, progress))
     except MemoryError:
-        send({"error": _told(_out_of_memory(request.memory_mb))})
-    else:
-        send({"report": msgspec.to_builtins(report)})
-    out.close()
-    return 0
-
-
-def _relayed(send: Callable[[Mapping[str, Any]], None]) -> Progress:
-    @contextmanager
-    def progress(label: str, total: int | None = None, unit: str = "") -> Iterator[Tick]:
-        send({"start": label, "total": total, "unit": unit})
-        yield lambda n=1: send({"tick": n})
-        send({"end": label})
-
-    return progress
-
-
-def _told(error: EndcapError) -> dict[str, Any]:
-    row, column = (error.row, error.column) if isinstance(error, DataError) else (None, None)
-    return {"type": type(error).__name__, "message": error.message, "fix": error.fix, "row": row, "column": column}
+        raise _out_of_memory(request.memory_mb) from None
 
 
 def _out_of_memory(memory_mb: int) -> ResourceError:
@@ -268,18 +232,6 @@ def _out_of_memory(memory_mb: int) -> ResourceError:
         f"The import needs more than its {memory_mb} MiB of memory; the tables are as they were.",
         fix="Raise import_memory_mb (ENDCAP_IMPORT_MEMORY_MB), or import in parts with INCREMENTAL.",
     )
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _watch(stdin: IO[bytes]) -> None:
-    """Everywhere else, and where the parent died before we asked: the end of stdin is the end of this process."""
-    while stdin.read(1):
-        pass
-    os._exit(3)
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -291,4 +243,4 @@ def _limit_memory(megabytes: int) -> None:
 
 
 if __name__ == "__main__":
-    os._exit(main())  # at once: a thread still reads stdin, and nothing is left to tidy up
+    os._exit(serve(work))  # at once: a thread still reads stdin, and nothing is left to tidy up

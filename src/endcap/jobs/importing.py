@@ -5,29 +5,19 @@ Whatever happens to the child, tables change only by whole commits: a killed or 
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
-from endcap import errors
-from endcap.errors import DataError, EndcapError, InputError, ResourceError, UnknownName
-from endcap.seams import Clock, Progress, SystemClock, Tick, no_progress
+from endcap.errors import InputError
+from endcap.jobs.children import run_child
+from endcap.seams import Clock, Progress, SystemClock, no_progress
 from endcap.settings import Settings
 from endcap.types import ShopKey
 
-LOOK = 0.05
-"""Seconds between two looks at whether the import is still wanted."""
 _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{0,62}")
 
 
@@ -138,7 +128,7 @@ def import_source(
     job: str | None = None,
     clock: Clock | None = None,
     progress: Progress = no_progress,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> ImportReport:
     """Read files, keep what is wrong with its reason, and commit the rest to the shop's tables.
 
@@ -146,8 +136,8 @@ def import_source(
     dataset kind; `max_rejected` is the share of rejected rows at which a dataset fails (1: only when all are).
     A `job` that was committed before changes nothing; a yes of `cancelled` kills the child.
     Raises `SchemaError` for missing columns, `DataError` for content that cannot be used, `ResourceError` for memory,
-    disk or a killed child, `InputError` for wrong options; in all these cases the tables are as before, or as after the
-    datasets whose commit was finished.
+    disk or a killed child, `Stopped` when cancelled, `InputError` for wrong options; in all these cases the tables are
+    as before, or as after the datasets whose commit was finished.
     """
     now = (clock or SystemClock()).now()
     request = Request(
@@ -168,112 +158,18 @@ def import_source(
         domain=domain,
         max_rejected=max_rejected,
     )
-    return run_child(request, progress, cancelled)
-
-
-def run_child(
-    request: Request, progress: Progress = no_progress, cancelled: Callable[[], bool] | None = None
-) -> ImportReport:
-    """Run one import in a fresh interpreter and relay its progress. Raises what the child raised."""
-    command = [sys.executable, "-P", "-m", "endcap.jobs.import_child"]
-    # No linear algebra is done there, and its threads would be started before anything else.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment
-        ) as child,
-    ):
-        assert child.stdin is not None and child.stdout is not None
-        try:
-            # The pipe stays open on purpose: its end tells the child that this process is gone.
-            child.stdin.write(msgspec.json.encode(request) + b"\n")
-            child.stdin.flush()
-            with _killed(child, cancelled):
-                answer = _relay(child.stdout, progress)
-        except BrokenPipeError:
-            answer = None
-        except BaseException:
-            child.kill()
-            raise
-        child.stdin.close()
-        status = child.wait()
-        if answer is None:
-            raise _ended(status, _last_line(complaints), request.memory_mb)
-    if "error" in answer:
-        raise _as_error(answer["error"])
-    return msgspec.convert(answer["report"], ImportReport)
-
-
-@contextmanager
-def _killed(child: subprocess.Popen[bytes], cancelled: Callable[[], bool] | None) -> Iterator[None]:
-    """Kill the child as soon as someone wants the import stopped."""
-    if cancelled is None:
-        yield
-        return
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(LOOK):
-            if cancelled():
-                child.kill()
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _relay(lines: IO[bytes], progress: Progress) -> dict[str, Any] | None:
-    """Show the child's progress until it answers; None where it ends without an answer."""
-    with ExitStack() as stack:
-        for message in _messages(lines):
-            if "start" in message:
-                stack.close()
-                tick: Tick = stack.enter_context(progress(message["start"], message["total"], message["unit"]))
-            elif "tick" in message:
-                tick(message["tick"])
-            elif "end" in message:
-                stack.close()
-            else:
-                return message
-    return None
-
-
-def _messages(lines: IO[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except ValueError:  # the last line of a child that was killed while writing it
-            return
-
-
-def _ended(status: int, said: str, memory_mb: int) -> EndcapError:
-    how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-    return ResourceError(
-        f"The import's process was ended {how} before it finished; the tables are as they were."
-        + (f" It said: {said}." if said else ""),
-        fix=f"If memory ran out, raise import_memory_mb (ENDCAP_IMPORT_MEMORY_MB), now {memory_mb}; then import again.",
+    report = run_child(
+        "endcap.jobs.import_child",
+        msgspec.json.encode(request),
+        doing="The import",
+        progress=progress,
+        cancelled=cancelled,
+        # No linear algebra is done there, and its threads would be started before anything else.
+        environment={"OPENBLAS_NUM_THREADS": "1"},
+        fix=f"The tables are as they were. If memory ran out, raise import_memory_mb (ENDCAP_IMPORT_MEMORY_MB), now"
+        f" {request.memory_mb}; then import again.",
     )
-
-
-def _last_line(complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    lines = complaints.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""
-
-
-def _as_error(told: Mapping[str, Any]) -> EndcapError:
-    kind: type[EndcapError] = getattr(errors, told["type"], EndcapError)
-    if issubclass(kind, DataError):
-        return kind(told["message"], fix=told["fix"], row=told["row"], column=told["column"])
-    if issubclass(kind, UnknownName):  # its message is made already, so it is not built from its parts again
-        kind = InputError
-    return kind(told["message"], fix=told["fix"])
+    return msgspec.convert(report, ImportReport)
 
 
 def _checked_job(job: str) -> str:

@@ -46,7 +46,7 @@ def judge_shop(
 
 def report_paths(workspace: Workspace, shop: ShopKey) -> tuple[Path, Path]:
     """Where the shop's last evaluation is kept: (JSON, HTML)."""
-    folder = workspace.reports / shop.group
+    folder = workspace.reports.joinpath(*shop.parts())
     return folder / "evaluation.json", folder / "evaluation.html"
 
 

@@ -69,6 +69,8 @@ class Lifecycle:
     steps: tuple[tuple[str, Step], ...] = ()
     queue: QueueName = "quick"
     latest: str = ""
+    keeps: bool = False
+    """The resource's status is left alone: whatever it is meanwhile, someone else has made it so."""
     undo: Step | None = None
     """What makes a failed or stopped attempt's effects unseen."""
 
@@ -118,7 +120,7 @@ def begin(work: Work, lifecycle: Lifecycle) -> None:
     if lifecycle.latest:
         work.change(members=lambda there: {lifecycle.latest: _latest(work, there, lifecycle.latest, lifecycle.during)})
     else:
-        work.change(status=lifecycle.during, members={"failureReason": None})
+        work.change(status=None if lifecycle.keeps else lifecycle.during, members={"failureReason": None})
 
 
 def finish(work: Work, lifecycle: Lifecycle, outcome: Mapping[str, Any]) -> None:
@@ -140,7 +142,7 @@ def finish(work: Work, lifecycle: Lifecycle, outcome: Mapping[str, Any]) -> None
         work.workspace.database,
         work.workspace.clock,
         work.job,
-        status=(_UPDATED if kind == "done" else None) if lifecycle.latest else status or None,
+        status=_shown(lifecycle, kind, status),
         members=members,
         remove=kind == "done" and not lifecycle.done,
         end=kind,
@@ -150,6 +152,15 @@ def finish(work: Work, lifecycle: Lifecycle, outcome: Mapping[str, Any]) -> None
 
 _UPDATED = "ACTIVE"
 """What an update that is done leaves behind, also where the creation had failed before."""
+
+
+def _shown(lifecycle: Lifecycle, kind: str, status: str) -> str | None:
+    """The resource's status at the end; None where it stays what it is."""
+    if lifecycle.keeps:
+        return None
+    if lifecycle.latest:
+        return _UPDATED if kind == "done" else None
+    return status or None
 
 
 def _latest(work: Work, there: Resource, name: str, status: str, failure: str | None = None) -> dict[str, Any]:

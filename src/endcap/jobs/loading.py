@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from endcap.errors import DataError, InputError
-from endcap.jobs.datasets import announce, dataset_of, kind_of, schema_of
+from endcap.jobs.datasets import announce, announce_deletion, dataset_of, kind_of, schema_of
 from endcap.jobs.importing import import_source
 from endcap.jobs.lifecycles import Work
+from endcap.jobs.removing import states
 from endcap.storage.objects import open_objects
 
 LARGEST_LIST = 100 << 20
@@ -61,9 +62,26 @@ def import_files(work: Work) -> None:
         raise DataError(error.message.replace(f"{scratch(work)}/", ""), row=error.row, column=error.column) from error
     workspace.imports.record(shop, report.job, ",".join(sorted(report.kinds)), report.json())
     imported = report.kinds[kind]
+    work.facts["version"] = imported.version
     work.say(f"{imported.accepted:,} of {imported.rows:,} rows of {kind} accepted, {imported.rejected_rows:,} rejected")
     for reason in imported.rejected:
         work.say(f"rejected {reason.rows:,}: {reason.reason}")
+
+
+def publish_metrics(work: Work) -> None:
+    """The metrics of what was imported, where the import was told to; the data is in whether or not they can be."""
+    from endcap.jobs.attribution import write_imported_metrics  # noqa: PLC0415 - few imports need it
+
+    workspace, resource = work.workspace, work.resource
+    if not resource.document.get("publishAttributionMetricsToS3") or not resource.parent.endswith("/INTERACTIONS"):
+        return
+    for attribution in workspace.resources.list(resource.account, "metric-attribution", shop=resource.shop):
+        try:
+            written = write_imported_metrics(workspace, attribution, resource.id, int(work.facts["version"]))
+        except InputError as error:
+            work.say(f"metrics were not published: {error}")
+        else:
+            work.say(f"{written.rows:,} rows of metrics in {written.location or 'no file'}")
 
 
 def publish_snapshot(work: Work) -> None:
@@ -73,13 +91,17 @@ def publish_snapshot(work: Work) -> None:
 
 
 def delete_users(work: Work) -> None:
-    """Remove the listed users from every table. `numDeleted` counts the rows that went."""
+    """Remove the listed users from every table, and what was made of the tables. `numDeleted` counts the rows."""
     users = sorted(set(_listed_users(_files(work))))
     shop = work.resource.shop_key
     with work.progress("deleting users", total=len(users), unit="users"):
         removed = work.workspace.lake.remove_users(shop, users, work.job.id)
     work.facts["members"] = {"numDeleted": int(removed)}
-    announce(work.workspace, shop)
+    # Raw rows that an import refused may be anyone's.
+    shutil.rmtree(work.workspace.lake.directory(shop) / "rejects", ignore_errors=True)
+    work.workspace.imports.forget_examples(shop)
+    states(work.workspace, shop)
+    announce_deletion(work.workspace, shop, work.cancelled)
     tidy(work)
 
 

@@ -263,8 +263,11 @@ class _Move:
         if not version:
             self._note(CAMPAIGN, summary["name"], group, "left behind", "Nothing is trained here yet.")
             return
-        served = str(self._source.describe(CAMPAIGN, summary[CAMPAIGN.arn])["solutionVersionArn"])
-        chosen = f"{solution}/{LATEST}" if served.endswith(LATEST) else version
+        there = self._source.describe(CAMPAIGN, summary[CAMPAIGN.arn])
+        follows = (there.get("campaignConfig") or {}).get("syncWithLatestSolutionVersion", False)
+        # What follows the newest version may be told by the version that it serves at this moment.
+        follows = follows or str(there["solutionVersionArn"]).endswith(LATEST)
+        chosen = f"{solution}/{LATEST}" if follows else version
         self._carry(CAMPAIGN, summary[CAMPAIGN.arn], group, "", solutionVersionArn=chosen)
 
     def _recommender(self, summary: Document, group: str, parent: str, *, has_data: bool) -> None:

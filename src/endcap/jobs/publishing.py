@@ -23,7 +23,8 @@ def publish(
         chosen = found[0]
     else:
         chosen = workspace.versions.get(shop, version)
-    return workspace.campaigns.deploy(shop, campaign or chosen.solution, chosen, weight=weight), chosen
+    deployment = workspace.campaigns.deploy(shop, campaign or chosen.solution, chosen, weight=weight, record=True)
+    return deployment, chosen
 
 
 def choose_campaign(workspace: Workspace, shop: ShopKey, name: str | None) -> str:

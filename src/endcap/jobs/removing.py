@@ -6,11 +6,14 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from endcap.jobs.datasets import announce, kind_of
+from endcap.jobs.batch import job_folder
+from endcap.jobs.datasets import announce_deletion, kind_of
 from endcap.jobs.lifecycles import Work
+from endcap.jobs.workspace import Workspace
 from endcap.registry.dependencies import Dependencies
 from endcap.registry.versions import HIDDEN
 from endcap.storage.log import open_log_reader
+from endcap.types import ShopKey
 
 
 def parts(work: Work) -> None:
@@ -18,6 +21,7 @@ def parts(work: Work) -> None:
     resources = work.workspace.resources
     for part in Dependencies(work.workspace.database, clock=work.workspace.clock).parts(work.resource):
         work.cancelled.check()
+        _remove(job_folder(work.workspace, part))  # what a batch job left; others have none
         resources.delete(part)
 
 
@@ -26,7 +30,8 @@ def dataset(work: Work) -> None:
     shop = work.resource.shop_key
     with closing(open_log_reader(work.workspace.settings.log)) as log:
         work.workspace.lake.drop(shop, kind_of(work.resource), log)
-    announce(work.workspace, shop)
+    states(work.workspace, shop)
+    announce_deletion(work.workspace, shop, work.cancelled)
 
 
 def versions(work: Work) -> None:
@@ -50,9 +55,20 @@ def shop(work: Work) -> None:
     key, home = work.resource.shop_key, work.workspace.settings.home
     with closing(open_log_reader(work.workspace.settings.log)) as log:
         work.workspace.lake.drop_shop(key, log)
-    for folder in (home / "models", home / "state"):
+    states(work.workspace, key)
+    for folder in (home / "models", work.workspace.reports):
         _remove(folder.joinpath(*key.parts()))
-    _remove(home / "reports" / key.group)
+    work.workspace.snapshots.forget(key)
+    work.workspace.imports.forget(key)
+
+
+def states(workspace: Workspace, shop: ShopKey) -> None:
+    """The shop's mapped states, made of rows that are no longer there; whoever serves from one keeps its pages.
+
+    A table that is made anew counts its versions from 0 again, so a state of the old one would be taken for its own.
+    """
+    for root in (workspace.settings.home / "state", workspace.settings.home / "state" / "actions"):
+        _remove(root.joinpath(*shop.parts()))
 
 
 def _remove_versions(work: Work, solution: str) -> None:

@@ -35,6 +35,8 @@ from endcap.registry.versions import HIDDEN, Version, random_id
 from endcap.seams import Disk, Progress, no_progress
 from endcap.types import ShopKey
 
+TRAINING = ("create", "train", "retrain")
+"""Verbs of jobs that train."""
 CHANGES = 20
 """Attempts at changing a record that others change too."""
 
@@ -50,13 +52,13 @@ def train_version(
     """Train what a `solution-version` record asks for and publish it under the record's own id.
 
     Its document then holds `trainingHours`, `tunedHPOParams` (after a search), and `_metrics`, `_standsIn`, `_native`,
-    `_weights` (SHA-256 of the trained arrays); after performAutoML the solution's holds `autoMLResult`. Raises
-    `Stopped` when `cancelled`, `EndcapError` with the service's words where it has some.
+    `_weights` (SHA-256 of the trained arrays), `_snapshot` (of the lake); after performAutoML the solution's holds
+    `autoMLResult`. Raises `Stopped` when `cancelled`, `EndcapError` with the service's words where it has some.
     """
     identity, account = resource.id.rpartition("/")[2], resource.account
     solution = workspace.resources.get(account, "solution", resource.parent)
     asked = Solution.of({**solution.document, **resource.document})
-    version = _there(workspace, identity)
+    version = _there(workspace, resource, resource.parent, identity)
     if version is None:
         version = _train(workspace, resource, resource.parent, identity, asked, minimum, progress, cancelled)
     notes = version.lineage.metrics
@@ -89,8 +91,8 @@ def train_recommender(
     The version belongs to the job that asks for it: the same job again finds it done, another job trains anew.
     """
     job = _job(workspace, resource)
-    identity = hashlib.sha256(job.id.encode()).hexdigest()[:8] if job else random_id()
-    version = _there(workspace, identity)
+    identity = own_version(job) if job else random_id()
+    version = _there(workspace, resource, HIDDEN + resource.id, identity)
     if version is None:
         asked = Solution.of(resource.document)
         version = _train(workspace, resource, HIDDEN + resource.id, identity, asked, minimum, progress, cancelled)
@@ -164,7 +166,7 @@ def _published(
     """Make a version of what lies in staging. Raises `Lost` where a newer attempt is at it."""
     job = _job(workspace, resource)
     fence = None if job is None else partial(hold, identity=job.id, attempt=attempt)
-    if (version := _there(workspace, identity)) is not None:
+    if (version := _there(workspace, resource, solution, identity)) is not None:
         return version
     read = artefacts.read(staging, identity, report.manifest)
     lineage = Lineage.of(msgspec.json.decode((staging / "lineage.json").read_bytes()))
@@ -193,16 +195,25 @@ def _before(workspace: Workspace, shop: ShopKey, solution: str) -> Trained:
     return Trained(path=str(path), id=found[0].id, manifest=found[0].manifest)
 
 
-def _there(workspace: Workspace, identity: str) -> Version | None:
+def own_version(job: Job) -> str:
+    """The id of the version that a recommender's job trains: the same at every attempt."""
+    return hashlib.sha256(job.id.encode()).hexdigest()[:8]
+
+
+def _there(workspace: Workspace, resource: Resource, solution: str, identity: str) -> Version | None:
+    """The version, where an earlier attempt has made it. Raises `StateError` where the id is another solution's."""
     try:
-        return workspace.versions.find(identity)
+        found = workspace.versions.find(identity)
     except UnknownName:
         return None
+    if (found.shop, found.solution) != (resource.shop_key, solution):
+        raise StateError(f"The id {identity} is taken by another version.", fix="Create another solution version.")
+    return found
 
 
 def _job(workspace: Workspace, resource: Resource) -> Job | None:
-    """The job that this is done for: the running one, else the newest."""
-    found = workspace.jobs.on(resource)
+    """The job that this is done for: the running one, else the newest. Others wait for it, and run as well."""
+    found = [job for job in workspace.jobs.on(resource) if job.verb in TRAINING]
     running = [job for job in found if job.status == "running"]
     return next(iter(running or found), None)
 
@@ -215,6 +226,7 @@ def _card(version: Version) -> dict[str, Any]:
         "_standsIn": notes.get("standsIn") or None,
         "_native": notes["native"],
         "_weights": notes.get("weights"),
+        "_snapshot": version.lineage.snapshot,
     }
 
 

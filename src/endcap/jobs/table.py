@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from endcap.jobs import adopting, batches, deploying, loading, removing, sinking, trainings
 from endcap.jobs.lifecycles import CREATE, Lifecycle, creating, deleting, updating
+
+_TRAIN_RECOMMENDER = (
+    ("sink", sinking.before),
+    ("train", trainings.train_recommender),
+    ("deploy", deploying.deploy_recommender),
+    ("load", deploying.await_servers),
+)
+_BATCH = creating(("answer", batches.answer), queue="batches", stopped="CREATE STOPPED", undo=batches.forget)
 
 LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
     ("create", "dataset-group"): CREATE,
@@ -17,6 +26,7 @@ LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
         ("download", loading.download),
         ("sink", sinking.before),
         ("import", loading.import_files),
+        ("metrics", loading.publish_metrics),
         ("announce", loading.publish_snapshot),
         queue="imports",
         undo=loading.tidy,
@@ -58,31 +68,23 @@ LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
         undo=deploying.withdraw,
     ),
     ("delete", "campaign"): deleting(("silence", deploying.await_silence), ("generations", removing.campaign)),
-    ("create", "recommender"): creating(
-        ("sink", sinking.before),
-        ("train", trainings.train_recommender),
-        ("deploy", deploying.deploy_recommender),
-        ("load", deploying.await_servers),
-        queue="trainings",
-        undo=deploying.withdraw,
-    ),
+    ("create", "recommender"): creating(*_TRAIN_RECOMMENDER, queue="trainings", undo=trainings.take_back_recommender),
     ("update", "recommender"): updating(
         "latestRecommenderUpdate",
         ("deploy", deploying.deploy_recommender),
         ("load", deploying.await_servers),
         undo=deploying.withdraw,
     ),
+    ("retrain", "recommender"): replace(
+        updating("latestRecommenderUpdate", *_TRAIN_RECOMMENDER, undo=trainings.take_back_recommender),
+        queue="trainings",
+    ),
     ("train", "recommender"): Lifecycle(
         "ACTIVE",
-        failed="ACTIVE",
-        steps=(
-            ("sink", sinking.before),
-            ("train", trainings.train_recommender),
-            ("deploy", deploying.deploy_recommender),
-            ("load", deploying.await_servers),
-        ),
+        keeps=True,
+        steps=_TRAIN_RECOMMENDER,
         queue="trainings",
-        undo=deploying.withdraw,
+        undo=trainings.take_back_recommender,
     ),
     ("start", "recommender"): Lifecycle(
         "START IN_PROGRESS",
@@ -95,10 +97,11 @@ LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
     ("delete", "recommender"): deleting(("silence", deploying.await_silence), ("generations", removing.recommender)),
     ("create", "metric-attribution"): CREATE,
     ("write", "metric-attribution"): Lifecycle(
-        "ACTIVE", failed="ACTIVE", steps=(("sink", sinking.before), ("write", batches.write_metrics)), queue="batches"
+        "ACTIVE", keeps=True, steps=(("sink", sinking.before), ("write", batches.write_metrics)), queue="batches"
     ),
     ("delete", "metric-attribution"): deleting(),
-    ("create", "batch-inference-job"): creating(("infer", batches.infer), queue="batches", stopped="CREATE STOPPED"),
-    ("create", "batch-segment-job"): creating(("segment", batches.segment), queue="batches", stopped="CREATE STOPPED"),
+    ("create", "batch-inference-job"): _BATCH,
+    ("create", "batch-segment-job"): _BATCH,
 }
-"""(verb, kind) → what is done. `train` and `write` are asked for by schedules only."""
+"""(verb, kind) → what is done. `train` and `write` are asked for by schedules only; `retrain` is an update of what a
+recommender learns from."""

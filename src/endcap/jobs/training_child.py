@@ -26,13 +26,15 @@ from endcap.recipes import create, recipe_name
 from endcap.recipes.base import Recipe
 from endcap.recipes.updated import Updated, weights_hash
 from endcap.registry import artefacts
-from endcap.registry.lineage import Lineage, SourceFile
+from endcap.registry.lineage import File, Lineage, SourceFile
 from endcap.registry.recipe_arns import Offer, offer, offers
 from endcap.seams import Disk, Progress
 from endcap.types import AccountKey, ShopKey
 
 AUTOMATIC = "USER_PERSONALIZATION"
 """The type of recipes that performAutoML chooses from where no recipe says another."""
+PARAMETERS = ("algorithmHyperParameters", "featureTransformationParameters")
+"""Where a solution's configuration holds hyper-parameters: `trend_discovery_frequency` comes in the latter."""
 
 
 class Trained(msgspec.Struct, kw_only=True, frozen=True):
@@ -40,7 +42,7 @@ class Trained(msgspec.Struct, kw_only=True, frozen=True):
 
     path: str
     id: str
-    manifest: artefacts.File
+    manifest: File
 
 
 class Request(msgspec.Struct, kw_only=True, frozen=True):
@@ -65,7 +67,7 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
 class Report(msgspec.Struct, kw_only=True, frozen=True):
     """What was made: the manifest of the files in staging."""
 
-    manifest: artefacts.File
+    manifest: File
     recipe_arn: str
 
 
@@ -118,7 +120,8 @@ def candidates(solution: Solution) -> list[Offer]:
 def _chosen(request: Request, data: Any, progress: Progress) -> tuple[Offer, Mapping[str, str], dict[str, Any]]:
     """(recipe, its hyper-parameters, what to note of the search)."""
     solution = request.solution
-    given = {name: str(value) for name, value in (solution.config.get("algorithmHyperParameters") or {}).items()}
+    members = PARAMETERS[:1] if solution.automatic else PARAMETERS
+    given = {name: str(value) for member in members for name, value in (solution.config.get(member) or {}).items()}
     found: Found | None = None
     if solution.automatic:
         offered = candidates(solution)
@@ -171,12 +174,12 @@ def _updated(request: Request, dataset: Dataset) -> tuple[Recipe, Dataset, dict[
     return recipe, replace(dataset, event_types=read.event_types, time_kind=read.time_kind), notes
 
 
-def _stage(request: Request, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> artefacts.File:
+def _stage(request: Request, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> File:
     files = artefacts.encode(request.identity, recipe, dataset, lineage.stored())
     disk, folder = Disk(), Path(request.staging)
     for name, data in files.items():
         disk.write(folder / name, data)
-    return artefacts.File.of(files[artefacts.MANIFEST])
+    return File.of(files[artefacts.MANIFEST])
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -77,16 +77,18 @@ def _begin(lifecycle: Lifecycle, work: Work) -> None:
 
 def await_elders(work: Work) -> None:
     """Jobs on one resource are done one after the other; a delete stops those before it first."""
-    while elders := [each for each in work.workspace.jobs.on(work.resource) if _is_elder(each, work.job)]:
+    while waited_for := elders(work.workspace, work.job):
         if work.job.verb == "delete":
-            for elder in elders:
+            for elder in waited_for:
                 work.workspace.jobs.cancel(elder.id)
         work.cancelled.check()
         time.sleep(CHECK_EVERY / 2)
 
 
-def _is_elder(other: Job, job: Job) -> bool:
-    return other.status not in ENDED and (other.created, other.id) < (job.created, job.id)
+def elders(workspace: Workspace, job: Job) -> list[Job]:
+    """Jobs on the same resource that were asked for before and have not ended."""
+    unfinished = [each for each in workspace.jobs.on(job) if each.status not in ENDED]
+    return [each for each in unfinished if (each.created, each.id) < (job.created, job.id)]
 
 
 def _guarded(step: Step, work: Work) -> Outcome:
@@ -103,19 +105,11 @@ def _guarded(step: Step, work: Work) -> Outcome:
     except EndcapError as error:
         if work.cancelled():
             return {"outcome": "stopped"}
-        return {"outcome": "failed", "reason": _reason(error)}
+        return {"outcome": "failed", "reason": error.message}
     except Exception as error:  # a fault of ours must end its job, not the process that does all jobs
         work.say("".join(traceback.format_exception(error))[-4000:])
         return {"outcome": "failed", "reason": f"Internal error ({type(error).__name__}: {error})."}
-    return {"outcome": "done", "facts": _plain(work.facts)}
-
-
-def _reason(error: EndcapError) -> str:
-    return error.message
-
-
-def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(facts)
+    return {"outcome": "done", "facts": dict(work.facts)}
 
 
 def _patiently(work: Callable[[], None]) -> None:

@@ -19,6 +19,8 @@ from endcap.types import ITEM_ID, TIMESTAMP, USER_ID
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+REMOVED = "REMOVE"
+"""The mode, in a table's history, of a commit that took users out of it."""
 SMALL_BYTES = 16 << 20
 MOST_SMALL = 16
 """Appending makes a file each time; this many small ones are written again as one, with what is appended."""
@@ -109,7 +111,7 @@ def remove_rows(writer: TableWriter, users: pa.Array, job: str) -> int:
                 f"{kept} (SELECT id FROM gone) ORDER BY {order}",
                 append=False,
                 transaction=name,
-                notes={"mode": "REMOVE", "received": 0, "removed": removed, "job": name},
+                notes={"mode": REMOVED, "received": 0, "removed": removed, "job": name},
             )
         vacuum(writer.path, writer.disk)
         return removed

@@ -26,7 +26,7 @@ from endcap.errors import ArtefactError
 from endcap.lake.dataset import Dataset, TimeKind, Vocabulary
 from endcap.recipes import artefact
 from endcap.recipes.base import Recipe
-from endcap.registry.lineage import Lineage
+from endcap.registry.lineage import File, Lineage
 from endcap.types import Int32
 
 T = TypeVar("T")
@@ -35,17 +35,6 @@ MANIFEST = "manifest.json"
 ARRAYS = "model.safetensors"
 FILES = (ARRAYS, "model.json", "items.arrow", "lineage.json")
 _FIX = "Publish or train it again; the version before still serves with endcap rollback."
-
-
-class File(msgspec.Struct, frozen=True):
-    """Size in bytes and SHA-256 (64 hex) of one file."""
-
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, data: bytes | bytearray) -> File:
-        return cls(len(data), hashlib.sha256(data).hexdigest())
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
 
 from endcap.errors import ArtefactError, InputError, StateError, UnknownName
-from endcap.registry.resources import ensure_named, parse_arn
+from endcap.registry.resources import alter, ensure_named, parse_arn, peek
 from endcap.registry.variants import SLOTS, Variant, assign, runs, slot_of
 from endcap.registry.versions import Version, statuses
 from endcap.seams import Clock, SystemClock
@@ -129,10 +129,12 @@ class Campaigns:
         config: CampaignConfig | None = None,
         reason: str = "",
         kind: str = "campaign",
+        record: bool = False,
     ) -> Deployment:
         """Serve a version to `weight` per cent of the shoppers; the others share the rest as before. 100 replaces.
 
-        The first deployment makes the campaign. `config` stays as it was when None.
+        The first deployment makes the campaign. `config` stays as it was when None. With `record` the campaign's own
+        record names what serves now, in the same transaction; else whoever deploys sees to it.
         Raises `InputError` for a weight outside 1-100 or a name taken by another shop, `StateError` for a rejected
         version or a share of a campaign that serves nothing yet, `UnknownName` for another shop's version.
         """
@@ -157,6 +159,8 @@ class Campaigns:
             variants, places = _variants(slots, names)
             deployment = Deployment(shop, campaign, generation, variants, settings, now, reason, None, places, kind)
             _append(connection, deployment)
+            if record:
+                _record(connection, deployment, known)
             return deployment
 
         return self._database.write(work)
@@ -185,11 +189,25 @@ class Campaigns:
         def work(connection: Connection) -> Deployment:
             current = self._require(connection, shop, campaign)
             past = {each.generation: each for each in _past(connection, shop, campaign)}
-            target = _before(current, past, statuses(connection, shop))
+            known = statuses(connection, shop)
+            target = _before(current, past, known)
             if target is None:
                 fix = "Publish another version instead: endcap publish VERSION."
                 raise StateError(f"Campaign {campaign} has no earlier generation that may serve.", fix=fix)
             after = _successor(current, target, now, reason, restores=target.generation)
+            _append(connection, after)
+            _record(connection, after, known)
+            return after
+
+        return self._database.write(work)
+
+    def restore(self, like: Deployment, *, reason: str = "") -> Deployment:
+        """Serve what an earlier generation served, variants and configuration, as a new generation."""
+        now = self._clock.now()
+
+        def work(connection: Connection) -> Deployment:
+            current = self._require(connection, like.shop, like.campaign, like.kind)
+            after = _successor(current, like, now, reason, restores=like.restores or like.generation)
             _append(connection, after)
             return after
 
@@ -320,6 +338,16 @@ def _append(connection: Connection, deployment: Deployment) -> None:
             created=deployment.created,
         )
     )
+
+
+def _record(connection: Connection, deployment: Deployment, known: dict[str, tuple[str, str]]) -> None:
+    """Let the campaign's record name the version that most shoppers get: an update builds on what it says."""
+    there = peek(connection, deployment.shop.account, deployment.kind, deployment.campaign)
+    if there is None or deployment.kind != "campaign":
+        return
+    largest = max(deployment.variants, key=lambda variant: variant.weight).version_id
+    arn = deployment.shop.arn("solution", f"{known[largest][0]}/{largest}")
+    alter(connection, there, deployment.created, document={"solutionVersionArn": arn})
 
 
 def _of_account(account: AccountKey) -> tuple[Any, ...]:

@@ -26,6 +26,9 @@ LOG_LINES = 200
 """Kept per job; the newest stay."""
 
 
+_NEWEST_FIRST = (jobs.c.created.desc(), jobs.c.id.desc())
+
+
 @dataclass(frozen=True)
 class Job:
     """One piece of work: a `verb` (create, update, delete, start, stop) on a resource.
@@ -76,16 +79,16 @@ class Jobs:
             raise UnknownName("job", identity, (), fix="List them with endcap jobs.")
         return _job(row)
 
-    def on(self, resource: Resource) -> list[Job]:
-        """The jobs on one resource, newest first."""
+    def on(self, resource: Resource | Job) -> list[Job]:
+        """The jobs on one resource, or on the one that a job is on, newest first."""
         query = select(jobs).where(
             jobs.c.account == resource.account.account,
             jobs.c.region == resource.account.region,
             jobs.c.kind == resource.kind,
-            jobs.c.resource == resource.id,
+            jobs.c.resource == (resource.resource if isinstance(resource, Job) else resource.id),
         )
         with self._database.read() as connection:
-            return [_job(row) for row in connection.execute(query.order_by(jobs.c.created.desc(), jobs.c.id))]
+            return [_job(row) for row in connection.execute(query.order_by(*_NEWEST_FIRST))]
 
     def pending(self) -> list[Job]:
         """What waits, oldest first."""
@@ -144,7 +147,7 @@ class Jobs:
         limit: int | None = None,
     ) -> list[Job]:
         """Newest first."""
-        query = select(jobs).order_by(jobs.c.created.desc(), jobs.c.id)
+        query = select(jobs).order_by(*_NEWEST_FIRST)
         if shop is not None:
             account, query = shop.account, query.where(jobs.c.shop == shop.group)
         if account is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +27,17 @@ def code_version(package: str = "endcap") -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+class File(msgspec.Struct, frozen=True):
+    """Size in bytes and SHA-256 (64 hex) of one file."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes | bytearray) -> File:
+        return cls(len(data), hashlib.sha256(data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

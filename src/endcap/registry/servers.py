@@ -42,6 +42,10 @@ class Servers:
         """Whether every living server serves this generation, or a newer one; true where none lives."""
         return all(int(loaded.get(arn, 0)) >= generation for loaded in self._alive())
 
+    def have_left(self, arn: str, generation: int) -> bool:
+        """Whether no living server serves anything older under this name."""
+        return all(int(loaded.get(arn, generation)) >= generation for loaded in self._alive())
+
     def have_dropped(self, arn: str) -> bool:
         """Whether no living server answers for this any more."""
         return all(arn not in loaded for loaded in self._alive())

@@ -38,6 +38,13 @@ class Snapshots:
 
         return self._database.write(work)
 
+    def forget(self, shop: ShopKey) -> None:
+        """Remove a shop's generations: the shop is gone."""
+        account, region, group = shop.parts()
+        mine = (snapshots.c.account == account, snapshots.c.region == region, snapshots.c.shop == group)
+        with self._database.begin() as connection:
+            connection.execute(delete(snapshots).where(*mine))
+
     def newest(self) -> dict[ShopKey, tuple[int, str]]:
         """{shop: (generation, snapshot)} of all shops."""
         key = (snapshots.c.account, snapshots.c.region, snapshots.c.shop)

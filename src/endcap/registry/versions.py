@@ -6,22 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from endcap.errors import UnknownName
-from endcap.lake.dataset import Dataset, TimeKind, Vocabulary
 from endcap.recipes import recipe_name
-from endcap.recipes.base import Recipe
-from endcap.registry import artefacts
-from endcap.registry.lineage import Lineage
+from endcap.registry.lineage import File, Lineage
 from endcap.registry.resources import Resource, add, ensure_named, ensure_shop, peek
 from endcap.seams import Clock, Disk, SystemClock
 from endcap.storage.db import Database
 from endcap.storage.directories import publish_directory
-from endcap.storage.schema import versions
+from endcap.storage.schema import resources, versions
 from endcap.types import AccountKey, Micros, ShopKey
+
+if TYPE_CHECKING:
+    from endcap.lake.dataset import Dataset, TimeKind, Vocabulary
+    from endcap.recipes.base import Recipe
 
 Status = Literal["pending", "approved", "rejected"]
 """What the gate said: nothing yet, may serve, must not serve."""
@@ -47,7 +48,7 @@ class Version:
     lineage: Lineage
     path: str
     size: int
-    manifest: artefacts.File
+    manifest: File
     reason: str = ""
 
     @property
@@ -104,10 +105,12 @@ class Versions:
         Raises `InputError` for a name that is impossible or taken by another shop, `ResourceError` when the disk
         refuses, `UnavailableError` when the database does not answer.
         """
+        from endcap.registry import artefacts  # noqa: PLC0415 - loads numba and SciPy, which most processes never need
+
         now = self._clock.now()
         name = recipe_name(recipe)
         self._database.write(lambda connection: _ensure_solution(connection, shop, solution, name, now))
-        identity = identity or self._unused_id()
+        identity = identity or self.unused_id()
         lineage = lineage.stored()
         files = artefacts.encode(identity, recipe, dataset, lineage)
         parts = (*shop.parts(), solution)
@@ -122,7 +125,7 @@ class Versions:
             lineage,
             "/".join((*parts, identity)),
             sum(len(data) for data in files.values()),
-            artefacts.File.of(files[artefacts.MANIFEST]),
+            File.of(files[artefacts.MANIFEST]),
         )
 
         def work(connection: Connection) -> None:
@@ -146,6 +149,8 @@ class Versions:
 
         Given a `Version`, the database is not asked. Raises `ArtefactError` naming the damaged file, `UnknownName`.
         """
+        from endcap.registry import artefacts  # noqa: PLC0415 - as in `publish`
+
         found = version if isinstance(version, Version) else self.find(version)
         read = artefacts.read(self._root / found.path, found.id, found.manifest)
         return Model(found, read.recipe, read.items, read.event_types, read.time_kind)
@@ -188,11 +193,14 @@ class Versions:
                 raise UnknownName("version", version.id, ())
         return replace(version, status=status, reason=reason)
 
-    def _unused_id(self) -> str:
+    def unused_id(self, draw: Callable[[], str] | None = None) -> str:
+        """An id that no version has and none is planned with, of whichever solution and account."""
         with self._database.read() as connection:
             while True:
-                identity = self._ids()
-                if not connection.execute(select(versions.c.id).where(versions.c.id == identity)).first():
+                identity = (draw or self._ids)()
+                planned = (resources.c.kind == "solution-version", resources.c.id.like(f"%/{identity}"))
+                taken = select(versions.c.id).where(versions.c.id == identity)
+                if not connection.execute(taken.union(select(resources.c.id).where(*planned))).first():
                     return identity
 
 
@@ -264,6 +272,6 @@ def _version(row: Row[Any]) -> Version:
         Lineage.of(row.lineage),
         row.path,
         row.size,
-        artefacts.File(row.manifest_size, row.manifest_sha256),
+        File(row.manifest_size, row.manifest_sha256),
         row.reason,
     )

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError
-from endcap.lake.schemas import ARROW, KEYS, Schema
+from endcap.lake.schemas import ARROW, Schema
 from endcap.stream.ids import IdIndex
 from endcap.types import Bool, Float32, Float64, Int32, Int64
 
@@ -170,7 +170,7 @@ _COLUMNS: Mapping[str, type[TextColumn] | type[NumberColumn] | type[TruthColumn]
 class AttributeTable:
     """All attributes of `size` rows by column name (lower case).
 
-    `whole` names text columns whose values are not cut at `|`: ids, names and descriptions.
+    `whole` names text columns whose values are not cut at `|`: all but the categorical ones, where a schema says so.
     """
 
     size: int
@@ -184,7 +184,7 @@ class AttributeTable:
         """From a table of records whose row r is about ordinal `ordinals[r]` (of `size`, or just enough).
 
         Ordinals that no row is about have no attributes. `schema` adds its fields that the table lacks, all missing,
-        and says which texts are whole; without it only ids are.
+        and says which texts are several values (the categorical ones); without it all but ids may be.
         """
         count = size if size is not None else int(ordinals.max(initial=-1)) + 1
         whole = _whole(schema) if schema else frozenset({"item_id", "user_id", "action_id"})
@@ -244,9 +244,7 @@ def words(text: str, *, cut: bool) -> list[str]:
 
 
 def _whole(schema: Schema) -> frozenset[str]:
-    return frozenset(
-        each.column for each in schema.fields if each.name in KEYS[schema.kind] or each.textual or each.item_name
-    )
+    return frozenset(each.column for each in schema.fields if each.type == "string" and not each.categorical)
 
 
 def _column(given: pa.Array | pa.ChunkedArray, ordinals: Int32, size: int, *, cut: bool) -> AnyColumn:

@@ -9,6 +9,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+
+import msgspec
 
 from endcap.errors import EndcapError
 from endcap.serving.slate import Slate
@@ -85,7 +89,7 @@ class Decisions:
         for answered in batch:
             try:
                 records.append(decision_record(answered.slate.snapshot.deployment.shop, decision(answered)))
-            except (ValueError, IndexError, UnicodeError):  # one answer that cannot be told must not cost the others
+            except Exception:  # one answer that cannot be told must not cost the others, nor the thread
                 self.failed += 1
         try:
             self._log.submit(records).result(LOG_SECONDS)
@@ -116,11 +120,31 @@ def decision(answered: Answered) -> Decision:
         filter=restriction.arn if restriction is not None else "",
         filter_values=restriction.values if restriction is not None else {},
         promotion=promotion.restriction.arn if promotion is not None else "",
+        rules=rules(slate),
         candidates=_candidates(slate),
         shown=_shown(slate),
         counts={"candidates": len(slate.candidates), **slate.counts, "shown": len(slate.items)},
         micros=answered.micros,
     )
+
+
+def rules(slate: Slate) -> str:
+    """16 hex digits that stand for the rules in force: the campaign's configuration, the recipe's own, the filter's
+    text, the promotion's text and share. The same rules have the same ones, whatever they are called."""
+    snapshot, request = slate.snapshot, slate.request
+    promotion = request.promotion
+    return _rules(
+        snapshot.deployment.config,
+        snapshot.offer.name if snapshot.offer is not None else "",
+        "" if request.restriction is None else request.restriction.filter.text,
+        request.exclude_purchased,
+        ("", 0) if promotion is None else (promotion.restriction.filter.text, promotion.percent),
+    )
+
+
+@lru_cache(1024)
+def _rules(*parts: object) -> str:
+    return blake2b(msgspec.json.encode(parts), digest_size=8).hexdigest()
 
 
 def _candidates(slate: Slate) -> tuple[Candidate, ...]:

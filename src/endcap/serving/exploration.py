@@ -26,34 +26,48 @@ def explore(slate: Slate) -> None:
     pool, chances = young(slate)
     if not len(pool):
         return
-    draw = rng(int(slate.token, 16))
-    rest = list(zip(slate.ordinals, slate.scores, slate.rungs, strict=True))
-    left = dict(zip(pool.tolist(), chances.tolist(), strict=True))
-    shown: list[tuple[int, float | None, str]] = []
-    propensities: list[float] = []
-    while len(shown) < slate.wanted and (rest or left):
-        total = sum(left.values())
-        share = weight if left else 0.0
-        if not rest:
-            share = 1.0
-        chosen: tuple[int, float | None, str]
-        if left and draw.random() < share:
-            place = int(draw.choice(len(left), p=np.fromiter(left.values(), np.float64) / total))
-            chosen = (list(left)[place], None, "explored")
-        else:
-            chosen = rest[0]
-        ordinal = chosen[0]
-        chance = share * left.get(ordinal, 0.0) / total if left else 0.0
-        propensities.append(chance + (1 - share) * (bool(rest) and rest[0][0] == ordinal))
-        shown.append(chosen)
-        left.pop(ordinal, None)
-        rest = [each for each in rest if each[0] != ordinal]
-    slate.ordinals = [ordinal for ordinal, _, _ in shown]
-    slate.scores = [score for _, score, _ in shown]
-    slate.rungs = [rung for _, _, rung in shown]
-    slate.propensities = propensities
+    _draw(slate, pool, chances, weight)
     slate.counts["young"] = len(pool)
-    _remember(slate)
+    if slate.snapshot.live is not None:
+        for ordinal, rung in zip(slate.ordinals, slate.rungs, strict=True):
+            if rung == "explored":
+                slate.snapshot.live.shown.add(ordinal)
+
+
+def _draw(slate: Slate, pool: Int32, chances: Float64, weight: float) -> None:
+    """Fill the places: each with the best that is left, or with probability `weight` with one of the pool."""
+    draw = rng(int(slate.token, 16))
+    ranked, at = list(zip(slate.ordinals, slate.scores, slate.rungs, strict=True)), 0
+    left, total, place_of = chances.copy(), float(chances.sum()), {name: n for n, name in enumerate(pool.tolist())}
+    shown: dict[int, tuple[float | None, str]] = {}
+    propensities: list[float] = []
+    while len(shown) < slate.wanted:
+        while at < len(ranked) and ranked[at][0] in shown:
+            at += 1
+        best = ranked[at] if at < len(ranked) else None
+        share = weight if best is not None else 1.0
+        if not place_of:
+            share = 0.0
+        if best is None and not place_of:
+            break
+        if place_of and draw.random() < share:
+            place = int(np.searchsorted(np.cumsum(left), draw.random() * total, side="right"))
+            if place == len(left):  # the sums differ in their last digits
+                place = int(np.flatnonzero(left)[-1])
+            ordinal, score, rung = int(pool[place]), None, "explored"
+        else:
+            assert best is not None
+            ordinal, score, rung = best
+        chance = share * left[place_of[ordinal]] / total if ordinal in place_of else 0.0
+        propensities.append(float(chance + (1 - share) * (best is not None and best[0] == ordinal)))
+        shown[ordinal] = score, rung
+        if (gone := place_of.pop(ordinal, None)) is not None:
+            left[gone] = 0.0
+            total = float(left.sum())
+    slate.ordinals = list(shown)
+    slate.scores = [score for score, _ in shown.values()]
+    slate.rungs = [rung for _, rung in shown.values()]
+    slate.propensities = propensities
 
 
 def young(slate: Slate) -> tuple[Int32, Float64]:
@@ -64,27 +78,18 @@ def young(slate: Slate) -> tuple[Int32, Float64]:
     pool = np.flatnonzero(recent).astype(np.int32)
     counts = state.counts[pool].astype(np.float64)
     if live is not None:
-        fresh = [place for place in live.new_items(slate.size).tolist() if live.born(place) >= since]
+        newest = live.new_items(slate.size)[: 10 * POOL].tolist()
+        fresh = [place for place in newest if live.born(place) >= since]
         pool = np.concatenate((pool, np.array(fresh, np.int32)))
         counts = np.concatenate((counts, np.zeros(len(fresh))))
-    may = np.isin(pool, slate.barred, invert=True)
+    may = np.isin(pool, slate.barred, invert=True) if len(slate.barred) else np.ones(len(pool), np.bool_)
     if slate.allowed is not None:
         may &= slate.allowed[pool]
     pool, counts = pool[may], counts[may]
-    if live is not None and (live.taken or live.shown):
-        names = snapshot.names(pool)
-        counts += [live.taken.get(int(at), 0) + live.shown.get(name, 0) for at, name in zip(pool, names, strict=True)]
+    if live is not None:
+        counts = counts + live.taken.of(pool) + live.shown.of(pool)
     chances = 1 / np.sqrt(1 + counts)
     if len(pool) > POOL:
         kept = np.sort(np.argpartition(-chances, POOL)[:POOL])
         pool, chances = pool[kept], chances[kept]
     return pool, chances
-
-
-def _remember(slate: Slate) -> None:
-    live = slate.snapshot.live
-    if live is None:
-        return
-    explored = [ordinal for ordinal, rung in zip(slate.ordinals, slate.rungs, strict=True) if rung == "explored"]
-    for name in slate.snapshot.names(explored):
-        live.shown[name] = live.shown.get(name, 0) + 1

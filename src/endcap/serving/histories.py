@@ -27,6 +27,8 @@ def _whole(past: Past, slate: Slate) -> Past:
     fresh = slate.fresh
     if fresh is None or not fresh.interest.any():
         return past
+    if (made := fresh.merged.get(slate.row)) is not None:
+        return made
     known = len(slate.snapshot.state.catalogue)
     item = np.where(fresh.item < known, fresh.item, -1).astype(np.int32)[fresh.interest]
     joined: list[np.ndarray] = [
@@ -40,7 +42,8 @@ def _whole(past: Past, slate: Slate) -> Past:
         late = np.argsort(joined[1], kind="stable")
         joined = [column[late] for column in joined]
     joined = [column[-CAP:] for column in joined]
-    return Past(np.array([0, len(joined[0])], np.int64), *joined)
+    made = fresh.merged[slate.row] = Past(np.array([0, len(joined[0])], np.int64), *joined)
+    return made
 
 
 def _joined(pasts: Sequence[Past]) -> Past:

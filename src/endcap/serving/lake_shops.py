@@ -4,47 +4,71 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 
 from endcap.errors import EndcapError
 from endcap.lake.assemble import assemble
 from endcap.lake.dataset import Dataset
-from endcap.lake.schemas import DatasetKind
+from endcap.lake.schemas import DatasetKind, Schema
+from endcap.lake.streaming import REMOVED
 from endcap.lake.tables import Lake, Snapshot
-from endcap.serving.shop import ShopStates
-from endcap.types import EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, AccountKey, ShopKey
+from endcap.serving.shop import EVENTS, About, ShopState, ShopStates
+from endcap.types import ACTION_ID, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, AccountKey, ShopKey
 
-About = Literal["items", "actions"]
-ACTION_ID = "action_id"
+TABLES: Mapping[About, tuple[DatasetKind, ...]] = {
+    "actions": ("actions", "action_interactions", "users"),
+    "items": ("items", "users"),
+}
+"""What is read where there are no interactions with items."""
 SMALL = 4 << 20
 """Bytes of interactions that are read in less time than a process takes to start."""
-_NO_ANSWERS = pa.schema(
+Schemas = Callable[[ShopKey, DatasetKind], Schema | None]
+"""The schema of a shop's dataset, None where it has none."""
+_NO_EVENTS = pa.schema(
     [(USER_ID, pa.string()), (ITEM_ID, pa.string()), (TIMESTAMP, pa.int64()), (EVENT_TYPE, pa.string())]
 )
 
 
 @dataclass(frozen=True)
 class LakeShops:
-    """A `Shops` over a lake, at the newest snapshot or held at one."""
+    """A `Shops` over a lake, at the newest snapshot or held at one. `schemas` tells what datasets hold."""
 
     lake: Lake
     about: About = "items"
     held: str = ""
+    schemas: Schemas | None = None
 
     def text(self, shop: ShopKey) -> str:
         """Names the snapshot."""
         return self.held or self.lake.snapshot(shop).text
 
+    def state(self, shop: ShopKey) -> ShopState:
+        """The snapshot, read."""
+        return ShopState.of(self.dataset(shop), self.about, self._known(shop))
+
     def dataset(self, shop: ShopKey) -> Dataset:
-        """The snapshot, read. Raises `StateError` for a shop without interactions."""
+        """What the state is made of; a shop without interactions has its items and users all the same."""
         snapshot = Snapshot.parse(self.text(shop))
-        if self.about == "items":
+        if self.about == "items" and "interactions" in snapshot.versions:
             return self.lake.dataset(shop, snapshot=snapshot)
-        return _actions(self.lake, shop, snapshot)
+        return _assembled(self.lake, shop, snapshot, self.about)
+
+    def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
+        """Whether a table was dropped between two snapshots, or users were removed from one."""
+        older, newer = Snapshot.parse(before).versions, Snapshot.parse(after).versions
+        for kind, version in older.items():
+            if newer.get(kind, -1) < version:
+                return True
+            if newer[kind] > version and any(
+                entry.mode == REMOVED and version < entry.version <= newer[kind]
+                for entry in self.lake.history(shop, kind)
+            ):
+                return True
+        return False
 
     def at(self, text: str) -> LakeShops:
         """The same, held at a snapshot."""
@@ -52,32 +76,40 @@ class LakeShops:
 
     def command(self, shop: ShopKey, text: str, root: Path) -> list[str] | None:
         """A process of its own builds a large state: reading so much would hold up every request here."""
-        kind: DatasetKind = "interactions" if self.about == "items" else "action_interactions"
+        kind = EVENTS[self.about]
         version = Snapshot.parse(text).versions.get(kind)
         if version is None or sum(Path(file).stat().st_size for file in self.lake.files(shop, kind, version)) < SMALL:
             return None
-        told = json.dumps([str(self.lake.root), self.about, text, str(root), *shop.parts()])
+        known = {kind: [schema.to_avro(), schema.domain] for kind, schema in self._known(shop).items()}
+        told = json.dumps([str(self.lake.root), self.about, text, str(root), *shop.parts(), known])
         return [sys.executable, "-m", "endcap.serving.lake_shops", told]
 
+    def _known(self, shop: ShopKey) -> dict[DatasetKind, Schema]:
+        kinds: tuple[DatasetKind, ...] = (self.about, "users") if self.schemas is not None else ()
+        return {kind: schema for kind in kinds if self.schemas and (schema := self.schemas(shop, kind)) is not None}
 
-def _actions(lake: Lake, shop: ShopKey, snapshot: Snapshot) -> Dataset:
-    """Actions in the place of items, and what shoppers made of them in that of interactions."""
+
+def _assembled(lake: Lake, shop: ShopKey, snapshot: Snapshot, about: About) -> Dataset:
+    """Actions in the place of items and what shoppers made of them in that of interactions; or items, without any."""
     tables = {}
-    for kind in ("actions", "action_interactions", "users"):
+    for kind in TABLES[about]:
         if kind in snapshot.versions:
             found = lake.read(shop, kind, version=snapshot.versions[kind])
             tables[kind] = found.rename_columns([ITEM_ID if name == ACTION_ID else name for name in found.column_names])
-    answers = tables.get("action_interactions", _NO_ANSWERS.empty_table())
-    parts = [table[ITEM_ID].cast(pa.string()) for table in (tables.get("actions"), answers) if table is not None]
+    events = tables.get("action_interactions", _NO_EVENTS.empty_table())
+    parts = [table[ITEM_ID].cast(pa.string()) for table in (tables.get(about), events) if table is not None]
     catalogue = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string()).unique()
-    return assemble(answers, tables.get("actions"), tables.get("users"), catalogue=catalogue, snapshot=snapshot.text)
+    if about == "items":
+        catalogue = lake.catalogue(shop).ids()
+    return assemble(events, tables.get(about), tables.get("users"), catalogue=catalogue, snapshot=snapshot.text)
 
 
 def main(arguments: list[str]) -> int:
     """The child process of `command`."""
-    lake, about, text, root, account, region, group = json.loads(arguments[0])
+    lake, about, text, root, account, region, group, given = json.loads(arguments[0])
     try:
-        shops = LakeShops(Lake(Path(lake)), about, text)
+        known = {kind: Schema.from_avro(avro, domain) for kind, (avro, domain) in given.items()}
+        shops = LakeShops(Lake(Path(lake)), about, text, lambda _, kind: known.get(kind))
         ShopStates(shops, Path(root)).load(ShopKey(AccountKey(account, region), group))
     except EndcapError as error:
         sys.stderr.write(f"{error}\n")

@@ -7,30 +7,30 @@ as this state is served. Folds come from the log's writer, reads from whoever an
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
-import msgspec
 import numpy as np
 
 from endcap.lake.event_types import is_left_out, weight
-from endcap.serving.shop import ShopState
+from endcap.serving.shop import About, ShopState
 from endcap.serving.shop_attributes import ShopAttributes
-from endcap.storage.log import Offset, Record
-from endcap.stream.histories import PURCHASES
-from endcap.stream.live import SUNK_AS, Live
+from endcap.stream import packed
+from endcap.stream.histories import PURCHASES, Past
+from endcap.stream.live import Live, Records
 from endcap.stream.packed import Recent
 from endcap.stream.records import ActionEvent, Event, Put, decode
-from endcap.types import Bool, Float32, Int16, Int32, Int64
+from endcap.types import Bool, Float32, Float64, Int16, Int32, Int64
 
-Records = Sequence[tuple[Offset, Record]]
-About = Literal["items", "actions"]
 NOTED: Mapping[About, Mapping[str, type[Event | ActionEvent | Put]]] = {
     "items": {"event": Event, "item": Put},
     "actions": {"action_event": ActionEvent, "action": Put},
 }
+
+
+KEPT = 2048
+"""Shoppers whose live events are kept as they were made into columns."""
 
 
 def plain(event_type: str) -> str:
@@ -52,6 +52,8 @@ class Fresh:
     weight: Float32
     interest: Bool
     event_types: tuple[str, ...]
+    merged: dict[int, Past] = field(default_factory=dict)
+    """With what the state holds of a row, once that was asked for."""
 
     def of_types(self, wanted: frozenset[str]) -> Int32:
         """int32 ordinals of the events of these types (plain)."""
@@ -63,23 +65,55 @@ class Fresh:
         return self.of_types(PURCHASES)
 
 
+class Tally:
+    """How often something happened, by ordinal; ordinals may be any. Added to and read from any thread."""
+
+    def __init__(self, size: int) -> None:
+        self._counts, self._lock = np.zeros(size, np.float64), threading.Lock()
+
+    def add(self, ordinal: int, times: float = 1) -> None:
+        """Once more, or so many times."""
+        with self._lock:
+            if ordinal >= len(self._counts):
+                self._counts = np.concatenate((self._counts, np.zeros(ordinal + 64)))
+            self._counts[ordinal] += times
+
+    def of(self, ordinals: Int32) -> Float64:
+        """float64 [m]: the counts of these."""
+        counts = self._counts
+        last = len(counts) - 1
+        if int(ordinals.max(initial=-1)) <= last:
+            return counts[ordinals]
+        if last < 0:
+            return np.zeros(len(ordinals))
+        return np.where(ordinals <= last, counts[np.minimum(ordinals, last)], 0.0)
+
+    def some(self) -> Int32:
+        """int32 ordinals of what happened at all."""
+        return np.flatnonzero(self._counts).astype(np.int32)
+
+
 class LiveShop:
     """One state of a shop's items (or actions) and what was streamed into it since."""
 
-    def __init__(self, state: ShopState, live: Live, about: About = "items", shown: Mapping[str, int] | None = None):
-        """`shown` counts how often each new item was shown for exploration before this state."""
+    def __init__(self, state: ShopState, live: Live, about: About = "items", before: LiveShop | None = None):
+        """What was shown for exploration `before`, over an earlier state, still counts."""
         self.state, self.live, self.about = state, live, about
         self.base = len(state.catalogue)
         self.last_time = 0
-        self.shown: dict[str, int] = dict(shown or {})
-        self.taken: dict[int, int] = {}
-        """Events of interest by ordinal, since the state was made."""
+        self.taken, self.shown = Tally(self.base), Tally(self.base)
+        """Events of interest since the state was made, and how often an item was shown for exploration."""
+        self._kept: dict[str, tuple[object, Fresh]] = {}
+        """What was made of each shopper's events, and of which."""
+        self._shown_before = before.shown_items() if before is not None else {}
         self._places: dict[str, int] = {}
         self._names: list[str] = []
         self._born: list[int] = []
         self._codes = {plain(name): code for code, name in enumerate(state.histories.event_types)}
         self._types: dict[str, tuple[int, float, bool]] = {}
         self._lock = threading.Lock()
+        for name in [name for name in self._shown_before if state.ordinal(name) >= 0]:
+            self.shown.add(state.ordinal(name), self._shown_before.pop(name))
 
     @property
     def size(self) -> int:
@@ -87,19 +121,14 @@ class LiveShop:
         return self.base + len(self._names)
 
     def note(self, records: Records) -> None:
-        """Give ordinals to what is new in records that `live` has folded or will fold. Repeats change nothing."""
+        """Give ordinals to what is new in records that were news to `live`, and count events."""
         kinds = NOTED[self.about]
         with self._lock:
-            for offset, record in records:
-                known = record.shop != self.live.shop or self.live.after.has(SUNK_AS[record.kind], offset)
-                if record.kind in kinds and not known:
-                    self._note(record, kinds[record.kind])
+            for _, record in records:
+                if record.kind in kinds:
+                    self._note(decode(record.payload, kinds[record.kind]))
 
-    def _note(self, record: Record, kind: type[Event | ActionEvent | Put]) -> None:
-        try:
-            told = decode(record.payload, kind)
-        except msgspec.DecodeError:
-            return
+    def _note(self, told: Event | ActionEvent | Put) -> None:
         if isinstance(told, Put):
             self._place(told.id, told.time)
             return
@@ -108,7 +137,7 @@ class LiveShop:
         if name:
             ordinal = self._place(name, told.time)
             if self._type(told.event_type)[2]:
-                self.taken[ordinal] = self.taken.get(ordinal, 0) + 1
+                self.taken.add(ordinal)
 
     def _place(self, name: str, time: int) -> int:
         known = self.ordinal(name)
@@ -118,6 +147,8 @@ class LiveShop:
         self._born.append(time)
         self._names.append(name)
         ordinal = self._places[name] = self.base + len(self._names) - 1
+        if name in self._shown_before:
+            self.shown.add(ordinal, self._shown_before.pop(name))
         return ordinal
 
     def ordinal(self, item_id: str) -> int:
@@ -150,12 +181,54 @@ class LiveShop:
         """When an item that came since the state was made was first seen."""
         return self._born[ordinal - self.base]
 
-    def fresh(self, key: str) -> Fresh | None:
-        """What a user or session did since the state was made; None where that is nothing."""
+    def shown_items(self) -> dict[str, float]:
+        """How often each item was shown for exploration, by id."""
+        shown = self.shown.some()
+        return {**self._shown_before, **dict(zip(self.names(shown), self.shown.of(shown).tolist(), strict=True))}
+
+    def row(self, key: str) -> int:
+        """Row in the state's histories of a user, or of the user that a session became; -1 where unknown."""
+        histories = self.state.histories
+        owner = self.live.linked_user(key) if self.last_time else None
+        row = histories.row(owner) if owner is not None else -1
+        return row if row >= 0 else histories.row(key)
+
+    def fresh(self, key: str, row: int = -1) -> Fresh | None:
+        """What a user or session did since the state was made, and what the state does not hold under their `row`:
+        events of sessions that became theirs since. None where that is nothing."""
         if not self.last_time:
             return None
-        recent = self.live.recent(key) if self.about == "items" else self.live.actions_of(key)
-        return self._fresh(recent) if len(recent.items) else None
+        keys = self.live.keys(key)
+        blocks = self.live.blocks("event" if self.about == "items" else "action", keys)
+        earlier = tuple(at for at in map(self.state.histories.users.find, keys[1:]) if at >= 0 and at != row)
+        if not blocks and not earlier:
+            return None
+        held = self._kept.get(key)
+        if held is not None and held[0] == (blocks, earlier, row):
+            return held[1]
+        made = self._fresh(packed.unpack(packed.merge(blocks)))
+        for at in earlier:
+            made = self._before(at, made)
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        if not len(made.item) or int(made.item.min()) >= 0:  # one that has no ordinal yet will have one
+            self._kept[key] = (blocks, earlier, row), made
+        return made
+
+    def _before(self, row: int, fresh: Fresh) -> Fresh:
+        """With the events of another row of the state."""
+        past, names = self.state.histories.past.slice(row), self.state.histories.event_types
+        times = np.concatenate((past.time, fresh.time))
+        order = np.argsort(times, kind="stable")
+        types = (*(names[code] for code in past.event_type.tolist()), *fresh.event_types)
+        return Fresh(
+            np.concatenate((past.item, fresh.item))[order],
+            times[order],
+            np.concatenate((past.event_type, fresh.event_type))[order],
+            np.concatenate((past.weight, fresh.weight))[order],
+            np.concatenate((np.ones(len(past.item), np.bool_), fresh.interest))[order],
+            tuple(types[at] for at in order.tolist()),
+        )
 
     def _fresh(self, recent: Recent) -> Fresh:
         told = [self._type(name) for name in recent.event_types]

@@ -84,6 +84,10 @@ class Loader:
         models = {name: self._model(name, state, held.get(name), is_actions=is_actions) for name in wanted}
         return Snapshot(deployment, state, models, live, asked)
 
+    def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
+        """Whether something was deleted between two snapshots, which must not be served any longer."""
+        return self._states.takes_away(shop, before, after)
+
     def keep(self, bases: Iterable[Base]) -> None:
         """Let what is streamed go nowhere but into these."""
         if self._live is not None:

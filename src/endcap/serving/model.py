@@ -34,7 +34,8 @@ class ServedModel:
     int32 [n] is the catalogue place of each model row, `rows` int32 [ordinals + 1] the way back (-1 where
     the item is newer than the version, and in the last place, which stands for all that the state does not know),
     `codes` int16 [types + 1] the model's code of each event type of the histories, likewise, `withheld` int32 the rows
-    whose items are not in the catalogue. `personal` is False where answers do not depend on the history.
+    whose items are not in the catalogue. `personal` is False where answers do not depend on the history, and
+    `general` True where they tell something about somebody without one.
     `temperature` turns scores into probabilities (see `calibration`).
     """
 
@@ -48,8 +49,9 @@ class ServedModel:
     rows: Int32
     codes: Int16
     withheld: Int32
-    personal: bool
-    temperature: float
+    personal: bool = True
+    general: bool = False
+    temperature: float = 1.0
 
     @classmethod
     def of(cls, model: Model, state: ShopState) -> ServedModel:
@@ -68,12 +70,13 @@ class ServedModel:
         # What has gone is placed beyond the state's own, and so withheld.
         ordinals = np.where(ordinals < 0, len(state.catalogue), ordinals).astype(np.int32)
         tied = cls._tied(model.version.id, model.recipe, model.version.recipe, ordinals, model.event_types, state)
-        return replace(tied, personal=False)
+        nobody, queries = tied._sampled()
+        return replace(tied, personal=tied._tells_apart(nobody, queries), general=True)
 
     def on(self, state: ShopState) -> ServedModel:
         """The same version tied to a later state; what was found out about it is kept."""
         tied = self._tied(self.version, self.recipe, self.recipe_name, self.given, self.event_types, state)
-        return replace(tied, personal=self.personal, temperature=self.temperature)
+        return replace(tied, personal=self.personal, general=self.general, temperature=self.temperature)
 
     @classmethod
     def _tied(
@@ -90,21 +93,25 @@ class ServedModel:
         known = {kind: code for code, kind in enumerate(event_types)}
         codes = np.array([*(known.get(kind, -1) for kind in state.histories.event_types), -1], np.int16)
         withheld = np.flatnonzero(~there | ~listed[ordinals]).astype(np.int32)
-        return cls(version, state, recipe, name, given, event_types, ordinals, rows, codes, withheld, True, 1.0)
+        return cls(version, state, recipe, name, given, event_types, ordinals, rows, codes, withheld)
 
     def _examined(self) -> ServedModel:
-        """With `personal` and `temperature` found by asking about a fixed sample of histories."""
+        """With `personal`, `general` and `temperature` found by asking about a fixed sample of histories."""
+        nobody, queries = self._sampled()
+        personal = self._tells_apart(nobody, queries)
+        temperature = temperature_of(self.scores, queries) if personal else spread(nobody)
+        return replace(self, personal=personal, general=not personal, temperature=temperature)
+
+    def _sampled(self) -> tuple[Float32, Queries]:
+        """(the scores of nobody, queries with histories)."""
         histories = self.state.histories
         held, now = len(histories), histories.last_time + 1
         sample = np.unique(np.linspace(0, held - 1, min(held, SAMPLED)).astype(np.int32))
-        past = histories.past.take(sample)
-        queries = self.queries(past, now)
         nobody = self.scores(self.queries(histories.past.take(np.full(1, -1, np.int32)), now)).copy()
-        personal = any(
-            not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries))
-        )
-        temperature = temperature_of(self.scores, queries) if personal else spread(nobody)
-        return replace(self, personal=personal, temperature=temperature)
+        return nobody, self.queries(histories.past.take(sample), now)
+
+    def _tells_apart(self, nobody: Float32, queries: Queries) -> bool:
+        return any(not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries)))
 
     def rows_of(self, ordinals: Int32) -> Int32:
         """int32 rows of any ordinals, -1 where the version does not know the item."""

@@ -61,7 +61,8 @@ def _scores(slate: Slate, ordinals: Int32) -> Float32:
 
 def _may_show(slate: Slate, ordinals: Int32) -> np.ndarray:
     """bool [m]: what the filters let through; of items that nobody knows a filter can say nothing good."""
-    known = ordinals >= 0
+    # What came since the answer was begun is not in its bitmaps.
+    known = (ordinals >= 0) & (ordinals < slate.size)
     may = known.copy() if slate.allowed is not None else np.ones(len(ordinals), np.bool_)
     if slate.allowed is not None:
         may[known] = slate.allowed[ordinals[known]]

@@ -56,11 +56,9 @@ def resolve(slate: Slate) -> None:
     slate.place, slate.variant, slate.model = snapshot.variant_for(request.user_id or slate.token)
     slate.size, slate.now = snapshot.size, snapshot.moment(request.asked)
     if request.user_id:
-        slate.row = snapshot.state.histories.row(request.user_id)
-        if snapshot.live is not None:
-            slate.fresh = snapshot.live.fresh(request.user_id)
-            if slate.row < 0 and (user := snapshot.live.live.linked_user(request.user_id)):
-                slate.row = snapshot.state.histories.row(user)
+        live = snapshot.live
+        slate.row = (live or snapshot.state.histories).row(request.user_id)
+        slate.fresh = live.fresh(request.user_id, slate.row) if live is not None else None
     if request.item_id:
         slate.current = snapshot.ordinal(request.item_id)
 

@@ -11,6 +11,7 @@ import numpy as np
 from endcap.errors import InputError, UnknownName
 from endcap.serving.filters import Filter
 from endcap.serving.filters.binding import bind
+from endcap.serving.filters.checking import check_current_item
 from endcap.serving.filters.evaluation import Events, FilterView, evaluate
 from endcap.types import Bool
 
@@ -26,13 +27,16 @@ class Restriction:
     filter: Filter
     values: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self, *, about: str, has_item: bool) -> None:
+    def check(self, *, about: str, has_item: bool, recipe_type: str | None = None) -> None:
         """Raise `InputError` where the values do not fit, or it cannot be used in this request.
 
-        `about` is what is asked for, `item` or `action`.
+        `about` is what is asked for, `item` or `action`; `recipe_type` that of a recipe that is held to the service's
+        rules.
         """
         if self.filter.target != about:
             raise InputError(f"The filter {self.arn} is about {self.filter.target}s, and {about}s are asked for.")
+        if self.filter.uses_current_item:
+            check_current_item(recipe_type)
         if self.filter.uses_current_item and not has_item:
             raise InputError(f"The filter {self.arn} compares with CurrentItem, and the request has no itemId.")
         try:

@@ -46,15 +46,15 @@ def _personal(slates: Sequence[Slate]) -> None:
     ends, asked = queries.indptr.tolist(), queries.current.tolist()
     usable = []
     for at, slate in enumerate(slates):
-        if ends[at] < ends[at + 1] or asked[at] >= 0 or not model.personal:
-            usable.append(at)
-        else:
+        is_told = ends[at] < ends[at + 1] or asked[at] >= 0
+        if not is_told and model.personal:
             say_why_not(slate)
+        if is_told or model.general:
+            usable.append((at, "personal" if is_told and model.personal else "general"))
     if not usable:
         return
     scores = model.scores(queries)
-    rung = "personal" if model.personal else "general"
-    for at in usable:
+    for at, rung in usable:
         _choose(slates[at], scores[at], rung)
 
 
@@ -137,7 +137,7 @@ def _barred(slate: Slate, allowed: Bool | None, taken: list[int]) -> Bool:
     barred = (
         ~listed if slate.size == len(listed) else np.concatenate((~listed, np.zeros(slate.size - len(listed), bool)))
     )
-    barred[slate.barred[slate.barred < len(barred)]] = True
+    barred[slate.barred[(slate.barred >= 0) & (slate.barred < len(barred))]] = True
     barred[taken] = True
     if allowed is not None:
         barred |= ~allowed

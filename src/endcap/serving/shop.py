@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError, StateError
 from endcap.lake.dataset import Dataset, Vocabulary
+from endcap.lake.schemas import DatasetKind, Schema
 from endcap.recipes.popularity import Popularity
 from endcap.recipes.queries import Queries
 from endcap.recipes.trending import Trending
@@ -25,9 +28,11 @@ from endcap.storage.directories import publish_directory
 from endcap.stream.arrays import map_arrays, pack
 from endcap.stream.histories import Histories
 from endcap.stream.ids import IdIndex
-from endcap.types import Bool, Float32, Int32, Int64, ShopKey
+from endcap.types import ACTION_ID, ITEM_ID, Bool, Float32, Int32, Int64, ShopKey
 
-FORMAT = "2"
+About = Literal["items", "actions"]
+EVENTS: Mapping[About, DatasetKind] = {"items": "interactions", "actions": "action_interactions"}
+FORMAT = "3"
 FILE = "state.safetensors"
 CREATED = "creation_timestamp"
 
@@ -54,8 +59,11 @@ class ShopState:
     snapshot: str
 
     @classmethod
-    def of(cls, dataset: Dataset) -> ShopState:
-        """From a dataset with ordinals."""
+    def of(
+        cls, dataset: Dataset, about: About = "items", schemas: Mapping[DatasetKind, Schema] | None = None
+    ) -> ShopState:
+        """From a dataset with ordinals. `schemas` say what the columns of items (actions) and users hold."""
+        schemas = schemas or {}
         catalogue, listed = _catalogue(dataset.items)
         nobody = Queries.about(np.full(1, -1, np.int32), dataset.last_time + 1)
         orders = []
@@ -66,11 +74,15 @@ class ShopState:
         created, counts = np.zeros(len(listed), np.int64), np.zeros(len(listed), np.float32)
         created[dataset.items.ordinals] = creation_times(dataset)
         counts[dataset.items.ordinals] = dataset.popularity()
-        items = AttributeTable.of(dataset.item_metadata, dataset.items.ordinals, size=len(listed))
-        users = AttributeTable.of(
-            dataset.user_metadata, np.arange(dataset.n_users, dtype=np.int32), size=dataset.n_users
-        )
-        histories = Histories.of(dataset)
+        metadata = dataset.item_metadata
+        everyone: Int32 = np.arange(dataset.n_users, dtype=np.int32)
+        if about == "actions" and metadata is not None:  # filters ask for the column by its own name
+            metadata = metadata.rename_columns(
+                [ACTION_ID if name == ITEM_ID else name for name in metadata.column_names]
+            )
+        items = AttributeTable.of(metadata, dataset.items.ordinals, size=len(listed), schema=schemas.get(about))
+        users = AttributeTable.of(dataset.user_metadata, everyone, size=dataset.n_users, schema=schemas.get("users"))
+        histories = Histories.of(dataset, kind=EVENTS[about])
         return cls(histories, catalogue, listed, orders[0], orders[1], created, counts, items, users, dataset.snapshot)
 
     def ordinal(self, item_id: str) -> int:
@@ -82,6 +94,14 @@ class ShopState:
         """int32 ordinals of items, -1 where unknown."""
         places = self.catalogue.find_all(item_ids)
         return np.where(self.listed[places], places, -1).astype(np.int32) if len(self.listed) else places
+
+    @cached_property
+    def busy_shopper(self) -> str | None:
+        """A shopper with more events than nine in ten."""
+        lengths = np.diff(self.histories.past.indptr)
+        if not len(lengths):
+            return None
+        return self.histories.users.name(int(np.argsort(lengths, kind="stable")[int(len(lengths) * 0.9)]))
 
     def pack(self) -> bytes:
         """As the bytes of one safetensors file."""
@@ -153,12 +173,12 @@ def creation_times(dataset: Dataset) -> Int64:
 
 
 class Shops(Protocol):
-    """Where a shop's data comes from: the lake, or a test's stand-in."""
+    """Where shops' states come from: the lake, or a test's stand-in."""
 
     def text(self, shop: ShopKey) -> str:
         """Names the newest snapshot."""
 
-    def dataset(self, shop: ShopKey) -> Dataset:
+    def state(self, shop: ShopKey) -> ShopState:
         """The newest snapshot, read."""
 
 
@@ -172,6 +192,9 @@ class Following(Protocol):
     def command(self, shop: ShopKey, text: str, root: Path) -> list[str] | None:
         """The command line of a process that calls `ShopStates.load` for this snapshot; None where that is little work
         and may be done here."""
+
+    def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
+        """Whether something was deleted between two snapshots, which must not be served any longer."""
 
 
 class ShopStates:
@@ -188,7 +211,7 @@ class ShopStates:
     def _load(self, shops: Shops, shop: ShopKey) -> ShopState:
         path = self._path(shop, shops.text(shop))
         if not path.exists():
-            data = ShopState.of(shops.dataset(shop)).pack()
+            data = shops.state(shop).pack()
             with suppress(StateError):  # another process was faster
                 publish_directory(path.parent.parent, path.parent.name, {FILE: data}, self._disk)
             self._sweep(path.parent.parent, keep=path.parent.name)
@@ -226,6 +249,10 @@ class ShopStates:
             if child is not None:
                 child.wait()
         return found
+
+    def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
+        """Whether something was deleted between two snapshots, which must not be served any longer."""
+        return isinstance(self._shops, Following) and self._shops.takes_away(shop, before, after)
 
     def newest(self, shop: ShopKey) -> str:
         """Names the newest snapshot."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from endcap.serving.filters.overlay import Attributes, GrowingIndex, Overlay
 from endcap.serving.shop import ShopState
+from endcap.stream.collect import PutKind
+from endcap.stream.live import Live
 from endcap.stream.records import Value
 
 if TYPE_CHECKING:
@@ -31,12 +33,8 @@ class ShopAttributes:
     def of(cls, shop: LiveShop) -> ShopAttributes:
         """Of a state and what is streamed into it."""
         live, state, users = shop.live, shop.state, GrowingIndex(shop.state.histories.users)
-        is_items = shop.about == "items"
-        items = Overlay(
-            (lambda: live.items_revision) if is_items else (lambda: live.actions_revision),
-            lambda: _told(live.items() if is_items else live.actions(), live.item if is_items else live.action),
-        )
-        known = Overlay(lambda: live.users_revision, lambda: _told(live.users(), live.user))
+        items = _overlay(live, "item" if shop.about == "items" else "action")
+        known = _overlay(live, "user")
         return cls(
             Attributes(state.items, items, shop.ordinal, lambda: shop.size),
             Attributes(state.users, known, users.place, lambda: len(users)),
@@ -44,7 +42,8 @@ class ShopAttributes:
         )
 
 
-def _told(
-    names: Iterable[str], properties: Callable[[str], Mapping[str, Value] | None]
-) -> Iterable[tuple[str, Mapping[str, Value]]]:
-    return ((name, found) for name in names if (found := properties(name)))
+def _overlay(live: Live, kind: PutKind) -> Overlay:
+    def changed(since: int) -> Iterable[tuple[str, Mapping[str, Value]]]:
+        return ((name, found) for name in live.changed(kind, since) if (found := live.put(kind, name)) is not None)
+
+    return Overlay(lambda: live.revision(kind), changed)

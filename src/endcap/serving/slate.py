@@ -105,6 +105,7 @@ class Slate:
         self.promoted, self.counts = [], {}
         self.ordinals, self.items, self.scores, self.rungs, self.reasons = [], [], [], [], []
         self.words, self.propensities, self.promotions = [], [], []
+        self.retrieved = self.recommendation_id = ""
 
     @property
     def rung(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ TRIM_SECONDS = 10.0
 """How often the log is trimmed of what the lake holds."""
 REST = 10.0
 """A state stays for so many times the seconds that making it took, or a large shop would do nothing else."""
+
+_log = logging.getLogger("endcap.serving")
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Watch:
         self._bases: dict[ShopKey, Base] = {}
         self._rested: dict[ShopKey, float] = {}
         self._begun: dict[ShopKey, tuple[float, str]] = {}
+        self._followed: dict[str, int] = {}
         self.snapshots: Mapping[str, Snapshot] = MappingProxyType({})
         self.status = Status()
 
@@ -120,6 +124,7 @@ class Watch:
             self._note(error=str(error))
             return
         texts = {shop: text for shop, (_, text) in announced.items()}
+        self._hurry(texts)
         failures = {arn: failure for arn, failure in self.status.failures.items() if arn in deployments}
         due = [each for each in deployments.values() if self._is_due(each, texts.get(each.shop, ""), failures)]
         gone = self.snapshots.keys() - deployments.keys()
@@ -130,6 +135,7 @@ class Watch:
         if swaps or gone:
             self.snapshots = MappingProxyType(kept)
             self._settle()
+        self._follow(announced)
         if not pending:
             self._tidy()
         polled = self.status.polled or not pending
@@ -170,7 +176,11 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.poll(wait=False)
+            try:
+                self.poll(wait=False)
+            except Exception as error:  # nothing may end the only thread that follows the registry
+                _log.exception("Looking for what changed failed")
+                self._note(error=_said(error))
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
 
@@ -211,6 +221,32 @@ class Watch:
                     return self._loader.snapshot(each, base, self.snapshots.values())
         return None
 
+    def _hurry(self, texts: Mapping[ShopKey, str]) -> None:
+        """What was deleted is not served a moment longer, however short the state has been there."""
+        for shop, until in list(self._rested.items()):
+            base, text = self._bases.get(shop), texts.get(shop, "")
+            if base is None or until <= self._tick() or not text or base.state.snapshot == text:
+                continue
+            with suppress(EndcapError, OSError):
+                if self._loader.takes_away(shop, base.state.snapshot, text):
+                    del self._rested[shop]
+
+    def _follow(self, announced: Mapping[ShopKey, tuple[int, str]]) -> None:
+        """Tell which announced data each shop is served from, once every campaign of the shop is."""
+        # What is begun may be older than what is announced by the time it serves.
+        followed = {shop.arn("dataset-group", shop.group): 0 for shop in self._begun}
+        for shop, base in self._bases.items():
+            generation, text = announced.get(shop, (0, ""))
+            mine = [held for held in self.snapshots.values() if held.deployment.shop == shop]
+            on_it = all(held.state is base.state or held.state is base.actions for held in mine)
+            name = shop.arn("dataset-group", shop.group)
+            before = self._followed.get(name, 0)
+            followed[name] = generation if on_it and base.state.snapshot == text else before
+        if followed != self._followed:
+            self._followed = followed
+            if self._lease is not None:
+                self._lease.renew(self._generations())
+
     def _settle(self) -> None:
         """After a swap: feed only what serves, tell the registry, and keep the collector away."""
         served = {held.deployment.shop for held in self.snapshots.values()}
@@ -227,7 +263,7 @@ class Watch:
                 self._trim()
 
     def _generations(self) -> dict[str, int]:
-        return {arn: held.generation for arn, held in self.snapshots.items()}
+        return {arn: held.generation for arn, held in self.snapshots.items()} | self._followed
 
     def _note(self, error: str) -> None:
         held = self.status

@@ -12,6 +12,7 @@ from numba import njit
 
 from endcap.errors import ArtefactError
 from endcap.lake.dataset import Dataset
+from endcap.lake.schemas import DatasetKind
 from endcap.stream.ids import IdIndex
 from endcap.types import DAY, Bool, Float32, Int16, Int32, Int64
 
@@ -20,7 +21,7 @@ CAP = 512
 PURCHASES = frozenset({"purchase", "purchased", "buy", "bought", "order", "ordered", "transaction"})
 """Event types that mean that the shopper has the item now; compared without case and punctuation."""
 
-LOOK_BACK = 100
+LOOK_BACK: Mapping[DatasetKind, int] = {"interactions": 100, "action_interactions": 300}
 """Events that filters look back on, per shopper and event type."""
 SESSION_AGE = 30 * DAY
 """A session that became a user's is found under its own id for so long after it was last seen."""
@@ -68,8 +69,8 @@ class Past:
 
 @dataclass(frozen=True)
 class Seen:
-    """For filters on event types: the newest `LOOK_BACK` events per shopper and event type, those types among them that
-    nobody learns from (returns, impressions, …). Shopper i owns `indptr[i]:indptr[i + 1]` of `item` (int32 ordinals)
+    """For filters on event types: the newest events per shopper and event type, those types among them that nobody
+    learns from (returns, impressions, …). Shopper i owns `indptr[i]:indptr[i + 1]` of `item` (int32 ordinals)
     and `event_type` (int16 codes)."""
 
     indptr: Int64
@@ -104,8 +105,8 @@ class Histories:
     sessions: Sessions
 
     @classmethod
-    def of(cls, dataset: Dataset, cap: int = CAP) -> Histories:
-        """The newest `cap` events of each user of a dataset."""
+    def of(cls, dataset: Dataset, cap: int = CAP, kind: DatasetKind = "interactions") -> Histories:
+        """The newest `cap` events of each user of a dataset, and what filters look back on in events of this kind."""
         events, ends = dataset.interactions, dataset.indptr
         starts = np.maximum(ends[:-1], ends[1:] - cap)
         lengths = ends[1:] - starts
@@ -125,7 +126,7 @@ class Histories:
             *_bought(dataset),
             dataset.event_types,
             dataset.last_time,
-            _seen(dataset),
+            _seen(dataset, LOOK_BACK[kind]),
             _sessions(dataset),
         )
 
@@ -145,7 +146,7 @@ class Histories:
         return self.users.name(int(self.sessions.user[session])) if session >= 0 else None
 
     def interacted(self, row: int) -> tuple[Int32, Int16]:
-        """(ordinals, codes of `event_types`) of the newest `LOOK_BACK` events of each type; empty for row -1."""
+        """(ordinals, codes of `event_types`) of the newest events of each type, see `LOOK_BACK`; empty for row -1."""
         seen = self.seen
         mine = slice(seen.indptr[row], seen.indptr[row + 1]) if row >= 0 else slice(0)
         return seen.item[mine], seen.event_type[mine]
@@ -217,9 +218,9 @@ def _bought(dataset: Dataset) -> tuple[Int64, Int32]:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64), (pairs % size).astype(np.int32)
 
 
-def _seen(dataset: Dataset) -> Seen:
+def _seen(dataset: Dataset, look_back: int) -> Seen:
     parts = [dataset.interactions] if dataset.left_out is None else [dataset.interactions, dataset.left_out]
-    kept = [part.take(_newest(part.user, part.event_type, len(dataset.event_types), LOOK_BACK)) for part in parts]
+    kept = [part.take(_newest(part.user, part.event_type, len(dataset.event_types), look_back)) for part in parts]
     user, item, kind = (
         np.concatenate([getattr(part, name) for part in kept]) for name in ("user", "item", "event_type")
     )

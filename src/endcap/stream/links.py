@@ -36,11 +36,6 @@ class Links:
         """Sessions that became this user's."""
         return self._sessions.get(user, ())
 
-    def forget(self, user: str) -> None:
-        """Drop a user's sessions."""
-        for session in self._sessions.pop(user, ()):
-            self._users.pop(session, None)
-
     def _leave(self, user: str, session: str) -> None:
         rest = tuple(each for each in self._sessions[user] if each != session)
         if rest:

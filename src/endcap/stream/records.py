@@ -98,7 +98,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     promotion: str = ""
     """ARN of the promotion's filter."""
     rules: str = ""
-    """Hash of the rule set in force."""
+    """Hash of the rules in force: configuration, filter, promotion."""
     candidates: tuple[Candidate, ...] = ()
     shown: tuple[Shown, ...] = ()
     counts: Mapping[str, int] = {}

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
 
 from endcap.lake.offsets import LakeOffsets
 from endcap.lake.tables import Lake, Snapshot
 from endcap.seams import Clock
 from endcap.storage.log import Log, LogReader, Offset, Record
 from endcap.storage.state import StateStore
-from endcap.stream.live import Linked, Live
+from endcap.stream.live import Linked, Live, Records
 from endcap.types import ShopKey
 
+F = TypeVar("F", bound="Folding")
 BATCH = 1_000
 """Folding one holds up live commits for a few milliseconds."""
+
+
+class Folding(Protocol):
+    """What records are folded into, in any order, any number of times."""
+
+    def fold(self, records: Records) -> object: ...
 
 
 def lake_offsets(log: LogReader, lake: Lake, shop: ShopKey, snapshot: Snapshot | None = None) -> LakeOffsets:
@@ -22,14 +30,14 @@ def lake_offsets(log: LogReader, lake: Lake, shop: ShopKey, snapshot: Snapshot |
     return lake.offsets(shop, log.identity, log.partitions, snapshot)
 
 
-def replay(log: LogReader, live: Live) -> Live:
-    """Fold what the log holds up to now into `live`; the same one. Harmless beside live traffic and when repeated."""
+def replay(log: LogReader, into: F) -> F:
+    """Fold what the log holds up to now; the same one. Harmless beside live traffic and when repeated."""
     for partition, end in enumerate(log.ends()):
         after = 0
         while after < end and (rows := log.read(partition, after, min(BATCH, end - after))):
-            live.fold(rows)
+            into.fold(rows)
             after = rows[-1][0].n
-    return live
+    return into
 
 
 def live_since(
@@ -47,44 +55,36 @@ def live_since(
     return replay(log, Live(shop, after=after, linked=linked, state=state, clock=clock))
 
 
-class Lives:
-    """Live state of every shop that is served, kept up by the log's writer: for the process that owns the log.
+class Feed(Generic[F]):
+    """What the log's writer keeps up, by shop, before it acknowledges: for the process that owns the log.
 
-    `follow` builds one for a snapshot while the older one goes on being fed; `keep_only` lets the older ones go once
-    nobody reads them any more. Every method may be called from any thread.
+    A newer one is fed beside the older ones until `keep` lets those go, so that requests that hold one see it move on.
+    Every method may be called from any thread.
     """
 
-    def __init__(self, log: Log, lake: Lake, *, clock: Clock | None = None) -> None:
-        self._log, self._lake, self._clock = log, lake, clock
-        self._fed: dict[ShopKey, tuple[Live, ...]] = {}
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._fed: dict[ShopKey, tuple[F, ...]] = {}
         self._lock = threading.Lock()
         log.subscribe(self._committed)
 
-    def follow(self, shop: ShopKey, snapshot: Snapshot | None = None, *, linked: Linked | None = None) -> Live:
-        """A live state that is complete on return and is fed from then on; `linked` as in `Live`."""
-        after = lake_offsets(self._log, self._lake, shop, snapshot)
-        live = Live(shop, after=after, linked=linked, clock=self._clock)
+    def add(self, shop: ShopKey, into: F) -> F:
+        """Fold what the log holds of a shop, and what it will hold; complete on return."""
         with self._lock:  # fed first, replayed then: nothing falls between, and what comes twice is harmless
-            self._fed[shop] = (*self._fed.get(shop, ()), live)
-        return replay(self._log, live)
+            self._fed[shop] = (*self._fed.get(shop, ()), into)
+        return replay(self._log, into)
 
-    def current(self, shop: ShopKey) -> Live | None:
-        """The newest one of a shop, None where none is followed."""
-        fed = self._fed.get(shop)
-        return fed[-1] if fed else None
-
-    def keep_only(self, shop: ShopKey, live: Live | None) -> None:
-        """Feed only this one of a shop from now on, none where None."""
+    def keep(self, wanted: Iterable[F]) -> None:
+        """Feed only these from now on."""
+        kept = {id(each) for each in wanted}
         with self._lock:
-            if live is None:
-                self._fed.pop(shop, None)
-            else:
-                self._fed[shop] = (live,)
+            left = {shop: tuple(each for each in fed if id(each) in kept) for shop, fed in self._fed.items()}
+            self._fed = {shop: fed for shop, fed in left.items() if fed}
 
-    def _committed(self, records: Sequence[tuple[Offset, Record]]) -> None:
+    def _committed(self, records: Records) -> None:
         by_shop: dict[ShopKey, list[tuple[Offset, Record]]] = {}
         for each in records:
             by_shop.setdefault(each[1].shop, []).append(each)
-        for shop, told in by_shop.items():
-            for live in self._fed.get(shop, ()):
-                live.fold(told)
+        for shop, mine in by_shop.items():
+            for into in self._fed.get(shop, ()):
+                into.fold(mine)

@@ -133,8 +133,45 @@ class TestRecipes:
         parameters = found["featureTransformation"]["defaultParameters"]
         assert parameters["max_user_history_length_percentile"] == "0.99"
 
+    @pytest.mark.parametrize("member", ["featureTransformationParameters", "algorithmHyperParameters"])
+    def test_cold_items_are_told_as_the_notebooks_of_the_service_do(self, fresh: World, member: str) -> None:
+        given = {
+            "cold_start_max_duration": "5",
+            "cold_start_relative_from": "latestItem",
+            "cold_start_max_interactions": "15",
+        }
+        made = fresh.client.create_solution(
+            name="cold",
+            datasetGroupArn=fresh["group"],
+            recipeArn=f"{RECIPE}aws-hrnn-coldstart",
+            solutionConfig={member: given},
+        )
+        found = fresh.client.describe_solution(solutionArn=made["solutionArn"])["solution"]
+        assert found["solutionConfig"] == {member: given}
+        name = "arn:aws:personalize:::feature-transformation/aws-hrnn-coldstart"
+        found = fresh.client.describe_feature_transformation(featureTransformationArn=name)["featureTransformation"]
+        assert given.keys() <= found["defaultParameters"].keys()
+
 
 class TestTags:
+    def test_a_job_that_moves_the_resource_on_does_not_refuse_tags(
+        self, fresh: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        records = fresh.plane.workspace.resources
+        change, moved = records.change, []
+
+        def overtaken(resource: Any, **given: Any) -> Any:
+            if "tags" in given and len(moved) < 3:
+                moved.append(change(resource, status="CREATE IN_PROGRESS"))
+            return change(resource, **given)
+
+        arn_ = fresh.client.create_dataset_group(name="busy", tags=[{"tagKey": "old", "tagValue": "1"}])
+        monkeypatch.setattr(records, "change", overtaken)
+        fresh.client.tag_resource(resourceArn=arn_["datasetGroupArn"], tags=[{"tagKey": "a", "tagValue": "1"}])
+        fresh.client.untag_resource(resourceArn=arn_["datasetGroupArn"], tagKeys=["old"])
+        tags = fresh.client.list_tags_for_resource(resourceArn=arn_["datasetGroupArn"])["tags"]
+        assert len(moved) == 3 and tags == [{"tagKey": "a", "tagValue": "1"}]
+
     def test_tags_are_added_replaced_and_removed(self, world: World) -> None:
         client, group = world.client, world["group domain"]
         client.tag_resource(resourceArn=group, tags=[{"tagKey": "a", "tagValue": "1"}, {"tagKey": "b", "tagValue": ""}])
@@ -460,6 +497,27 @@ class TestServing:
         expected = {"minRecommendationRequestsPerSecond": 1, **config}
         assert found["latestRecommenderUpdate"]["recommenderConfig"] == expected
         refused(client.stop_recommender, "ResourceInUse", recommenderArn=recommender)
+
+    def test_a_recommender_is_trained_anew_for_other_training_data_only(self, fresh: World) -> None:
+        client, recommender, jobs = fresh.client, fresh["recommender"], fresh.plane.workspace.jobs
+        data = {"trainingDataConfig": {"includedDatasetColumns": {"INTERACTIONS": ["EVENT_TYPE"]}}}
+        more = {"minRecommendationRequestsPerSecond": 3}
+        for config, verb in ((data, "retrain"), (data | more, "update"), (more, "update")):
+            client.update_recommender(recommenderArn=recommender, recommenderConfig=config)
+            (job,) = jobs.pending()
+            assert (job.verb, job.kind) == (verb, "recommender")
+            fresh.plane.settle()
+            update = fresh.plane.workspace.resources.find(recommender)
+            ended = {"latestRecommenderUpdate": None, "recommenderConfig": {**data, **config}}
+            fresh.plane.workspace.resources.change(update, document=ended)
+
+    def test_what_could_not_be_deleted_can_be_asked_to_go_again(self, fresh: World) -> None:
+        resources = fresh.plane.workspace.resources
+        resources.change(resources.find(fresh["campaign"]), status="DELETE FAILED")
+        assert fresh.client.describe_campaign(campaignArn=fresh["campaign"])["campaign"]["status"] == "DELETE FAILED"
+        fresh.client.delete_campaign(campaignArn=fresh["campaign"])
+        assert resources.find(fresh["campaign"]).status == "DELETE PENDING"
+        refused(fresh.client.delete_campaign, "ResourceInUse", campaignArn=fresh["campaign"])
 
     def test_filters_are_read_when_they_are_made(self, world: World) -> None:
         create, group = world.client.create_filter, {"name": "no", "datasetGroupArn": world["group"]}

@@ -54,14 +54,14 @@ class Put:
     """What was put since the lake was read, with a revision."""
 
     rows: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    revision: int = 0
+    log: list[str] = field(default_factory=list)
 
     def put(self, name: str, **properties: Any) -> None:
         self.rows[name] = {**self.rows.get(name, {}), **properties}
-        self.revision += 1
+        self.log.append(name)
 
     def overlay(self) -> Overlay:
-        return Overlay(lambda: self.revision, self.rows.items)
+        return Overlay(lambda: len(self.log), lambda since: [(name, self.rows[name]) for name in self.log[since:]])
 
 
 def table(schema: Schema, rows: list[dict[str, Any]]) -> AttributeTable:

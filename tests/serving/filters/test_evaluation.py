@@ -237,6 +237,7 @@ def test_actions() -> None:
 
 OPERATORS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 TEXTS = ["a", "b", 'q"', "a b", "a|b"]
+SEVERAL = {field.column for schema in (ITEMS, USERS) for field in schema.fields if field.categorical}
 FIELDS = {"genre": "text", "brand": "text", "price": "number", "weight": "number", "stock": "number", "sale": "truth"}
 
 
@@ -262,7 +263,7 @@ class Spoken:
             return False
         if isinstance(held, list):
             held = "|".join(held)
-        values = [*held.split("|"), held] if isinstance(held, str) else [held]
+        values = [*held.split("|"), held] if self.field in SEVERAL else [held]
         if self.operator in ("IN", "="):
             return any(value in wanted for value in values)
         return any(OPERATORS[self.operator](value, self.value) for value in values)
@@ -390,7 +391,7 @@ def test_bitmaps_equal_a_reading_row_by_row(
                     values[each.parameter] = literal(each.value)
                 else:
                     rule.drops = True
-    live = Put({str(ordinal): properties for ordinal, properties in put.items()}, 1)
+    live = Put({str(ordinal): properties for ordinal, properties in put.items()}, [str(ordinal) for ordinal in put])
     view = FilterView(
         attributes(ITEMS, catalogue, live),
         attributes(USERS, [user]),

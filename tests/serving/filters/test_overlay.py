@@ -1,11 +1,14 @@
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from filter_shop import ITEMS, Put, table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endcap.serving.filters import Attributes, GrowingIndex
-from endcap.serving.filters.overlay import Bitmaps
+from endcap.serving.filters import Attributes, GrowingIndex, Overlay
+from endcap.serving.filters.overlay import EACH, Bitmaps
 from endcap.stream.ids import IdIndex
 
 STAMP = (1, 10)
@@ -39,6 +42,25 @@ def test_ids_without_an_ordinal_are_left_out_until_they_have_one() -> None:
     assert held.value(1, "brand") == "Zeta"
 
 
+def test_only_what_changed_is_read_again() -> None:
+    put = Put()
+    asked: list[str] = []
+    given = put.overlay()
+
+    def changed(since: int) -> list[tuple[str, Mapping[str, Any]]]:
+        told = list(given.changed(since))
+        asked.extend(name for name, _ in told)
+        return told
+
+    held = Attributes(table(ITEMS, [{} for _ in range(9)]), Overlay(given.revision, changed), int)
+    for name in ("3", "5"):
+        put.put(name, brand="Acme")
+    before = held.now()
+    put.put("5", brand="Zeta")
+    assert (held.value(5, "brand"), held.value(3, "brand"), asked) == ("Zeta", "Acme", ["3", "5", "5"])
+    assert before.rows[5] == {"brand": "Acme"}, "what a request holds stays as it is"
+
+
 def test_a_patch_is_read_once_for_each_revision() -> None:
     put = Put()
     held = Attributes(table(ITEMS, [{}]), put.overlay(), int)
@@ -53,7 +75,7 @@ def bitmap(size: int = 10) -> np.ndarray:
 
 
 def test_the_bitmap_used_longest_ago_leaves_first() -> None:
-    held = Bitmaps(limit=30)
+    held = Bitmaps(limit=3 * (EACH + 10))
     for key in "abc":
         held.put(key, STAMP, bitmap())
     held.get("a", STAMP)
@@ -78,8 +100,9 @@ def test_one_bitmap_is_kept_however_large() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 40)), max_size=40))
 def test_bytes_are_counted_right(puts: list[tuple[str, int]]) -> None:
-    held = Bitmaps(limit=50)
+    limit = 2 * EACH + 50
+    held = Bitmaps(limit)
     for key, size in puts:
         held.put(key, STAMP, bitmap(size))
-        kept = [found.nbytes for name in "abcde" if (found := held.get(name, STAMP)) is not None]
-        assert sum(kept) <= 50 or len(kept) == 1
+        kept = [EACH + found.nbytes for name in "abcde" if (found := held.get(name, STAMP)) is not None]
+        assert sum(kept) <= limit or len(kept) == 1

@@ -11,7 +11,7 @@ from typing import Any
 from endcap.api.door import Exchange, Route
 from endcap.api.metrics import Metrics
 from endcap.api.personalize.ingest import Place, Places
-from endcap.api.personalize.properties import LATEST, fitted, parsed, plain
+from endcap.api.personalize.properties import LATEST, fitted, is_number, parsed, plain
 from endcap.api.shapes import convert, request_type
 from endcap.api.wire import Refusal, Reply, invalid, read_json
 from endcap.lake.schemas import DatasetKind
@@ -19,7 +19,7 @@ from endcap.seams import Clock
 from endcap.storage.log import Log, Record
 from endcap.stream.collect import PutKind, action_record, event_record, put_record
 from endcap.stream.records import ActionEvent, Event, Put, Value
-from endcap.types import SECOND
+from endcap.types import DAY, SECOND
 
 SERVICE = "personalize-events"
 BODY_LIMIT = 1 << 20
@@ -30,6 +30,8 @@ OWN = frozenset((*WHO, *WHAT))
 """Columns that have members of their own."""
 HOLDS: Mapping[PutKind, DatasetKind] = {"item": "items", "user": "users", "action": "actions"}
 _DONE = Reply(200, b"")
+_Judge = tuple[list[str], int]
+"""Where faults are noted, and what time it is."""
 
 
 class Events:
@@ -58,9 +60,9 @@ class Events:
         if place is None:
             # The model of this operation knows no ResourceNotFoundException.
             raise invalid(f"The tracking id {given.trackingId} does not exist.")
-        faults: list[str] = []
+        faults, now = list[str](), self._clock.now()
         made = [
-            _event(each, given, place, f"eventList.{number}.member", faults)
+            _event(each, given, place, f"eventList.{number}.member", (faults, now))
             for number, each in enumerate(given.eventList, 1)
         ]
         _refuse(faults)
@@ -88,9 +90,9 @@ class Events:
         place = await self._places.tracked(exchange.caller, given.trackingId, "action_interactions")
         if place is None:
             raise Refusal(404, "ResourceNotFoundException", f"The tracking id {given.trackingId} does not exist.")
-        faults: list[str] = []
+        faults, now = list[str](), self._clock.now()
         made = [
-            _answer(each, place, f"actionInteractions.{number}.member", faults)
+            _answer(each, place, f"actionInteractions.{number}.member", (faults, now))
             for number, each in enumerate(given.actionInteractions, 1)
         ]
         _refuse(faults)
@@ -131,20 +133,21 @@ class Events:
         return _DONE
 
 
-def _event(given: Any, call: Any, place: Place, at: str, faults: list[str]) -> Event:
+def _event(given: Any, call: Any, place: Place, at: str, judge: _Judge) -> Event:
+    faults, now = judge
     told = parsed(given.properties, f"{at}.properties", faults)
     item, value = given.itemId, given.eventValue
     for key in list(told):
         name = key.replace("_", "").lower()
         if name == "itemid" and item is None and isinstance(told[key], str | int):
             item = str(told[key])  # as clients wrote before the member existed
-        elif name == "eventvalue" and value is None and isinstance(told[key], int | float):
+        elif name == "eventvalue" and value is None and is_number(told[key]):
             value = told[key]
     source = given.metricAttribution.eventAttributionSource if given.metricAttribution is not None else ""
     return Event(
         event_id=given.eventId or "",
         event_type=_text(given.eventType, f"{at}.eventType", faults),
-        time=_moment(given.sentAt, f"{at}.sentAt", faults),
+        time=_moment(given.sentAt, f"{at}.sentAt", faults, now),
         item_id=_text(item or "", f"{at}.itemId", faults),
         user_id=_text(call.userId or "", "userId", faults),
         session_id=_text(call.sessionId, "sessionId", faults),
@@ -156,7 +159,8 @@ def _event(given: Any, call: Any, place: Place, at: str, faults: list[str]) -> E
     )
 
 
-def _answer(given: Any, place: Place, at: str, faults: list[str]) -> ActionEvent:
+def _answer(given: Any, place: Place, at: str, judge: _Judge) -> ActionEvent:
+    faults, now = judge
     answer = given.eventType.upper()
     if answer not in ANSWERS:
         faults.append(
@@ -167,7 +171,7 @@ def _answer(given: Any, place: Place, at: str, faults: list[str]) -> ActionEvent
     return ActionEvent(
         event_id=given.eventId or "",
         event_type=answer,
-        time=_moment(given.timestamp, f"{at}.timestamp", faults),
+        time=_moment(given.timestamp, f"{at}.timestamp", faults, now),
         action_id=_text(given.actionId, f"{at}.actionId", faults),
         user_id=_text(given.userId or "", f"{at}.userId", faults),
         session_id=_text(given.sessionId, f"{at}.sessionId", faults),
@@ -182,8 +186,11 @@ def _columns(told: dict[str, Any], place: Place, at: str, faults: list[str]) -> 
     return {name: value for name, value in columns.items() if name not in OWN}
 
 
-def _moment(given: float | str, at: str, faults: list[str]) -> int:
-    """Microseconds of a number of seconds, or of a time in ISO 8601 (UTC where it does not say)."""
+def _moment(given: float | str, at: str, faults: list[str], now: int) -> int:
+    """Microseconds of a number of seconds, or of a time in ISO 8601 (UTC where it does not say).
+
+    A time more than a day ahead is a wrong clock's and becomes `now`: else one event would make all others old.
+    """
     seconds = -1.0
     if isinstance(given, str):
         try:
@@ -199,7 +206,8 @@ def _moment(given: float | str, at: str, faults: list[str]) -> int:
     if not 0 <= seconds < LATEST:
         faults.append(f"Value '{given}' at '{at}' failed to satisfy constraint: Member must be a time in seconds")
         return 0
-    return round(seconds * SECOND)
+    moment = round(seconds * SECOND)
+    return moment if moment <= now + DAY else now
 
 
 def _text(given: str, at: str, faults: list[str]) -> str:

@@ -71,11 +71,10 @@ def fitted(given: Mapping[str, Any], schema: Schema, place: str, faults: list[st
 
 def plain(given: Mapping[str, Any]) -> dict[str, Value]:
     """Properties as columns where no schema is known: plain values as they are."""
-    kept = (str, int, float, bool)
     return {
         column(key): _joined(value) if isinstance(value, list) else value
         for key, value in given.items()
-        if value is None or isinstance(value, kept) or _is_texts(value)
+        if value is None or isinstance(value, str | bool) or is_number(value) or _is_texts(value)
     }
 
 
@@ -103,8 +102,15 @@ def _fitted(value: Any, field: Field) -> tuple[bool, Value]:
     return _number(value, field)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a number that a column can hold; Python's whole numbers know no end."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else _WHOLE[0] <= value < _WHOLE[1]
+
+
 def _number(value: Any, field: Field) -> tuple[bool, Value]:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value):
         return False, None
     if field.is_time:
         return 0 <= value < LATEST, round(value * SECOND)

@@ -175,8 +175,9 @@ class Runtime:
         self, arn: str, values: dict[str, str] | None, snapshot: Snapshot, *, about: str, has_item: bool
     ) -> Restriction:
         found = await self._finder.restriction(arn, values, snapshot)
+        named = snapshot.offer if snapshot.is_named else None
         try:
-            found.check(about=about, has_item=has_item)
+            found.check(about=about, has_item=has_item, recipe_type=named.type if named is not None else None)
         except InputError as error:
             raise invalid(str(error)) from None
         return found

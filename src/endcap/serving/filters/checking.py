@@ -47,7 +47,10 @@ def check(parsed: Filter, schemas: Mapping[DatasetKind, Schema], recipe_type: st
     if len(parsed.fields) > MOST_FIELDS:
         raise InputError(f"{REFUSED}It uses {len(parsed.fields)} distinct fields, at most {MOST_FIELDS} are allowed.")
     if parsed.uses_current_item:
-        check_current_item(recipe_type)
+        try:
+            check_current_item(recipe_type)
+        except InputError as error:
+            raise InputError(f"{REFUSED}{error.message}", fix=error.fix) from None
     for rule in parsed.rules:
         for condition in rule.conditions():
             _check(condition, schemas)
@@ -57,7 +60,7 @@ def check_current_item(recipe_type: str | None) -> None:
     """Raise `InputError` for a recipe whose requests have no current item; None is one that is not known."""
     if recipe_type not in (None, RELATED):
         raise InputError(
-            f"{REFUSED}CurrentItem can be used with recipes for related items only, this one is {recipe_type}.",
+            f"CurrentItem can be used with recipes for related items only, this one is {recipe_type}.",
             fix="Use a recipe of the type RELATED_ITEMS, or compare with a value or a parameter.",
         )
 

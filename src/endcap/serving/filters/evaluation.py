@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from endcap.errors import InputError
-from endcap.lake.schemas import DatasetKind
 from endcap.serving.attributes import AttributeTable
 from endcap.serving.filters.binding import bind
 from endcap.serving.filters.overlay import Attributes, Patch
 from endcap.serving.filters.predicates import OPPOSITE, Predicate
 from endcap.serving.filters.tree import Anything, Condition, Filter, Rule, Texts
+from endcap.stream.histories import LOOK_BACK
 from endcap.types import Bool, Int16, Int32, Int64
 
-LOOK_BACK: Mapping[DatasetKind, int] = {"interactions": 100, "action_interactions": 300}
-"""Events of each type of a user that count, the newest."""
 _FEW = 2
 """Up to so many event types are looked up one by one."""
 NONE = Attributes(AttributeTable(0))

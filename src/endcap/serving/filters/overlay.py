@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from endcap.serving.attributes import SEPARATOR, AttributeTable, Plain
@@ -14,26 +14,32 @@ from endcap.types import Bool
 
 BYTES = 32 << 20
 """Of bitmaps kept by one `Attributes`."""
+EACH = 8 << 10
+"""What an entry counts beside its bitmap: its key may hold a request's values, up to 25,000 characters."""
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """Properties put since the table was read: all of them by id, and a number that rises with every change."""
+    """Properties put since the table was read: a number that rises with every change, and what changed since one."""
 
     revision: Callable[[], int]
-    rows: Callable[[], Iterable[tuple[str, Mapping[str, Value]]]]
+    changed: Callable[[int], Iterable[tuple[str, Mapping[str, Value]]]]
 
 
-NOTHING = Overlay(lambda: 0, lambda: ())
+NOTHING = Overlay(lambda: 0, lambda _: ())
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One revision of an overlay: `rows` are properties by ordinal; `size` counts all ordinals, new ones last."""
+    """One revision of an overlay: `rows` are properties by ordinal; `size` counts all ordinals, new ones last.
+
+    `nowhere` are properties of ids that have no ordinal yet.
+    """
 
     stamp: tuple[int, int]
     size: int
     rows: Mapping[int, Mapping[str, Value]]
+    nowhere: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
 
 class GrowingIndex:
@@ -76,15 +82,14 @@ class Attributes:
         self.table, self.bitmaps = table, Bitmaps()
         self._overlay, self._ordinal_of = overlay, ordinal_of or (lambda _: -1)
         self._size = size or (lambda: table.size)
-        self._known: dict[str, int] = {}
-        self._patch = Patch((-1, -1), table.size, {})
+        self._patch = Patch((0, -1), table.size, {})
 
     def now(self) -> Patch:
         """What lies over the table at this moment."""
         revision = self._overlay.revision()
         patch = self._patch
         if patch.stamp != (revision, self._size()):
-            patch = self._patch = self._read(revision)
+            patch = self._patch = self._read(patch, revision)
         return patch
 
     def __len__(self) -> int:
@@ -99,17 +104,21 @@ class Attributes:
             return SEPARATOR.join(value) if isinstance(value, list) else value
         return self.table.value(ordinal, column)
 
-    def _read(self, revision: int) -> Patch:
-        stamp = (revision, self._size())
+    def _read(self, before: Patch, revision: int) -> Patch:
+        """What changed since, laid over what was read before."""
         # The stamp is of before the rows are read: a change meanwhile leads to another reading, never to a stale one.
-        rows: dict[int, Mapping[str, Value]] = {}
-        for name, properties in self._overlay.rows():
-            ordinal = self._known.get(name, -1)
-            if ordinal < 0:
-                ordinal = self._known[name] = self._ordinal_of(name)
+        stamp = (revision, self._size())
+        changed = {**before.nowhere, **dict(self._overlay.changed(before.stamp[0]))}
+        if not changed:
+            return Patch(stamp, max(self._size(), before.size), before.rows)
+        rows, nowhere = dict(before.rows), dict[str, Mapping[str, Value]]()
+        for name, properties in changed.items():
+            ordinal = self._ordinal_of(name)
             if ordinal >= 0:
                 rows[ordinal] = properties
-        return Patch(stamp, max(self._size(), self.table.size, max(rows, default=-1) + 1), rows)
+            else:
+                nowhere[name] = properties
+        return Patch(stamp, max(self._size(), before.size, max(rows, default=-1) + 1), rows, nowhere)
 
 
 class Bitmaps:
@@ -136,9 +145,9 @@ class Bitmaps:
         bitmap.flags.writeable = False
         with self._lock:
             before = self._held.pop(key, None)
-            self._bytes += bitmap.nbytes - (before[1].nbytes if before else 0)
+            self._bytes += EACH + bitmap.nbytes - (EACH + before[1].nbytes if before else 0)
             self._held[key] = (stamp, bitmap)
             while self._bytes > self._limit and len(self._held) > 1:
                 _, (_, dropped) = self._held.popitem(last=False)
-                self._bytes -= dropped.nbytes
+                self._bytes -= EACH + dropped.nbytes
         return bitmap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from endcap.api.personalize.control.desk import Call, active, named
+from endcap.api.personalize.control.desk import COMING, Call, active, named
 from endcap.api.personalize.control.recipes import recipe_of
 from endcap.api.personalize.control.serving import check_exploration
 from endcap.api.personalize.control.tagging import tags_of
@@ -24,7 +24,7 @@ THEMED = "aws-similar-items"
 def create_dataset_import_job(call: Call) -> Mapping[str, Any]:
     """FULL, which replaces what was imported before, unless it says INCREMENTAL."""
     given = call.given
-    dataset = call.usable(given["datasetArn"], "dataset")
+    dataset = active(call.find(given["datasetArn"], "dataset"), also=COMING)
     _require_location(given["dataSource"])
     if given.get("publishAttributionMetricsToS3") and not _attributions(call, dataset):
         raise InputError("publishAttributionMetricsToS3 is true, and the dataset group has no metric attribution.")

@@ -17,6 +17,9 @@ from endcap.types import AccountKey, Micros
 
 PARTITION = "arn:aws:personalize:::"
 """How ARNs of what belongs to nobody start: recipes, algorithms, feature transformations."""
+COMING = ("CREATE PENDING", "CREATE IN_PROGRESS")
+"""Clients of the service import into a dataset, and train a solution, right after they made it, without describing it
+first; nothing of its creation is left to be done that this would have to wait for."""
 
 
 @dataclass(frozen=True)

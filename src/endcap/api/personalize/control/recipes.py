@@ -11,8 +11,8 @@ from endcap.errors import InputError, StateError
 from endcap.registry.recipe_arns import HyperParameter, Offer, offer, offers
 from endcap.registry.resources import Resource
 
-PERCENTILE = "_percentile"
-"""How the hyper-parameters end that say which histories are learned from: the service's feature transformation."""
+PERCENTILE, COLD_START, TREND = "_percentile", "cold_start_", "trend_discovery_frequency"
+"""How the hyper-parameters end, or begin, that say what is learned from: the service's feature transformation."""
 RESOURCES = {"maxNumberOfTrainingJobs": "20", "maxParallelTrainingJobs": "5"}
 """What a search for hyper-parameters may use, where the solution does not say."""
 
@@ -32,12 +32,16 @@ def recipe_of(resource: Resource) -> Offer:
 
 def transformation_parameters(recipe: Offer) -> dict[str, HyperParameter]:
     """The hyper-parameters that belong to the feature transformation."""
-    return {name: each for name, each in recipe.hyper_parameters.items() if name.endswith(PERCENTILE)}
+    return {name: each for name, each in recipe.hyper_parameters.items() if _transforms(name)}
 
 
 def algorithm_parameters(recipe: Offer) -> dict[str, HyperParameter]:
     """The hyper-parameters that belong to the algorithm."""
-    return {name: each for name, each in recipe.hyper_parameters.items() if not name.endswith(PERCENTILE)}
+    return {name: each for name, each in recipe.hyper_parameters.items() if not _transforms(name)}
+
+
+def _transforms(name: str) -> bool:
+    return name.endswith(PERCENTILE) or name.startswith((COLD_START, TREND))
 
 
 def list_recipes(call: Call) -> Mapping[str, Any]:

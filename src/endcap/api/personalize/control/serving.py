@@ -22,6 +22,7 @@ LATEST = "$LATEST"
 SYNC = "syncWithLatestSolutionVersion"
 EXPLORED = {"explorationWeight": 1, "explorationItemAgeCutOff": 36_500}
 """Settings of exploration and the most that each may be; the cut-off is in days."""
+LEARNED_FROM = "trainingDataConfig"
 EXPLORING = ("USER_PERSONALIZATION", "PERSONALIZED_ACTIONS")
 
 
@@ -86,12 +87,14 @@ def create_recommender(call: Call) -> Mapping[str, Any]:
 
 
 def update_recommender(call: Call) -> Mapping[str, Any]:
-    """Another configuration; members that are not given stay as they are."""
+    """Another configuration; members that are not given stay as they are. Other training data means training anew."""
     given = call.given
     recommender = active(call.find(given["recommenderArn"], "recommender"))
-    config = {**recommender.document.get("recommenderConfig", {}), **given["recommenderConfig"]}
+    before = recommender.document.get("recommenderConfig", {})
+    config = {**before, **given["recommenderConfig"]}
     _check_recommender(call, config, recipe_of(recommender), recommender.shop)
-    begin_update(call, recommender, "latestRecommenderUpdate", {"recommenderConfig": config})
+    verb = "update" if config.get(LEARNED_FROM) == before.get(LEARNED_FROM) else "retrain"
+    begin_update(call, recommender, "latestRecommenderUpdate", {"recommenderConfig": config}, verb=verb)
     return {"recommenderArn": recommender.arn}
 
 
@@ -162,8 +165,8 @@ def _newest(call: Call, solution: Resource) -> Resource:
 
 def _check_recommender(call: Call, config: Mapping[str, Any], recipe: Offer, group: str) -> None:
     check_exploration(config.get("itemExplorationConfig"), recipe)
-    if "trainingDataConfig" in config:
-        check_columns(config["trainingDataConfig"], call.schemas(group))
+    if LEARNED_FROM in config:
+        check_columns(config[LEARNED_FROM], call.schemas(group))
 
 
 def _number(text: str) -> float:

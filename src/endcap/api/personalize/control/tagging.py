@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from endcap.api.personalize.control.desk import Call
@@ -10,12 +10,14 @@ from endcap.api.wire import Refusal
 from endcap.errors import InputError
 from endcap.registry.dependencies import InUse
 from endcap.registry.quotas import is_going
-from endcap.registry.resources import KINDS, Resource
+from endcap.registry.resources import KINDS, Resource, Stale
 
 MOST = 50
 TAGGABLE = tuple(kind for kind in KINDS if kind not in ("schema", "metric-attribution"))
 """Kinds that the service lets be tagged."""
 RESERVED = "aws:"
+TRIES = 20
+"""Tags are no part of what jobs do to a resource, so that a job which moves it on meanwhile is no reason to refuse."""
 
 
 def tags_of(given: Mapping[str, Any]) -> dict[str, str]:
@@ -39,19 +41,18 @@ def require_few(tags: dict[str, str]) -> dict[str, str]:
 
 def tag_resource(call: Call) -> Mapping[str, Any]:
     """Adds tags, and replaces the values of those there are."""
-    resource = _taggable(call)
-    call.desk.resources.change(resource, tags=require_few({**resource.tags, **tags_of(call.given)}))
+    added = tags_of(call.given)
+    _retag(call, lambda tags: require_few({**tags, **added}))
     return {}
 
 
 def untag_resource(call: Call) -> Mapping[str, Any]:
     """Removes tags; keys that are not there change nothing."""
-    resource, keys = _taggable(call), call.given["tagKeys"]
+    keys = call.given["tagKeys"]
     if len(keys) > MOST:
+        _taggable(call)
         raise Refusal(400, "TooManyTagKeysException", f"{len(keys)} tag keys were given, at most {MOST} are taken.")
-    kept = {key: value for key, value in resource.tags.items() if key not in set(keys)}
-    if len(kept) < len(resource.tags):
-        call.desk.resources.change(resource, tags=kept)
+    _retag(call, lambda tags: {key: value for key, value in tags.items() if key not in set(keys)})
     return {}
 
 
@@ -59,6 +60,20 @@ def list_tags(call: Call) -> Mapping[str, Any]:
     """All tags of a resource, by key."""
     tags = _taggable(call).tags
     return {"tags": [{"tagKey": key, "tagValue": tags[key]} for key in sorted(tags)]}
+
+
+def _retag(call: Call, changed: Callable[[Mapping[str, str]], dict[str, str]]) -> None:
+    for left in reversed(range(TRIES)):
+        resource = _taggable(call)
+        tags = changed(resource.tags)
+        if tags == resource.tags:
+            return
+        try:
+            call.desk.resources.change(resource, tags=tags)
+            return
+        except Stale:
+            if not left:
+                raise
 
 
 def _taggable(call: Call) -> Resource:

@@ -91,7 +91,10 @@ def _check_metrics(metrics: Sequence[Mapping[str, str]], schemas: Mapping[Datase
 def _check_expression(text: str, schemas: Mapping[DatasetKind, Schema]) -> None:
     found = _EXPRESSION.fullmatch(text)
     if found is None:
-        raise InputError(f"The expression {text!r} is none.", fix="Write SUM(Items.COLUMN) or SAMPLECOUNT().")
+        raise InputError(
+            f"The expression {text!r} is not one that can be measured.",
+            fix="Write SUM(Items.COLUMN), SUM(Interactions.COLUMN) or SAMPLECOUNT().",
+        )
     if found[1] is None:
         return
     kind: DatasetKind = "items" if found[1].lower() == "items" else "interactions"

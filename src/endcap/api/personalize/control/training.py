@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from endcap.api.personalize.control.desk import Call, active, named
+from endcap.api.personalize.control.desk import COMING, Call, active, named
 from endcap.api.personalize.control.recipes import find_offer, recipe_of
 from endcap.api.personalize.control.tagging import tags_of
 from endcap.api.personalize.control.training_config import (
@@ -75,14 +75,13 @@ def update_solution(call: Call) -> Mapping[str, Any]:
 def create_solution_version(call: Call) -> Mapping[str, Any]:
     """Training, with the solution's configuration of this moment."""
     given = call.given
-    solution = call.usable(given["solutionArn"], "solution")
+    solution = active(call.find(given["solutionArn"], "solution"), also=COMING)
     mode, name = given.get("trainingMode", "FULL"), given.get("name", "")
     versions = call.desk.resources.list(call.account, "solution-version", parent=solution.id)
     _require_mode(mode, solution, versions)
     if name and any(version.document.get("name") == name for version in versions):
         raise Exists(f"Another version of {solution.arn} is named {name!r} already.", fix="Take another name.")
-    taken = {version.id for version in versions}
-    identity = next(draw for draw in iter(call.desk.draw, None) if f"{solution.id}/{draw}" not in taken)
+    identity = call.desk.workspace.versions.unused_id(call.desk.draw)
     group = call.desk.resources.get(call.account, "dataset-group", solution.shop)
     planned = planned_version(solution, identity, mode=mode, name=name, tags=tags_of(given))
     return {"solutionVersionArn": call.create(planned, solution, group).arn}

@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from endcap.api.personalize.control.desk import Call
-from endcap.api.personalize.control.recipes import algorithm_parameters, find_offer, transformation_parameters
+from endcap.api.personalize.control.recipes import (
+    COLD_START,
+    TREND,
+    algorithm_parameters,
+    find_offer,
+    transformation_parameters,
+)
 from endcap.errors import InputError
 from endcap.lake.schemas import KEYS, RECORDS, DatasetKind, Schema
 from endcap.registry.recipe_arns import HyperParameter, Offer
@@ -27,7 +33,9 @@ _SCHEDULE = "schedulingExpression is {!r}, expected rate(N days) with N from 1 t
 def check_solution_config(call: Call, config: Mapping[str, Any], recipe: Offer | None, group: str) -> None:
     """Raises `InputError` for the first thing that cannot be; `recipe` is None where AutoML is to choose."""
     if recipe is not None:
-        _check_values(config.get("algorithmHyperParameters", {}), algorithm_parameters(recipe), recipe)
+        # Either place will do for what some of the service's own examples give as one and some as the other.
+        either = {name: each for name, each in recipe.hyper_parameters.items() if name.startswith((COLD_START, TREND))}
+        _check_values(config.get("algorithmHyperParameters", {}), algorithm_parameters(recipe) | either, recipe)
         _check_values(config.get("featureTransformationParameters", {}), transformation_parameters(recipe), recipe)
     _check_search(config.get("hpoConfig", {}), recipe)
     for arn in config.get("autoMLConfig", {}).get("recipeList", ()):

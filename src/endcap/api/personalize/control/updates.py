@@ -11,12 +11,14 @@ from endcap.registry.quotas import is_unfinished
 from endcap.registry.resources import Resource
 
 
-def begin_update(call: Call, resource: Resource, member: str, planned: Mapping[str, Any], *needs: Resource) -> None:
+def begin_update(
+    call: Call, resource: Resource, member: str, planned: Mapping[str, Any], *needs: Resource, verb: str = "update"
+) -> None:
     """Ask for an update: `planned` goes into the document's `latest…Update`. Raises `InUse` while another runs."""
     require_still(resource, member)
     now = call.now()
     update = {**planned, "status": "UPDATE PENDING", "creationDateTime": now, "lastUpdatedDateTime": now}
-    call.desk.dependencies.update(resource, {member: update}, needs)
+    call.desk.dependencies.update(resource, {member: update}, needs, verb=verb)
 
 
 def is_updating(resource: Resource, member: str) -> bool:

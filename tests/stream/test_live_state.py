@@ -105,11 +105,14 @@ def test_properties_are_laid_over_each_other_column_by_column() -> None:
         return put_record(SHOP, "item", Put(id="x", time=time, properties=properties))  # type: ignore[arg-type]
 
     live = folded(placed([put(2, price=2.0, brand=None), put(1, price=1.0, tags=["a", "b"])]))
-    assert live.item("x") == {"price": 2.0, "brand": None, "tags": ["a", "b"]} and live.items() == ["x"]
-    before = live.items_revision
+    assert live.put("item", "x") == {"price": 2.0, "brand": None, "tags": ["a", "b"]} and live.changed("item") == ["x"]
+    before = live.revision("item")
     live.fold([(Offset(0, 7), put(3, price=3.0))])
-    assert live.item("x") == {"price": 3.0, "brand": None, "tags": ["a", "b"]} and live.items_revision > before
-    assert live.user("x") is None and live.action("x") is None and live.users_revision == live.actions_revision == 0
+    assert live.put("item", "x") == {"price": 3.0, "brand": None, "tags": ["a", "b"]}
+    assert live.revision("item") > before and live.changed("item", before) == ["x"]
+    assert live.changed("item", live.revision("item")) == []
+    assert live.put("user", "x") is None and live.put("action", "x") is None
+    assert live.revision("user") == live.revision("action") == 0
 
 
 def test_what_a_snapshot_holds_and_other_shops_records_are_passed_over() -> None:
@@ -125,14 +128,10 @@ def test_poison_is_counted_and_passed_over() -> None:
     assert live.poisoned == 1 and live.recent("u").items == ("i2",)
 
 
-def test_forgetting_a_user_forgets_the_sessions_that_became_theirs() -> None:
-    user = put_record(SHOP, "user", Put(id="u", time=3, properties={"age": 3}))
-    live = folded(
-        placed([event(1, session_id="s"), event(2, user_id="u", session_id="s"), event(3, user_id="v"), user])
-    )
-    live.forget("u")
-    assert len(live.recent("u")) == len(live.recent("s")) == 0 and live.linked_user("s") is None
-    assert live.user("u") is None and live.users() == [] and live.recent("v").items == ("i3",)
+def test_folding_tells_what_was_news() -> None:
+    live = Live(SHOP)
+    records = placed([event(1, user_id="u"), put_record(SHOP, "user", Put(id="u", time=3, properties={"age": 3}))])
+    assert live.fold([*records, records[0]]) == records and live.fold(records) == []
 
 
 def test_state_is_bounded() -> None:
