@@ -57,8 +57,8 @@ format: setup-dev  ## Format and mend what can be mended
 bench: .venv-bench/.ready  ## Measure speed and quality against named peers, in an environment of their own (long)
 	.venv-bench/bin/python benchmarks/run.py
 
-soak: setup-dev  ## Kill imports, publishes and the server again and again (long)
-	SOAK=1 $(BIN)/python -m pytest -k "kill" $(PYTEST_ARGS)
+soak: setup-dev  ## Kill the log's writer 500 times, every kind of job ten times, play back its writes cut off (long)
+	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) -k "kill" --durations=0 $(PYTEST_ARGS)
 
 docs-operations: setup-dev  ## Run every test and write the table of the API's operations from what it saw (long)
 	rm -rf build/operations

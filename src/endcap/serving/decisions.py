@@ -23,7 +23,7 @@ from endcap.types import Micros
 
 QUEUED = 4096
 """Answers that may wait to be written."""
-BATCH = 200
+BATCH = 64
 LINGER_SECONDS = 0.02
 """So that a commit holds more than one."""
 LOG_SECONDS = 30.0

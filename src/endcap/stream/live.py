@@ -20,7 +20,7 @@ from endcap.stream import packed, properties
 from endcap.stream.collect import PutKind
 from endcap.stream.links import Links
 from endcap.stream.packed import Recent
-from endcap.stream.records import ActionEvent, Decision, Event, Put, Value, decode
+from endcap.stream.records import ActionEvent, Event, Put, Value, decode
 from endcap.types import DAY, ShopKey
 
 IMPRESSIONS = Bounds(entries=200_000, bytes=64 << 20, age=2 * DAY)
@@ -39,6 +39,19 @@ EventKind = Literal["event", "action"]
 Linked = Callable[[str], str | None]
 _BEFORE = -(2**63)
 _SHOWN = msgspec.msgpack.Decoder(tuple[str, ...])
+
+
+class _Item(msgspec.Struct, array_like=True, gc=False):
+    """The first member of `Shown`; the others are passed over."""
+
+    item_id: str
+
+
+class _Answer(msgspec.Struct, gc=False):
+    """What live state needs of a `Decision`: every answer is folded, and most of one is never looked at here."""
+
+    id: str
+    shown: tuple[_Item, ...] = ()
 
 
 class Live:
@@ -156,9 +169,9 @@ class Live:
         return self._add(f"action/{event.user_id or event.session_id}", row)
 
     def _fold_decision(self, record: Record) -> bool:
-        decision: Decision = decode(record.payload, Decision)
-        shown = tuple(each.item_id for each in decision.shown)
-        self._impressions.put(f"implicit/{decision.id}", msgspec.msgpack.encode(shown))
+        answer: _Answer = decode(record.payload, _Answer)
+        shown = tuple(each.item_id for each in answer.shown)
+        self._impressions.put(f"implicit/{answer.id}", msgspec.msgpack.encode(shown))
         return True
 
     def _fold_put(self, record: Record) -> bool:

@@ -53,7 +53,7 @@ class ActionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     properties: Mapping[str, Value] = {}
 
 
-class Candidate(msgspec.Struct, frozen=True, array_like=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An item that was considered, where it came from, and the score it had there."""
 
     item_id: str
@@ -61,7 +61,7 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True):
     score: float | None
 
 
-class Shown(msgspec.Struct, frozen=True, array_like=True):
+class Shown(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An item of the answer. `position` counts from 1; `propensity` is the probability that the policy put it there."""
 
     item_id: str
