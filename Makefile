@@ -58,7 +58,7 @@ bench: .venv-bench/.ready  ## Measure speed and quality against named peers, in 
 	.venv-bench/bin/python benchmarks/run.py
 
 soak: setup-dev  ## Kill the log's writer 500 times, every kind of job ten times, play back its writes cut off (long)
-	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) -k "kill" --durations=0 $(PYTEST_ARGS)
+	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) tests/*/test_*kill*.py $(PYTEST_ARGS)
 
 docs-operations: setup-dev  ## Run every test and write the table of the API's operations from what it saw (long)
 	rm -rf build/operations

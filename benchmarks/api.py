@@ -134,7 +134,7 @@ def put(address: str, home: Path, seconds: int, credentials: Credentials) -> lis
     """Rows of PutEvents, at 1, 16 and 64 clients, beside what the disk does alone."""
     rows, numbers = [], itertools.count()
     disk = flushes(home)
-    for clients, amount in ((1, 4_000), (16, 30_000), (64, 40_000)):
+    for clients, amount in ((1, 20_000), (16, 30_000), (64, 40_000)):
         lines = home / "events.tsv"
         with open(lines, "w") as file:
             for number in itertools.islice(numbers, amount):

@@ -70,4 +70,4 @@ def _without_last(single: Queries) -> Queries:
 
 def probabilities(total: float, chosen: Float32, temperature: float) -> Float64:
     """float64 [k]: softmax probabilities of the `chosen` scores among all those whose `log_total` is `total`."""
-    return np.asarray(np.exp(chosen.astype(np.float64) / temperature - total), np.float64)
+    return np.minimum(np.exp(chosen.astype(np.float64) / temperature - total), 1.0)
