@@ -1,5 +1,6 @@
 import re
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.database = open_database(f"sqlite:///{PLACE[0] / f'{id(self)}.db'}")
+        self.database = open_database(f"sqlite:///{PLACE[0] / f'{next(NUMBERS)}.db'}")
         self.database.migrate()
         self.keys = Keys(self.database)
         self.living: set[str] = set()
@@ -106,6 +107,7 @@ class Life(RuleBasedStateMachine):
 
 
 PLACE: list[Path] = []
+NUMBERS = count()
 
 
 def test_life(tmp_path: Path) -> None:
