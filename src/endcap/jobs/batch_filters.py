@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from endcap.errors import InputError, UnknownName
+from endcap.errors import InputError
 from endcap.jobs.batch_answers import Asked
 from endcap.jobs.workspace import Workspace
-from endcap.lake.schemas import DatasetKind, Schema
 from endcap.registry.resources import Resource
 from endcap.serving.filters import Attributes, Events, Everyone, Filter, FilterView, evaluate, matching_users, parse
 from endcap.serving.shop import ShopState
-from endcap.types import Bool, ShopKey
+from endcap.types import Bool
 
 KEPT = 64
 """Bitmaps over all users that are kept, one for each set of values."""
@@ -84,15 +83,3 @@ def job_filter(workspace: Workspace, resource: Resource) -> Filter | None:
     """The filter that a job's record names. Raises `UnknownName` for one that is gone."""
     arn = resource.document.get("filterArn")
     return parse(str(workspace.resources.find(str(arn)).document["filterExpression"])) if arn else None
-
-
-def find_schema(workspace: Workspace, shop: ShopKey, kind: DatasetKind) -> Schema | None:
-    """The schema of a shop's dataset, None where it was imported without one."""
-    try:
-        dataset = workspace.resources.get(shop.account, "dataset", f"{shop.group}/{kind.upper()}")
-    except UnknownName:
-        return None
-    if not dataset.document.get("schemaArn"):
-        return None
-    held = workspace.resources.find(str(dataset.document["schemaArn"])).document
-    return Schema.from_avro(str(held["schema"]), held.get("domain"))

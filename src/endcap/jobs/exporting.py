@@ -14,7 +14,6 @@ from pyarrow import csv
 
 from endcap.errors import UnknownName
 from endcap.jobs.batch import data_path, never
-from endcap.jobs.batch_filters import find_schema
 from endcap.jobs.datasets import dataset_of, kind_of
 from endcap.jobs.progress import Cancelled
 from endcap.jobs.workspace import Workspace
@@ -22,6 +21,7 @@ from endcap.lake.columns import INGESTION, PUT
 from endcap.lake.schemas import TIMES, Schema
 from endcap.registry.resources import Resource
 from endcap.seams import Progress, Tick, no_progress
+from endcap.serving.shop_schemas import ShopSchemas
 from endcap.storage.objects import Location, open_objects
 from endcap.types import SECOND
 
@@ -67,7 +67,7 @@ def run_export(
     dataset = dataset_of(workspace, resource)
     kind = kind_of(dataset)
     table = workspace.lake.open(resource.shop_key, kind).to_pyarrow_dataset()
-    columns = _columns(table.schema.names, find_schema(workspace, resource.shop_key, kind))
+    columns = _columns(table.schema.names, ShopSchemas(workspace.resources)(resource.shop_key, kind))
     wanted = _wanted(mode, table.schema.names)
     total = table.count_rows(filter=wanted)
     with progress(f"exporting {kind}", total=total, unit="rows") as tick:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from functools import cache
 
-from endcap.errors import StateError, UnknownName
-from endcap.jobs.datasets import schema_of
+from endcap.errors import StateError
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.workspace import Workspace
-from endcap.lake.schemas import RECORDS, DatasetKind, Schema
+from endcap.serving.shop_schemas import ShopSchemas
 from endcap.storage.log import open_log_reader
 from endcap.stream.sink import Schemas, SinkReport, sink
 from endcap.types import ShopKey
@@ -40,14 +39,4 @@ def before_deletion(work: Work) -> None:
 
 def _schemas(workspace: Workspace) -> Schemas:
     """The schema of a shop's dataset, looked up once a run; None where the control plane has no such dataset."""
-
-    @cache
-    def find(shop: ShopKey, kind: DatasetKind) -> Schema | None:
-        try:
-            dataset = workspace.resources.get(shop.account, "dataset", f"{shop.group}/{RECORDS[kind].upper()}")
-            avro, domain = schema_of(workspace, dataset)
-        except UnknownName:
-            return None
-        return Schema.from_avro(avro, domain)  # type: ignore[arg-type]
-
-    return find
+    return cache(ShopSchemas(workspace.resources))

@@ -20,9 +20,19 @@ from endcap.lake.links import resolved
 from endcap.lake.schemas import DatasetKind
 from endcap.lake.tables import Lake, Snapshot
 from endcap.registry.recipe_arns import Offer
-from endcap.types import EVENT_TYPE, EVENT_VALUE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID, Float32, ShopKey
+from endcap.types import (
+    ACTION_ID,
+    EVENT_TYPE,
+    EVENT_VALUE,
+    ITEM_ID,
+    ORDER_ID,
+    SESSION_ID,
+    TIMESTAMP,
+    USER_ID,
+    Float32,
+    ShopKey,
+)
 
-ACTION_ID = "action_id"
 TEXTS = (USER_ID, ITEM_ID, EVENT_TYPE, ORDER_ID, SESSION_ID, INGESTION)
 LEARNED_FROM = (*TEXTS, TIMESTAMP, EVENT_VALUE)
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from endcap.errors import InputError
 from endcap.jobs.batch_answers import Asked
-from endcap.jobs.batch_filters import find_schema
 from endcap.jobs.workspace import Workspace
 from endcap.lake.schemas import Schema
 from endcap.serving.attributes import TextColumn
 from endcap.serving.shop import ShopState
+from endcap.serving.shop_schemas import ShopSchemas
 from endcap.types import Float64, Int32, ShopKey
 
 PRIOR = 10.0
@@ -63,7 +63,7 @@ class Themes:
         if name.lower() not in state.items.columns:
             held = ", ".join(sorted(state.items.columns)).upper() or "none"
             raise InputError(f"The Items dataset has no field {name} to be the itemName; it has {held}.")
-        columns = tuple(_usable(state, name.lower(), find_schema(workspace, shop, "items")))
+        columns = tuple(_usable(state, name.lower(), ShopSchemas(workspace.resources)(shop, "items")))
         if not columns:
             raise InputError(
                 "Themes cannot be made: the Items dataset has no categorical attribute that several items share.",
