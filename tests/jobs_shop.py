@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,18 @@ class SmallShop:
         document = {"name": name, "filterExpression": expression}
         made = Resource(self.shop.account, "filter", name, self.shop.group, document=document)
         return self.workspace.resources.create(made).arn
+
+    def run(
+        self, work: Callable[[Workspace, Resource], Any], version: Version, lines: list[Any], name: str, **members: Any
+    ) -> list[dict[str, Any]]:
+        """The answers of one batch job over these lines; `members` may name its `kind`."""
+        self.put(f"s3://shop/{name}/in.json", lines)
+        paths = {
+            "jobInput": {"s3DataSource": {"path": f"s3://shop/{name}/in.json"}},
+            "jobOutput": {"s3DataDestination": {"path": f"s3://shop/{name}-out"}},
+        }
+        work(self.workspace, self.job(version, name, **{**paths, **members}))
+        return self.answers(f"s3://shop/{name}-out/in.json.out")
 
     def job(self, version: Version, name: str = "batch", kind: str = "batch-inference-job", **members: Any) -> Resource:
         """A batch job's record, from s3://shop/in/ to s3://shop/out/ unless said otherwise."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from shop_server import SHOP, Home
 
 from endcap.api.personalize.validation import nonconformities
 from endcap.lake.schemas import Field, Schema
+from endcap.recipes import create
 from endcap.registry.campaigns import CampaignConfig
 from endcap.registry.resources import Resource, Resources
 from endcap.testing.datasets import START
@@ -89,6 +91,15 @@ def furnish(home: Home) -> Resources:
     for name, text in FILTERS.items():
         add_filter(records, name, text)
     return records
+
+
+def furnished(path: Path, recipe: str) -> Home:
+    """A home with all of it, and a campaign that this recipe answers."""
+    home = Home(path)
+    home.stock()
+    furnish(home)
+    home.campaigns.deploy(SHOP, "home", home.publish(create(recipe)), config=config())
+    return home
 
 
 def add_filter(records: Resources, name: str, text: str) -> Resource:

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
-from live_home import ACTION_TRACKING, TRACKING, config, furnish
+from live_home import ACTION_TRACKING, TRACKING, furnished
 from shop_server import ARN, SHOP, Home, Server, bearer, running
 
 from endcap.api.app import create_app
 from endcap.api.callers import ROLES
-from endcap.recipes import create
 from endcap.registry.keys import AccessKey
 from endcap.settings import Settings
 
@@ -40,11 +39,7 @@ ELSEWHERE = {"/action-recommendations", "/", "/healthz", "/readyz", "/metrics"}
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.stock()
-    furnish(home)
-    home.campaigns.deploy(SHOP, "home", home.publish(create("popularity")), config=config())
-    return home
+    return furnished(tmp_path_factory.mktemp("home"), "popularity")
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from live_home import ACTION_TRACKING, TRACKING, add_filter, checked, config, furnish
+from live_home import ACTION_TRACKING, TRACKING, add_filter, checked, furnished
 from shop_server import ARN, SHOP, Home, Server, running
 
-from endcap.recipes import create
 from endcap.registry.resources import Resources
 from endcap.registry.snapshots import Snapshots
 from endcap.storage.log import open_log, open_log_reader
@@ -31,11 +30,7 @@ def filter_arn(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.stock()
-    furnish(home)
-    home.campaigns.deploy(SHOP, "home", home.publish(create("ease")), config=config())
-    return home
+    return furnished(tmp_path_factory.mktemp("home"), "ease")
 
 
 @pytest.fixture(scope="module")

@@ -41,15 +41,7 @@ def als(shop: SmallShop) -> Version:
 
 
 def run(shop: SmallShop, version: Version, lines: list[Any], name: str, **members: Any) -> list[dict[str, Any]]:
-    """The answers of one job."""
-    shop.put(f"s3://shop/{name}/in.json", lines)
-    paths = {
-        "jobInput": {"s3DataSource": {"path": f"s3://shop/{name}/in.json"}},
-        "jobOutput": {"s3DataDestination": {"path": f"s3://shop/{name}-out"}},
-    }
-    job = shop.job(version, name, **{**paths, **members})
-    infer(shop.workspace, job)
-    return shop.answers(f"s3://shop/{name}-out/in.json.out")
+    return shop.run(infer, version, lines, name, **members)
 
 
 def test_users_are_answered_as_online(shop: SmallShop, als: Version) -> None:

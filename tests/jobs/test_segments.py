@@ -26,13 +26,7 @@ def affinity(shop: SmallShop) -> Version:
 
 
 def run(shop: SmallShop, version: Version, lines: list[Any], name: str, **members: Any) -> list[dict[str, Any]]:
-    shop.put(f"s3://shop/{name}/in.json", lines)
-    paths = {
-        "jobInput": {"s3DataSource": {"path": f"s3://shop/{name}/in.json"}},
-        "jobOutput": {"s3DataDestination": {"path": f"s3://shop/{name}-out"}},
-    }
-    segment(shop.workspace, shop.job(version, name, KIND, **{**paths, **members}))
-    return shop.answers(f"s3://shop/{name}-out/in.json.out")
+    return shop.run(segment, version, lines, name, kind=KIND, **members)
 
 
 def expected(shop: SmallShop, version: Version, items: list[str], k: int) -> list[str]:

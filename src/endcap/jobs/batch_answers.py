@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from endcap.errors import InputError
-from endcap.jobs.batch_lines import LONGEST, failed
+from endcap.jobs.batch_lines import failed, read_question
 from endcap.recipes.base import InnerProductRecipe
 from endcap.recipes.queries import Queries
 from endcap.serving.calibration import probabilities
@@ -133,16 +133,7 @@ class Answers:
 
     def _parse(self, line: bytes) -> Asked:
         """Raises `InputError` in words for whoever wrote the line."""
-        if len(line) > LONGEST:
-            raise InputError(f"The line is longer than {LONGEST:,} bytes.")
-        try:
-            if not line.isascii():
-                line.decode()
-            asked = self._read.decode(line)
-        except msgspec.ValidationError as error:
-            raise InputError(f"The line cannot be used: {error}.") from None
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"The line is not valid JSON: {error}.") from None
+        asked = read_question(self._read, line)
         if self._form == "RELATED_ITEMS" and not asked.item_id:
             raise InputError("itemId is missing or empty.")
         if self._form != "RELATED_ITEMS" and not asked.user_id:

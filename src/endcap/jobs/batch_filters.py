@@ -28,11 +28,9 @@ class ItemSieve:
     @classmethod
     def of(cls, workspace: Workspace, resource: Resource, state: ShopState) -> ItemSieve | None:
         """The job's filter at a snapshot, None where it has none. Raises `InputError` for one on users or actions."""
-        parsed = job_filter(workspace, resource)
+        parsed = job_filter(workspace, resource, "item")
         if parsed is None:
             return None
-        if parsed.target != "item":
-            raise InputError("The filter is not about items.", fix="Write INCLUDE or EXCLUDE ItemID.")
         return cls(parsed, state, Attributes(state.items), Attributes(state.users))
 
     def __call__(self, asked: Asked) -> Bool:
@@ -57,11 +55,9 @@ class UserSieve:
     @classmethod
     def of(cls, workspace: Workspace, resource: Resource, state: ShopState) -> UserSieve | None:
         """The job's filter at a snapshot, None where it has none. Raises `InputError` for one on items or actions."""
-        parsed = job_filter(workspace, resource)
+        parsed = job_filter(workspace, resource, "user")
         if parsed is None:
             return None
-        if parsed.target != "user":
-            raise InputError("The filter is not about users.", fix="Write INCLUDE or EXCLUDE UserID.")
         histories = state.histories
         everyone = Everyone.of(histories.seen.indptr, histories.seen.event_type, histories.event_types)
         return cls(parsed, Attributes(state.users), everyone)
@@ -79,7 +75,13 @@ class UserSieve:
         return found
 
 
-def job_filter(workspace: Workspace, resource: Resource) -> Filter | None:
-    """The filter that a job's record names. Raises `UnknownName` for one that is gone."""
+def job_filter(workspace: Workspace, resource: Resource, target: str) -> Filter | None:
+    """The filter that a job's record names. Raises `UnknownName` for one that is gone, `InputError` for one that is
+    not about its `target` (item, user)."""
     arn = resource.document.get("filterArn")
-    return parse(str(workspace.resources.find(str(arn)).document["filterExpression"])) if arn else None
+    if not arn:
+        return None
+    parsed = parse(str(workspace.resources.find(str(arn)).document["filterExpression"]))
+    if parsed.target != target:
+        raise InputError(f"The filter is not about {target}s.", fix=f"Write INCLUDE or EXCLUDE {target.title()}ID.")
+    return parsed

@@ -34,6 +34,20 @@ Answer = Callable[[Sequence[bytes]], Sequence[bytes]]
 """Answers, without line ends, to as many lines; which are bad is its own business. It is given at most `CHUNK`."""
 
 
+def read_question(decoder: msgspec.json.Decoder[_T], line: bytes) -> _T:
+    """What a line asks. Raises `InputError` in words for whoever wrote it."""
+    if len(line) > LONGEST:
+        raise InputError(f"The line is longer than {LONGEST:,} bytes.")
+    try:
+        if not line.isascii():  # the decoder itself lets through what is no UTF-8 in members that it passes over
+            line.decode()
+        return decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise InputError(f"The line cannot be used: {error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"The line is not valid JSON: {error}.") from None
+
+
 class PlannedFile(msgspec.Struct, frozen=True):
     """One file to be read, as it was when the job began, and where its answers go."""
 

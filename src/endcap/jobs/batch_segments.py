@@ -12,7 +12,7 @@ from endcap.errors import InputError
 from endcap.jobs.batch import CHUNK, Totals
 from endcap.jobs.batch_filters import UserSieve
 from endcap.jobs.batch_inference import find_version, open_state, results_wanted, run_lines
-from endcap.jobs.batch_lines import LONGEST, Answer, failed
+from endcap.jobs.batch_lines import Answer, failed, read_question
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.lake.tables import Snapshot
@@ -120,15 +120,7 @@ class Segments:
 
     def _question(self, place: int, line: bytes) -> _Question:
         """Raises `InputError` in words for whoever wrote the line."""
-        if len(line) > LONGEST:
-            raise InputError(f"The line is longer than {LONGEST:,} bytes.")
-        try:
-            line.decode()
-            asked = self._read.decode(line)
-        except msgspec.ValidationError as error:
-            raise InputError(f"The line cannot be used: {error}.") from None
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"The line is not valid JSON: {error}.") from None
+        asked = read_question(self._read, line)
         given = {"itemId": asked.item_id, "itemAttributes": asked.item_attributes}
         if self._needs and not given[self._needs]:
             raise InputError(f"{self._needs} is missing or empty.")

@@ -93,9 +93,7 @@ class Finder:
             record = await self._records.get(reference)
         except InputError:
             raise missing(arn, self._served(caller)) from None
-        if record.status not in ("ACTIVE", "STOP PENDING", "STOP IN_PROGRESS") and not record.status.startswith(
-            "UPDATE"
-        ):
+        if record.status not in ANSWERING:
             raise invalid(f"{arn} is not ACTIVE: its status is {record.status}.")
         return record
 
