@@ -1,7 +1,5 @@
 """Every recipe name of the service is offered, with something of ours behind it."""
 
-import dataclasses
-
 import pytest
 
 from endcap.errors import InputError, UnknownName
@@ -117,4 +115,3 @@ def test_whoever_stands_in_says_so() -> None:
         "aws-vod-most-popular",
         "aws-vod-trending-now",
     }
-    assert dataclasses.replace(offers()[0], hides=("Purchase",)).hides_purchases

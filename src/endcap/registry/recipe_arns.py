@@ -107,11 +107,6 @@ class Offer:
     explores: bool = False
 
     @property
-    def hides_purchases(self) -> bool:
-        """Whether items that the shopper has taken already are left out."""
-        return bool(self.hides)
-
-    @property
     def fits_any_shop(self) -> bool:
         """Whether a recommender of any domain may be made with it: our own recipes that answer with items."""
         return self.name.startswith(OWN) and self.serves == "campaign" and not self.learns_from_actions

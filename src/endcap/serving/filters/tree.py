@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from endcap.lake.schemas import RECORDS, DatasetKind, Schema
+from endcap.lake.schemas import DatasetKind, Schema
 
 Action = Literal["INCLUDE", "EXCLUDE"]
 Target = Literal["item", "user", "action"]
@@ -152,8 +152,3 @@ class Filter:
         from endcap.serving.filters.checking import check  # noqa: PLC0415 - the tree itself needs no schemas
 
         check(self, schemas, recipe_type)
-
-
-def dataset_name(kind: DatasetKind) -> str:
-    """As it is written in filters."""
-    return RECORDS[kind]
