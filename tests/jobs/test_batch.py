@@ -257,7 +257,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(shop: SmallShop, als: Vers
     shop.put("s3://shop/killed/b.json", lines[:40])
     where = {"jobInput": {"s3DataSource": {"path": "s3://shop/killed/"}}}
     whole = {"jobOutput": {"s3DataDestination": {"path": "s3://shop/whole/"}}}
-    infer(shop.workspace, shop.job(als, "whole", **where, **whole), chunk=25)  # sums are rounded as in the other
+    infer(shop.workspace, shop.job(als, "whole", **where, **whole), chunk=25)
     job = shop.job(als, "killed", **where, jobOutput={"s3DataDestination": {"path": "s3://shop/pieces/"}})
     done = 0
     for moment in (3, 5, 99):
@@ -271,8 +271,16 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(shop: SmallShop, als: Vers
             done = state["read"] + (shop.place("s3://shop/killed/a.json").stat().st_size if state["file"] else 0)
     assert told[-1] == "finished 0"
     for name in ("a.json.out", "b.json.out"):
-        expected = shop.place(f"s3://shop/whole/{name}").read_bytes()
-        assert shop.place(f"s3://shop/pieces/{name}").read_bytes() == expected
+        same_answers(shop.answers(f"s3://shop/pieces/{name}"), shop.answers(f"s3://shop/whole/{name}"))
+
+
+def same_answers(given: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """Line by line the same, but for the last digits: BLAS rounds sums by how many threads and rows it is given."""
+    assert [(line["input"], line["error"]) for line in given] == [(line["input"], line["error"]) for line in expected]
+    for ours, theirs in zip((line["output"] for line in given), (line["output"] for line in expected), strict=True):
+        scores = dict(zip(theirs["recommendedItems"], theirs["scores"], strict=True))
+        assert ours["scores"] == pytest.approx(theirs["scores"], rel=1e-5)
+        assert [scores[item] for item in ours["recommendedItems"]] == pytest.approx(theirs["scores"], rel=1e-5)
 
 
 def _run_until(home: Path, arn: str, moment: int) -> list[str]:
