@@ -39,6 +39,8 @@ class Settings:
     threads: int = _setting(0, "Threads for training and evaluation; 0 is all cores.")
     auth: bool = _setting(True, "Require access keys; may only be false on loopback.")
     log_url: str = _setting("", "URL of the event log; empty is SQLite in the home.")
+    state_url: str = _setting("", "URL of online features and shared state, redis://…; empty is memory and the log.")
+    workers: int = _setting(1, "Web processes on one port; more than one needs a Redis log_url and state_url.")
     jobs_url: str = _setting("", "URL of the database of durable jobs; empty is SQLite in the home.")
     jobs_parallel: int = _setting(2, "Jobs done at once, 1-64.")
     sink_seconds: int = _setting(60, "How often live events are moved into the lake, in seconds.")

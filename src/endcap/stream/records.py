@@ -27,6 +27,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     impression: tuple[str, ...] = ()
     source: str = ""
     """`eventAttributionSource`."""
+    traffic: str = ""
+    """`bot` or `internal`: kept and shown, but nothing learns from it or reacts to it."""
     properties: Mapping[str, Value] = {}
     """Further columns, named as in the table (lower case)."""
 
@@ -105,6 +107,25 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How many were left after each step: candidates, allowed, ranked."""
     micros: int = 0
     """How long it took."""
+    feature_set: str = ""
+    """Signature of the ranking features in force; empty where nothing was ranked."""
+    features: bytes = b""
+    """float32, little-endian, [shown, features] in the order of `shown`: what the ranker was given, NaN rows for items
+    that it did not see."""
+
+
+class FeatureRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A record of a feature group, newest `time` (microseconds) wins; `values` by feature name, texts as on the wire.
+
+    `deleted` takes it out of the online store; `until` is when it expires there, 0 for never.
+    """
+
+    group: str
+    id: str
+    time: int
+    values: Mapping[str, str] = {}
+    deleted: bool = False
+    until: int = 0
 
 
 def encode(payload: msgspec.Struct) -> bytes:

@@ -47,10 +47,12 @@ DECISIONS = pa.schema(
         ),
         ("counts", pa.map_(pa.string(), pa.int64())),
         ("micros", pa.int64()),
+        ("feature_set", pa.string()),
+        ("features", pa.binary()),
     ]
 )
 """One row per answer; empty texts are null, `score` is null where there was none."""
-_TEXTS = ("variant", "version", "recipe", USER_ID, ITEM_ID, "filter", "promotion", "rules")
+_TEXTS = ("variant", "version", "recipe", USER_ID, ITEM_ID, "filter", "promotion", "rules", "feature_set", "features")
 
 
 def event_rows(

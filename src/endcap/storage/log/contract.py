@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol, get_args
 
 from endcap.types import Micros, ShopKey
 
-RecordKind = Literal["event", "item", "user", "action", "action_event", "decision"]
+RecordKind = Literal["event", "item", "user", "action", "action_event", "decision", "feature"]
 RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 """Append only: backends store the place in it."""
 
