@@ -15,7 +15,7 @@ HEAD_SECONDS = 20.0
 class Connection(HttpToolsProtocol):
     """Closed when a head is too long, or takes too long."""
 
-    _read, _is_within, _timer = 0, True, None
+    _read, _is_within, _timer, _ended = 0, True, None, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -26,8 +26,10 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._ended = False
         super().data_received(data)
-        if not self._is_within or self.transport.is_closing():
+        # A piece that ends a message is not counted to the next head: most of it may be a body.
+        if self._ended or not self._is_within or self.transport.is_closing():
             return
         self._read += len(data)
         if self._read > HEAD_BYTES:
@@ -40,7 +42,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._is_within, self._read = True, 0
+        self._is_within, self._read, self._ended = True, 0, True
         super().on_message_complete()
 
     def _wait(self) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from endcap.api.auth.authenticator import Authenticator
 from endcap.api.auth.received import Received
@@ -28,6 +29,8 @@ IN_FLIGHT = 1024
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
 JSON_TYPES = (b"application/json", b"application/x-amz-json-1.1", b"application/x-amz-json-1.0")
+BODILESS = ("GET", "OPTIONS", "DELETE")
+SCHEMES = (b"bearer", b"aws4-hmac-sha256")
 LOOPBACK = (b"127.0.0.1", b"localhost", b"[::1]")
 
 _log = logging.getLogger("endcap.api")
@@ -45,6 +48,15 @@ class Exchange:
     """Who asks: someone on every row that is not public, `NOBODY` on those that are."""
     local: bool = False
     """Whether the server listens on loopback, so that whoever asks sits at this machine."""
+    client: str = ""
+    """The address that the connection comes from."""
+
+    def values(self) -> dict[str, str]:
+        """The query's names and values, the last of each name. Raises `Refusal` (400) for very many."""
+        try:
+            return dict(parse_qsl(self.query.decode("latin-1"), max_num_fields=32)) if self.query else {}
+        except ValueError:
+            raise invalid("The query has more than 32 values.") from None
 
     def header(self, name: bytes) -> bytes:
         """The first value of a header (name in lower case), empty where there is none."""
@@ -60,6 +72,7 @@ class Route:
 
     `public` rows are open to everyone, `local` ones to everyone while the server listens on loopback. `access` is what
     the caller's role must allow; rows without one ask for it in their handlers, or are open to any key.
+    `claims` marks public rows that take an access key where one is sent, `types` are further content types of a row.
     `guarded` rows count against admission; health must answer when everything else is refused.
     """
 
@@ -71,6 +84,8 @@ class Route:
     guarded: bool = True
     access: Access | None = None
     local: bool = False
+    claims: bool = False
+    types: tuple[bytes, ...] = ()
 
 
 Quota = Callable[[Caller, Route], None]
@@ -146,12 +161,12 @@ class Door:
     async def _enter(self, route: Route, scope: Scope, receive: Receive) -> Reply:
         kind = self._admit(route, scope["headers"])
         query, claim = scope.get("query_string", b""), None
-        if not (route.public or (route.local and self._loopback)):
+        if not (route.public or (route.local and self._loopback)) or (route.claims and _is_signed(scope)):
             received = Received(scope["method"], scope["raw_path"], query, scope["headers"])
             claim = await self._authenticator.claim(received)
         body = b""
-        if route.method != "GET":
-            if kind.partition(b";")[0].strip().lower() not in JSON_TYPES:
+        if route.method not in BODILESS:
+            if kind.partition(b";")[0].strip().lower() not in (*JSON_TYPES, *route.types):
                 raise invalid("Only JSON is taken here. Send content-type: application/json.", 415)
             body = await _body(receive, route.limit)
         caller = NOBODY
@@ -161,7 +176,9 @@ class Door:
                 caller.require(route.access)
             if self._quota is not None:
                 self._quota(caller, route)
-        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback))
+        client = scope.get("client")
+        address = client[0] if client else ""
+        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address))
 
     def _admit(self, route: Route, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Refuse what can be refused by the looks of it; the content type of the rest."""
@@ -190,6 +207,12 @@ class Door:
 
 class _GoneError(Exception):
     """The client hung up before its request was whole."""
+
+
+def _is_signed(scope: Scope) -> bool:
+    """Whether a request carries an access key: what other schemes say is for the handler."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    return any(value.partition(b" ")[0].lower() in SCHEMES for value in values)
 
 
 async def _body(receive: Receive, limit: int) -> bytes:

@@ -34,6 +34,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("shop", "Jobs"),
     ("env", "Access"),
     ("keys", "Access"),
+    ("collect", "Access"),
 )
 """Each command's name and the heading it stands under; its function `command` is in `cli/<name>_command.py`."""
 

@@ -14,6 +14,7 @@ from endcap import errors
 from endcap.cli.app import INTERNAL_ERROR, INTERRUPTED, build
 from endcap.lake import data_model
 from endcap.settings import FILE, PREFIX, Settings
+from endcap.stream.dialects import page as dialects_page
 
 ROOT = Path(__file__).parents[3]
 NOTE = "<!-- Written by `make docs`; change the code instead. -->\n"
@@ -52,6 +53,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "data-model.md": data_model.render,
+    "collect.md": dialects_page.render,
 }
 """File in docs/reference → what writes it."""
 

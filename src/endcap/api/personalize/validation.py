@@ -140,6 +140,12 @@ class _Reading:
     def boolean(self, value: Any, shape: Shape, place: str) -> Any:
         return value if isinstance(value, bool) else self._wrong(value, place, "Member must be true or false")
 
+    def blob(self, value: Any, shape: Shape, place: str) -> Any:
+        """Bytes, in base64; limits count the bytes."""
+        if not isinstance(value, str):
+            return self._wrong(value, place, "Member must be a text in base64")
+        return value if self._counts(value[: 3 * len(value) // 4], shape, place) else value
+
     def _present(self, value: Any, shape: Shape, place: str) -> Any:
         if value is None:
             return self._wrong(None, place, "Member must not be null")

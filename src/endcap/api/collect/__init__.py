@@ -1,0 +1,209 @@
+"""`POST /collect`: events from pages and back ends in the dialects that shops already speak, into the same log.
+
+An answer means what it means for PutEvents: what was accepted survives a power cut and the next request sees it. A bad
+event is told, counted and set aside; it holds up no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from crawleruseragents import is_crawler
+
+from endcap.api.collect.credentials import Sender, Senders, wanted_key
+from endcap.api.door import Exchange, Route
+from endcap.api.metrics import Metrics
+from endcap.api.wire import JSON_HEADERS, Headers, Refusal, Reply, invalid
+from endcap.errors import InputError, UnknownName
+from endcap.registry.quotas import Rate
+from endcap.registry.resources import Resources
+from endcap.seams import Clock
+from endcap.storage.log import Log, Record
+from endcap.storage.set_aside import SetAside
+from endcap.stream.collect import event_record
+from endcap.stream.dialects import dialect, recognise
+from endcap.stream.dialects.reading import Read, Rejected, read
+from endcap.types import ShopKey
+
+LIMIT = 1 << 20
+LARGE = 8_192
+"""Bodies above this are read in a thread, so that other requests go on."""
+CALLS_PER_SECOND = 2_000
+"""Of one account: write keys are public, and anybody may copy one."""
+MOST = 1_000
+"""Events of one call."""
+TOLD = 100
+"""Rejected events that an answer names."""
+PLAIN = b"text/plain"
+"""What `sendBeacon` says of a text: the one type that a page may send elsewhere without asking first."""
+PATHS: dict[str, str] = {
+    "/collect": "",
+    "/mp/collect": "ga4",
+    "/v1/track": "segment",
+    "/v1/identify": "segment",
+    "/v1/page": "segment",
+    "/v1/batch": "segment",
+    "/com.snowplowanalytics.snowplow/tp2": "snowplow",
+}
+"""Where each dialect's own clients send to; at `/collect` the call itself tells."""
+_DAY = (b"access-control-max-age", b"86400")
+_DECODE = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True)
+class _Taken:
+    read: Read
+    records: list[Record]
+
+
+class Collect:
+    """The handlers. `set_aside` keeps what was refused."""
+
+    def __init__(self, resources: Resources, log: Log, metrics: Metrics, clock: Clock, set_aside: SetAside) -> None:
+        self._senders, self._rate = Senders(resources), Rate(CALLS_PER_SECOND, time.monotonic)
+        self._log, self._metrics, self._clock, self._set_aside = log, metrics, clock, set_aside
+
+    def routes(self) -> tuple[Route, ...]:
+        """Their rows of the table."""
+        rows = [Route("GET", "/collect.js", self.snippet, public=True)]
+        rows.append(Route("GET", "/collect/rejected", self.rejected, access="read"))
+        for path, name in PATHS.items():
+            handler = self._handler(name)
+            rows.append(Route("POST", path, handler, LIMIT, public=True, claims=True, types=(PLAIN,)))
+            rows.append(Route("OPTIONS", path, self.preflight, public=True))
+        return tuple(rows)
+
+    def _handler(self, name: str) -> Callable[[Exchange], Awaitable[Reply]]:
+        async def collect(exchange: Exchange) -> Reply:
+            return await self._collect(exchange, name)
+
+        return collect
+
+    async def _collect(self, exchange: Exchange, name: str) -> Reply:
+        sender = await self._senders.of(exchange)
+        if not self._rate.admits(sender.shop.account):
+            raise Refusal(429, "ThrottlingException", "Too many calls in this second; try again.")
+        headers = allowed(exchange) if sender.key is not None else JSON_HEADERS
+        try:
+            made = (
+                await asyncio.to_thread(self._read, exchange, sender, name)
+                if len(exchange.body) > LARGE
+                else self._read(exchange, sender, name)
+            )
+            if made.records:
+                await asyncio.wrap_future(self._log.submit(made.records))
+        except Refusal as refusal:
+            raise Refusal(refusal.status, refusal.kind, refusal.message, (*refusal.headers, *headers[1:])) from None
+        except InputError as error:
+            raise Refusal(400, "InvalidInputException", str(error), headers[1:]) from None
+        self._metrics.taken("event", len(made.records))
+        await self._refuse(sender.shop, made.read.rejected)
+        return _told(made, headers)
+
+    def _read(self, exchange: Exchange, sender: Sender, name: str) -> _Taken:
+        call = decoded(exchange.body)
+        wanted = name or exchange.values().get("dialect", "")
+        try:
+            spoken = dialect(wanted) if wanted else recognise(call)
+        except UnknownName as error:
+            raise invalid(str(error)) from None
+        traffic = "internal" if sender.internal else "bot" if _is_bot(exchange.header(b"user-agent")) else ""
+        found = read(spoken, call, self._clock.now(), traffic)
+        if len(found.events) > MOST:
+            raise invalid(f"The call says {len(found.events)} events, at most {MOST} are allowed.", 413)
+        return _Taken(found, records(sender.shop, found))
+
+    async def _refuse(self, shop: ShopKey, rejected: Sequence[Rejected]) -> None:
+        if not rejected:
+            return
+        self._metrics.taken("rejected", len(rejected))
+        now = self._clock.now()
+        lines = [
+            msgspec.json.encode({"time": now, "index": each.index, "reason": each.reason, "event": each.event})
+            for each in rejected
+        ]
+        await asyncio.to_thread(self._set_aside.keep, shop, lines)
+
+    async def preflight(self, exchange: Exchange) -> Reply:
+        """Whether a page of this origin may send more than plain text."""
+        await self._senders.of(exchange)
+        methods = (b"access-control-allow-methods", b"POST")
+        names = (b"access-control-allow-headers", b"content-type, authorization, x-endcap-write-key")
+        return Reply(204, b"", (*allowed(exchange)[1:], methods, names, _DAY))
+
+    async def snippet(self, exchange: Exchange) -> Reply:
+        """The script that a shop's pages load."""
+        kind = (b"content-type", b"text/javascript; charset=utf-8")
+        return Reply(
+            200, script(), (kind, (b"cache-control", b"public, max-age=3600"), (b"access-control-allow-origin", b"*"))
+        )
+
+    async def rejected(self, exchange: Exchange) -> Reply:
+        """What was set aside of a shop, as JSON lines: `?shop=NAME`."""
+        name = exchange.values().get("shop", "")
+        try:
+            shop = ShopKey(exchange.caller.account, name)
+        except ValueError as error:
+            raise invalid(f"{error}. Write /collect/rejected?shop=NAME.") from None
+        kept = await asyncio.to_thread(self._set_aside.read, shop)
+        return Reply(200, kept, ((b"content-type", b"application/x-ndjson"),))
+
+
+def records(shop: ShopKey, found: Read) -> list[Record]:
+    """What was read, for the log. An event whose text cannot be stored is set aside like any other bad one."""
+    made = []
+    for place, event in enumerate(found.events):
+        try:
+            made.append(event_record(shop, event))
+        except (UnicodeError, OverflowError) as error:
+            found.rejected.append(Rejected(place, f"The event cannot be stored: {error}.", None))
+    return made
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON of a body. Raises `Refusal` (400)."""
+    try:
+        return _DECODE(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise invalid(f"The body is not JSON: {error}.") from None
+
+
+def allowed(exchange: Exchange) -> Headers:
+    """Headers by which a browser lets the page read the answer."""
+    origin = exchange.header(b"origin")
+    if not origin:
+        return JSON_HEADERS
+    return (*JSON_HEADERS, (b"access-control-allow-origin", origin), (b"vary", b"origin"))
+
+
+@cache
+def script() -> bytes:
+    """The snippet's text, without its indentation."""
+    lines = files(__package__).joinpath("collect.js").read_bytes().splitlines()
+    return b"\n".join(line.strip() for line in lines)
+
+
+def _told(made: _Taken, headers: Headers) -> Reply:
+    found = made.read
+    body = {
+        "accepted": len(made.records),
+        "ignored": found.ignored,
+        "rejected": [{"index": each.index, "reason": each.reason} for each in found.rejected[:TOLD]],
+        "rejectedCount": len(found.rejected),
+    }
+    return Reply(400 if found.rejected and not made.records else 200, msgspec.json.encode(body), headers)
+
+
+@lru_cache(4096)
+def _is_bot(agent: bytes) -> bool:
+    return bool(is_crawler(agent.decode("latin-1")[:1024]))
+
+
+__all__ = ["Collect", "decoded", "records", "script", "wanted_key"]

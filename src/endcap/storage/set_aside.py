@@ -1,0 +1,38 @@
+"""Lines that could not be taken, kept for whoever mends what sends them: bounded files of JSON, one for each shop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from endcap.types import ShopKey
+
+BYTES = 16 << 20
+"""Of one file; when it is full it becomes the older one, and the older one goes."""
+
+
+class SetAside:
+    """Files under `root`. Every method may be called from any thread, of one process."""
+
+    def __init__(self, root: Path, *, limit: int = BYTES) -> None:
+        self._root, self._limit, self._lock = root, limit, threading.Lock()
+
+    def keep(self, shop: ShopKey, lines: Sequence[bytes]) -> None:
+        """Append lines, each without its end."""
+        path = self._path(shop)
+        with self._lock:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if path.exists() and path.stat().st_size > self._limit:
+                path.replace(path.with_suffix(".older"))
+            with open(path, "ab") as file:
+                file.write(b"".join(line + b"\n" for line in lines))
+
+    def read(self, shop: ShopKey) -> bytes:
+        """All that is kept of a shop, oldest first."""
+        path = self._path(shop)
+        with self._lock:
+            return b"".join(each.read_bytes() for each in (path.with_suffix(".older"), path) if each.exists())
+
+    def _path(self, shop: ShopKey) -> Path:
+        return self._root.joinpath(*shop.parts()).with_suffix(".jsonl")
