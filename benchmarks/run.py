@@ -27,6 +27,7 @@ SCRIPTS = {
     "batch": ["batch.py", "--runs", "3"],
     "api": ["api.py"],
     "events": ["events.py"],
+    "collect": ["collect.py"],
     "quality": ["quality.py"],
 }
 KEPT = HERE / "results.json"
