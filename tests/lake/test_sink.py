@@ -24,7 +24,7 @@ from endcap.lake.tables import Lake
 from endcap.storage.log import Log, Record, open_log
 from endcap.stream.collect import action_record, decision_record, event_record, put_record
 from endcap.stream.histories import Histories
-from endcap.stream.records import ActionEvent, Candidate, Decision, Event, Put, Shown
+from endcap.stream.records import ActionEvent, Candidates, Decision, Event, Put, Shown
 from endcap.stream.replay import lake_offsets, live_since
 from endcap.stream.sink import sink, trim_sunk
 from endcap.types import DAY, AccountKey, ShopKey
@@ -71,7 +71,7 @@ def answer(number: int, time: int, *shown: str, user: str = "u") -> Record:
     made = Decision(
         id=f"RID-{number}", time=time, operation="recommendations", target="arn", generation=1, variant="a",
         version="v", recipe="als", user_id=user, k=2, context={"DEVICE": "web"}, counts={"allowed": 9}, shown=items,
-        candidates=(Candidate("i1", "model", 0.5), Candidate("i2", "popular", None)),
+        considered=Candidates(("i1", "i2"), ("model", "popular"), np.array([0.5, np.nan], "<f4").tobytes()),
     )  # fmt: skip
     return decision_record(SHOP, made)
 

@@ -104,6 +104,8 @@ class Dataset:
     """Events of types that recipes do not learn from (returns, impressions, …), sorted likewise, for filters."""
     sessions: pa.Table | None = None
     """(session_id, user_id, last): sessions whose events are a user's here."""
+    decisions: pa.Table | None = None
+    """What was shown, with the features it was ranked by and what became of it (`logged.LOGGED`); for rankers."""
 
     @classmethod
     def from_table(

@@ -12,8 +12,9 @@ from typing import Literal
 
 from endcap.lake.schemas import KINDS, DatasetKind
 
-TableKind = Literal[DatasetKind, "decisions", "other_events"]
-"""Tables of a shop: its datasets, the answers given, and events that name no item."""
+TableKind = Literal[DatasetKind, "decisions", "other_events", "features"]
+"""Tables of a shop: its datasets, the answers given, and events that name no item. `features` are those of an account's
+feature groups, all together; see `feature_tables`."""
 LINKING: tuple[TableKind, ...] = ("interactions", "other_events", "action_interactions")
 """Tables of events, which tell what user a session became."""
 TABLES: tuple[TableKind, ...] = (*KINDS, "decisions", "other_events")

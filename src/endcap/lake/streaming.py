@@ -67,7 +67,7 @@ def stream(
             if is_record := len(REQUIRED[writer.kind]) == 1:
                 query = intake.records(REQUIRED[writer.kind][0], files)
             else:
-                rewritten = _small(there)
+                rewritten = small_files(there)
                 query = _appended(intake.schema.names, [file for file in files if file.endswith(tuple(rewritten))])
             notes = {"mode": "STREAM", "received": rows.num_rows, "job": f"{name}@{upto}"}
             writer.commit(
@@ -125,7 +125,7 @@ def _appended(names: Sequence[str], files: Sequence[str]) -> str:
     return f"SELECT {listed(names)} FROM ({rows}) ORDER BY {listed(order)}, {quoted(ARRIVAL)}"
 
 
-def _small(there: DeltaTable | None) -> list[str]:
+def small_files(there: DeltaTable | None) -> list[str]:
     """Files to be written again together, none as long as they are few."""
     if there is None:
         return []

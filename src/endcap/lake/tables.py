@@ -131,7 +131,7 @@ class Lake:
         """
         if mode not in get_args(ImportMode):
             raise InputError(f"Import mode {mode!r} does not exist.", fix="Give FULL or INCREMENTAL.")
-        writer = self._writer(shop, kind)
+        writer = self.writer(shop, kind)
         with writer.alone() as there:
             if there is not None and there.transaction_version(f"import-{job}") is not None:
                 return next(entry.version for entry in self.history(shop, kind) if entry.job == job)
@@ -173,7 +173,7 @@ class Lake:
         dropped = self.places.dropped(shop, kind, log).get(partition, 0)
         if dropped >= upto:
             return 0
-        writer, catalogue = self._writer(shop, kind), self.catalogue(shop)
+        writer, catalogue = self.writer(shop, kind), self.catalogue(shop)
         return stream(writer, catalogue, make, log=log, partition=partition, upto=upto, dropped=dropped)
 
     def remove_users(self, shop: ShopKey, ids: Iterable[str], job: str) -> int:
@@ -188,7 +188,7 @@ class Lake:
         # Rows that link a session to its user go too, so whose rows go is written down before the first one does.
         gone = self.places.removal(shop, job, lambda: owned(self.links(shop), pa.array(list(ids), pa.string())))
         kinds = [kind for kind in TABLES if self.exists(shop, kind)]
-        removed = sum(remove_rows(self._writer(shop, kind), gone, job) for kind in kinds)
+        removed = sum(remove_rows(self.writer(shop, kind), gone, job) for kind in kinds)
         self.places.end_removal(shop, job)
         return removed
 
@@ -204,7 +204,7 @@ class Lake:
         table up to now is not wanted any more either. The catalogue's ordinals stay."""
         if log is not None and log.identity:
             self.places.note_dropped(shop, kind, log.identity, log.ends())
-        with self._writer(shop, kind).lock():
+        with self.writer(shop, kind).lock():
             if self._table(shop, kind).is_dir():
                 drop(self._table(shop, kind), self._disk)
             sweep(self.directory(shop), self._disk, f"{kind}-")
@@ -219,7 +219,7 @@ class Lake:
         if directory.is_dir():
             with ExitStack() as held:
                 for kind in TABLES:
-                    held.enter_context(self._writer(shop, kind).lock())
+                    held.enter_context(self.writer(shop, kind).lock())
                 drop(directory, self._disk)
         sweep(directory.parent, self._disk, f"{shop.group}-")
 
@@ -350,7 +350,8 @@ class Lake:
     def _table(self, shop: ShopKey, kind: TableKind) -> Path:
         return self.directory(shop) / kind
 
-    def _writer(self, shop: ShopKey, kind: TableKind) -> TableWriter:
+    def writer(self, shop: ShopKey, kind: TableKind) -> TableWriter:
+        """How a table is written, below `commit` and `stream`."""
         return TableWriter(self._table(shop, kind), kind, self._disk, self._clock, self._memory_mb)
 
 

@@ -13,8 +13,8 @@ import msgspec
 
 from endcap.storage.log import Record
 from endcap.storage.log.contract import RecordKind
-from endcap.stream.records import ActionEvent, Decision, Event, Put, encode
-from endcap.types import Micros, ShopKey
+from endcap.stream.records import ActionEvent, Decision, Event, FeatureRecord, Put, encode
+from endcap.types import ACCOUNT_LEVEL, AccountKey, Micros, ShopKey
 
 PutKind = Literal["item", "user", "action"]
 ID_BYTES = 16
@@ -47,6 +47,15 @@ def decision_record(shop: ShopKey, decision: Decision) -> Record:
     """An answer, known by its recommendation id."""
     name = _name("decision", decision.id, "", 0, decision)
     return Record(shop, "decision", decision.user_id or decision.id, name, Micros(decision.time), encode(decision))
+
+
+def feature_record(
+    account: AccountKey, record: FeatureRecord, written: Micros, *, invocation: str = "", index: int = 0
+) -> Record:
+    """A record of a feature group, written at a time; of the account. The same values written again later are another
+    record, because what was written last counts among records of one event time."""
+    name = _name("feature", "", invocation, index, (written, record))
+    return Record(ShopKey(account, ACCOUNT_LEVEL), "feature", record.id, name, written, encode(record))
 
 
 def _name(kind: RecordKind, given: str, invocation: str, index: int, content: Any) -> bytes:

@@ -32,6 +32,7 @@ SUNK_AS: Mapping[str, TableKind] = {
     "action": "actions",
     "action_event": "action_interactions",
     "decision": "decisions",
+    "feature": "features",
 }
 """The table that each kind of record goes into."""
 Records = Sequence[tuple[Offset, Record]]
@@ -79,6 +80,8 @@ class Live:
         self._put: Mapping[PutKind, list[str]] = {"item": [], "user": [], "action": []}
         """An id for each put, in the order in which they came: a revision is the length of such a list."""
         self._lock = threading.Lock()
+        self._blocks: dict[str, bytes] = {}
+        """Of shoppers, changed by the fold that runs: stored together at its end."""
         self.offsets: dict[int, int] = {}
         self.poisoned = 0
         """Records that could not be read, and were passed over."""
@@ -102,8 +105,11 @@ class Live:
                 try:
                     if self._folds[record.kind](record):
                         news.append((offset, record))
-                except (msgspec.DecodeError, UnicodeError):
+                except Exception:  # whatever it is about a record, it holds up nobody
                     self.poisoned += 1
+            if self._blocks:
+                self._state.put_many(self._blocks)
+                self._blocks = {}
         return news
 
     def recent(self, key: str) -> Recent:
@@ -152,6 +158,8 @@ class Live:
 
     def _fold_event(self, record: Record) -> bool:
         event: Event = decode(record.payload, Event)
+        if event.traffic:  # bots and colleagues: nothing reacts to them
+            return False
         self._link(event)
         if event.recommendation_id and event.impression:
             key = f"explicit/{event.recommendation_id}"
@@ -192,9 +200,9 @@ class Live:
         self._links.fold(session, event.user_id, event.time, event.event_id)
 
     def _add(self, key: str, row: bytes) -> bool:
-        held = self._state.get(key) or packed.EMPTY
+        held = self._blocks.get(key) or self._state.get(key) or packed.EMPTY
         block = packed.fold(held, row)
         if block == held:
             return False
-        self._state.put(key, block)
+        self._blocks[key] = block
         return True

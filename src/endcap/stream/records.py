@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 Value = str | int | float | bool | None | list[str]
+Moment = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+"""Microseconds UTC. What lies outside is no time: a record that has it is poison."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -18,7 +20,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     event_id: str
     event_type: str
-    time: int
+    time: Moment
     item_id: str = ""
     user_id: str = ""
     session_id: str = ""
@@ -37,7 +39,7 @@ class Put(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Properties of an item, user or action, by table column; laid over what is known of it."""
 
     id: str
-    time: int
+    time: Moment
     properties: Mapping[str, Value] = {}
 
 
@@ -46,7 +48,7 @@ class ActionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
     event_id: str
     event_type: str
-    time: int
+    time: Moment
     action_id: str
     user_id: str = ""
     session_id: str = ""
@@ -55,12 +57,19 @@ class ActionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     properties: Mapping[str, Value] = {}
 
 
-class Candidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An item that was considered, where it came from, and the score it had there."""
+class Candidates(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Items that were considered, in equally long columns: ids, where each came from, the score it had there, and what
+    the ranker said of it. Numbers are float32, little-endian, NaN where there is none: a decision is written for every
+    answer, and an object for each candidate would cost more than the answer itself."""
 
-    item_id: str
-    source: str
-    score: float | None
+    items: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    scores: bytes = b""
+    judged: bytes = b""
+    """Empty where nothing was ranked."""
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 class Shown(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -80,7 +89,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     id: str
     """The recommendation id, which itself carries version, generation, variant and rung."""
-    time: int
+    time: Moment
     operation: str
     """`recommendations`, `ranking` or `actions`."""
     target: str
@@ -101,12 +110,14 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """ARN of the promotion's filter."""
     rules: str = ""
     """Hash of the rules in force: configuration, filter, promotion."""
-    candidates: tuple[Candidate, ...] = ()
+    considered: Candidates = Candidates()
     shown: tuple[Shown, ...] = ()
     counts: Mapping[str, int] = {}
     """How many were left after each step: candidates, allowed, ranked."""
     micros: int = 0
     """How long it took."""
+    asked: int = 0
+    """The moment as of which models and features were asked, microseconds; 0 in answers of before there were features."""
     feature_set: str = ""
     """Signature of the ranking features in force; empty where nothing was ranked."""
     features: bytes = b""
@@ -117,15 +128,23 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class FeatureRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A record of a feature group, newest `time` (microseconds) wins; `values` by feature name, texts as on the wire.
 
-    `deleted` takes it out of the online store; `until` is when it expires there, 0 for never.
+    `deleted` takes it out of the online store; `until` is when it expires there, 0 for never. The log's record has the
+    time of writing.
     """
 
     group: str
+    """`FeatureGroup.key`: another group that later has the same name has another."""
     id: str
-    time: int
-    values: Mapping[str, str] = {}
+    time: Moment
+    values: Mapping[str, str | list[str]] = {}
+    numbers: bytes = b""
+    """float64, little-endian: the values of the group's `numeric` features in their order, NaN where there is none."""
     deleted: bool = False
+    hard: bool = False
+    """Of what is deleted: nothing of it is kept online, so that an older record may take its place."""
     until: int = 0
+    stores: Literal["", "online", "offline"] = ""
+    """The only store that takes it; empty for all that the group has."""
 
 
 def encode(payload: msgspec.Struct) -> bytes:
@@ -135,7 +154,11 @@ def encode(payload: msgspec.Struct) -> bytes:
 
 def decode(payload: bytes, kind: type[Any]) -> Any:
     """From msgpack. Raises `msgspec.DecodeError` for a poison record."""
-    return msgspec.msgpack.decode(payload, type=kind)
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.msgpack.Decoder(kind)
+    return decoder.decode(payload)
 
 
 _ENCODER = msgspec.msgpack.Encoder()
+_DECODERS: dict[type[Any], msgspec.msgpack.Decoder[Any]] = {}

@@ -66,13 +66,16 @@ class Feed(Generic[F]):
         self._log = log
         self._fed: dict[ShopKey, tuple[F, ...]] = {}
         self._lock = threading.Lock()
+        self.poisoned = 0
+        """Times that a record could not be folded, and was passed over."""
         log.subscribe(self._committed)
 
     def add(self, shop: ShopKey, into: F) -> F:
         """Fold what the log holds of a shop, and what it will hold; complete on return."""
         with self._lock:  # fed first, replayed then: nothing falls between, and what comes twice is harmless
             self._fed[shop] = (*self._fed.get(shop, ()), into)
-        return replay(self._log, into)
+        replay(self._log, _Past(into, self))
+        return into
 
     def keep(self, wanted: Iterable[F]) -> None:
         """Feed only these from now on."""
@@ -87,4 +90,25 @@ class Feed(Generic[F]):
             by_shop.setdefault(each[1].shop, []).append(each)
         for shop, mine in by_shop.items():
             for into in self._fed.get(shop, ()):
-                into.fold(mine)
+                self.fold(into, mine)
+
+    def fold(self, into: F, records: Records) -> None:
+        """Fold into one; a record that raises takes none of those that came with it along."""
+        try:
+            into.fold(records)
+        except Exception:  # whatever a record does to whoever folds it
+            if len(records) == 1:
+                self.poisoned += 1
+                return
+            for each in records:  # those that were folded before it raised are folded again, which is harmless
+                self.fold(into, [each])
+
+
+class _Past(Generic[F]):
+    """What is replayed is folded as what is new."""
+
+    def __init__(self, into: F, feed: Feed[F]) -> None:
+        self._into, self._feed = into, feed
+
+    def fold(self, records: Records) -> None:
+        self._feed.fold(self._into, records)

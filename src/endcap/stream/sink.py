@@ -2,6 +2,8 @@
 
 Each table's commit holds the offset up to which it has the log, so a run that was killed is simply run again. Only when
 every shop has what was read is it noted that the log may be trimmed so far, and by then every file has been flushed.
+
+A record that nothing can be made of is set aside before what follows it is committed, and holds up nobody.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from endcap.lake.schemas import DatasetKind, Schema
 from endcap.lake.streaming import Held
 from endcap.lake.tables import Lake
 from endcap.storage.log import Log, LogReader, Offset, Record
-from endcap.stream.records import ActionEvent, Decision, Event, Put, decode
+from endcap.stream.poison import Poison, PoisonStore
+from endcap.stream.records import ActionEvent, Decision, Event, FeatureRecord, Put, decode
+from endcap.stream.sink_features import Groups, sink_features
 from endcap.stream.sink_rows import Misfits, decision_rows, event_rows, put_rows
 from endcap.types import ShopKey
 
@@ -33,7 +37,8 @@ Announce = Callable[[ShopKey, str], object]
 """Told of each shop that had records, with the text of its snapshot, before the log may be trimmed."""
 
 _PAYLOADS: Mapping[str, type[Any]] = {
-    "event": Event, "action_event": ActionEvent, "decision": Decision, "item": Put, "user": Put, "action": Put
+    "event": Event, "action_event": ActionEvent, "decision": Decision, "item": Put, "user": Put, "action": Put,
+    "feature": FeatureRecord,
 }  # fmt: skip
 _KEYS: Mapping[TableKind, str] = {"items": "item_id", "users": "user_id", "actions": "action_id"}
 
@@ -58,25 +63,31 @@ def sink(
     shop: ShopKey | None = None,
     schemas: Schemas | None = None,
     announce: Announce | None = None,
+    poison: PoisonStore | None = None,
+    groups: Groups | None = None,
+    since: Mapping[int, int] | None = None,
     batch: int = BATCH,
 ) -> SinkReport:
-    """Move what the log holds now into the tables of all shops, or of one.
+    """Move what the log holds now into the tables of all shops, or of one; what cannot be read into `poison`.
 
-    Safe to run again whenever it was killed, and in any process; runs wait for each other. A shop whose tables refuse
-    keeps its records in the log and does not hold up the others. With `shop` alone nothing may be trimmed afterwards.
+    `since` are offsets by partition to begin after, where that is earlier than all was sunk to: each table takes only
+    what it lacks. `groups` are the accounts' feature groups: without them feature records stay in the log. Safe to run again whenever
+    it was killed, and in any process; runs wait for each other. A shop whose tables refuse keeps its records in the log
+    and does not hold up the others. With `shop` alone nothing may be trimmed afterwards.
     """
     report = SinkReport()
     if not log.identity:
         return report
+    aside = _Aside(log.identity, report, poison)
     with locked(lake.root / ".sink.lock"):
         report.upto = lake.places.sunk(log.identity)
         stuck: set[int] = set()
         for partition, end in enumerate(log.ends()):
-            after = report.upto.get(partition, 0)
+            after = min(report.upto.get(partition, 0), (since or {}).get(partition, end))
             while after < end and (read := log.read(partition, after, min(batch, end - after))):
                 after = read[-1][0].n
                 wanted = [each for each in read if shop is None or each[1].shop == shop]
-                _sink_batch(lake, log.identity, Offset(partition, after), wanted, schemas, report)
+                _sink_batch(lake, Offset(partition, after), wanted, schemas, groups, aside)
                 if report.failures:
                     stuck.add(partition)
                 if partition not in stuck:
@@ -96,28 +107,49 @@ def trim_sunk(log: Log, lake: Lake) -> None:
         log.trim(partition, upto)
 
 
+@dataclass
+class _Aside:
+    """Where records of a log go that nothing can be made of."""
+
+    log: str
+    report: SinkReport
+    store: PoisonStore | None
+
+    def __call__(self, found: Sequence[Poison]) -> None:
+        self.report.poisoned += len(found)
+        if self.store is not None:
+            self.store.add(self.log, found)
+
+
 def _sink_batch(
     lake: Lake,
-    log: str,
     upto: Offset,
     read: Sequence[tuple[Offset, Record]],
     schemas: Schemas | None,
-    report: SinkReport,
+    groups: Groups | None,
+    aside: _Aside,
 ) -> None:
+    report = aside.report
     by_table: dict[tuple[ShopKey, TableKind], list[_Read]] = {}
+    poison = []
     for offset, record in read:
         try:
             payload = decode(record.payload, _PAYLOADS[record.kind])
-        except (msgspec.DecodeError, UnicodeError):
-            report.poisoned += 1
+        except (msgspec.DecodeError, UnicodeError) as error:
+            poison.append(Poison.of(offset, record, error))
             continue
-        by_table.setdefault((record.shop, _table_of(record, payload)), []).append(_Read(offset.n, record, payload))
+        by_table.setdefault((record.shop, _table_of(record, payload)), []).append(_Read(offset, record, payload))
+    aside(poison)
     for (shop, kind), records in by_table.items():
         if shop in report.failures:
             continue
-        making = _Making(shop, kind, records, schemas)
+        making = _Making(shop, kind, records, schemas, aside)
         try:
-            rows = lake.stream(shop, kind, making, log=log, partition=upto.partition, upto=upto.n)
+            if kind == "features":
+                told = [(each.offset.n, each.record, each.payload) for each in records]
+                rows = sink_features(lake, groups, shop.account, told, aside.log, upto)
+            else:
+                rows = lake.stream(shop, kind, making, log=aside.log, partition=upto.partition, upto=upto.n)
         except (EndcapError, OSError) as error:
             report.failures[shop] = str(error)
             continue
@@ -128,7 +160,7 @@ def _sink_batch(
 
 @dataclass(frozen=True)
 class _Read:
-    n: int
+    offset: Offset
     record: Record
     payload: Any
 
@@ -141,11 +173,37 @@ class _Making:
     kind: TableKind
     records: list[_Read]
     schemas: Schemas | None
+    aside: _Aside
     misfits: Misfits = field(default_factory=Counter)
 
     def __call__(self, held: Held) -> pa.Table:
+        fresh = [each for each in self.records if each.offset.n > held.upto]
+        try:
+            return self._rows(fresh, held)
+        except (EndcapError, OSError):
+            raise
+        except Exception:
+            kept, poison = self._tried(fresh, held)
+            if not poison:  # it is no record's fault
+                raise
+            self.aside(poison)
+            return self._rows(kept, held)
+
+    def _tried(self, fresh: Sequence[_Read], held: Held) -> tuple[list[_Read], list[Poison]]:
+        """Those of which a row can be made, each alone, and those of which none can."""
+        kept, poison = [], []
+        for each in fresh:
+            try:
+                self._rows([each], held)
+                kept.append(each)
+            except (EndcapError, OSError):
+                raise
+            except Exception as error:
+                poison.append(Poison.of(each.offset, each.record, error))
+        return kept, poison
+
+    def _rows(self, fresh: Sequence[_Read], held: Held) -> pa.Table:
         self.misfits.clear()
-        fresh = [each for each in self.records if each.n > held.upto]
         if self.kind == "decisions":
             return decision_rows([each.payload for each in fresh])
         columns = self._columns(held)
@@ -174,6 +232,6 @@ def _table_of(record: Record, payload: Any) -> TableKind:
         return "interactions" if payload.item_id else "other_events"
     tables: Mapping[str, TableKind] = {
         "action_event": "action_interactions", "decision": "decisions",
-        "item": "items", "user": "users", "action": "actions",
+        "item": "items", "user": "users", "action": "actions", "feature": "features",
     }  # fmt: skip
     return tables[record.kind]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from endcap.lake.columns import INGESTION, PUT, STREAMED
@@ -47,11 +48,14 @@ DECISIONS = pa.schema(
         ),
         ("counts", pa.map_(pa.string(), pa.int64())),
         ("micros", pa.int64()),
+        ("asked", pa.int64()),
         ("feature_set", pa.string()),
         ("features", pa.binary()),
+        ("judged", pa.list_(pa.float32())),
     ]
 )
-"""One row per answer; empty texts are null, `score` is null where there was none."""
+"""One row per answer; empty texts are null, `score` is null where there was none. `judged` is what the ranker said of each
+of `candidates`, null where nothing was ranked."""
 _TEXTS = ("variant", "version", "recipe", USER_ID, ITEM_ID, "filter", "promotion", "rules", "feature_set", "features")
 
 
@@ -79,15 +83,43 @@ def put_rows(
 def decision_rows(decisions: Sequence[Decision]) -> pa.Table:
     """Rows of `DECISIONS`."""
     rows = []
+    plain = pa.schema([each for each in DECISIONS if each.name not in _CONSIDERED])
     for one in decisions:
-        row: dict[str, Any] = {name: getattr(one, name, None) for name in DECISIONS.names}
+        row: dict[str, Any] = {name: getattr(one, name, None) for name in plain.names}
         row |= {name: row[name] or None for name in _TEXTS}
         row |= {"recommendation_id": one.id, TIMESTAMP: one.time}
         row |= {name: list(row[name].items()) for name in ("context", "filter_values", "counts")}
-        row["candidates"] = [_named(each) for each in one.candidates]
         row["shown"] = [_named(each) for each in one.shown]
         rows.append(row)
-    return pa.Table.from_pylist(rows, DECISIONS)
+    made = {**_considered(decisions), **dict(zip(plain.names, pa.Table.from_pylist(rows, plain).columns, strict=True))}
+    return pa.Table.from_arrays([made[name] for name in DECISIONS.names], schema=DECISIONS)
+
+
+_CONSIDERED = ("candidates", "judged")
+
+
+def _considered(decisions: Sequence[Decision]) -> dict[str, pa.Array]:
+    """The two columns of what was considered, from columns of texts and bytes."""
+    held = [one.considered for one in decisions]
+    ends = pa.array(np.concatenate(([0], np.cumsum([len(each) for each in held]))), pa.int32())
+    texts = [pa.array([text for each in held for text in getattr(each, name)], pa.string()) for name in _TEXTUAL]
+    scores = _floats(b"".join(each.scores for each in held)).cast(pa.float64())
+    columns = dict(zip((ITEM_ID, "source", "score"), (*texts, scores), strict=True))
+    kinds = DECISIONS.field("candidates").type.value_type
+    candidates = pa.StructArray.from_arrays([columns[each.name] for each in kinds], fields=list(kinds))
+    numbers = np.concatenate(([0], np.cumsum([len(each.judged) // 4 for each in held])))
+    unranked = pa.array([not each.judged for each in held])
+    judged = pa.ListArray.from_arrays(
+        pa.array(numbers, pa.int32()), _floats(b"".join(each.judged for each in held)), mask=unranked
+    )
+    return {"candidates": pa.ListArray.from_arrays(ends, candidates), "judged": judged}
+
+
+_TEXTUAL = ("items", "sources")
+
+
+def _floats(data: bytes) -> pa.Array:
+    return pa.array(np.frombuffer(data, "<f4"), pa.float32(), from_pandas=True)
 
 
 def _event(event: Event | ActionEvent) -> dict[str, Any]:
