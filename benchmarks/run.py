@@ -24,10 +24,14 @@ SCRIPTS = {
     "item_item": ["item_item.py", "--runs", "3"],
     "topn": ["topn.py", "--runs", "3"],
     "serving": ["serving.py"],
+    "pipeline": ["pipeline.py"],
     "batch": ["batch.py", "--runs", "3"],
     "api": ["api.py"],
     "events": ["events.py"],
+    "redis_log": ["redis_log.py"],
     "collect": ["collect.py"],
+    "features": ["features.py"],
+    "backfill": ["backfill.py"],
     "quality": ["quality.py"],
 }
 KEPT = HERE / "results.json"

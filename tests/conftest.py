@@ -1,3 +1,3 @@
 """What every test may use."""
 
-pytest_plugins = ["no_skips", "databases", "s3", "operations"]
+pytest_plugins = ["no_skips", "databases", "s3", "operations", "valkeys"]

@@ -21,6 +21,8 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 SERVICES = ("personalize", "personalize-runtime", "personalize-events")
+CHECKED = (*SERVICES, "sagemaker", "sagemaker-featurestore-runtime", "kinesis")
+"""Whose answers are held against their shapes; of those after the first three only some operations are answered."""
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "personalize.md"
 _seen: dict[str, set[str]] = defaultdict(set)
 _NUMBERS = ("integer", "long", "float", "double")
@@ -68,7 +70,7 @@ def _fits(value: Any, shape: Shape) -> bool:
 
 def _look(http_response: Any, model: Any, **_: Any) -> None:
     service = model.service_model.service_name
-    if service not in SERVICES:
+    if service not in CHECKED:
         return
     name = f"{service}:{model.name}"
     if http_response.status_code == 200:
@@ -86,7 +88,7 @@ _plain_init = BaseClient.__init__
 
 def _watched_init(self: BaseClient, *arguments: Any, **named: Any) -> None:
     _plain_init(self, *arguments, **named)
-    if self.meta.service_model.service_name in SERVICES:
+    if self.meta.service_model.service_name in CHECKED:
         self.meta.events.register("after-call", _look)
 
 

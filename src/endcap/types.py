@@ -44,6 +44,9 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
+ACCOUNT_LEVEL = "_account"
+"""The group under which log and lake keep what belongs to an account and to none of its shops. Dataset groups cannot be
+called so: their names start with a letter or digit."""
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}")
 
 
@@ -59,14 +62,14 @@ class AccountKey:
 class ShopKey:
     """One shop (a Personalize dataset group): the tenant.
 
-    Raises `ValueError` for a group name outside `[a-zA-Z0-9][a-zA-Z0-9-_]{0,62}`.
+    Raises `ValueError` for a group name outside `[a-zA-Z0-9][a-zA-Z0-9-_]{0,62}` that is not `ACCOUNT_LEVEL`.
     """
 
     account: AccountKey
     group: str
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.group):
+        if not _NAME.fullmatch(self.group) and self.group != ACCOUNT_LEVEL:
             raise ValueError(f"shop name {self.group!r} must be 1-63 of [a-zA-Z0-9-_], starting with a letter or digit")
 
     def arn(self, kind: str, name: str) -> str:

@@ -36,6 +36,9 @@ BODIES: dict[str, dict[str, Any]] = {
 ELSEWHERE = {"/action-recommendations", "/", "/healthz", "/readyz", "/metrics"}
 """Rows that need what this home lacks, or that belong to no tenant; `POST /` has tests of its own."""
 
+FEATURE_STORE = {"/FeatureGroup/{FeatureGroupName}", "/BatchGetRecord", "/BatchWriteRecord"}
+"""See `test_feature_runtime`."""
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
@@ -61,7 +64,7 @@ def post(server: Server, path: str, key: AccessKey, region: str = "us-east-1") -
 def test_no_row_is_forgotten(tmp_path: Path) -> None:
     app = create_app(Settings(home=tmp_path))
     try:
-        assert {route.path for route in app.door.routes} == set(BODIES) | ELSEWHERE
+        assert {route.path for route in app.door.routes} == set(BODIES) | ELSEWHERE | FEATURE_STORE
     finally:
         app.close()
 

@@ -1,10 +1,11 @@
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from endcap.api.batching import LARGEST, Batcher
+from endcap.api.batching import LARGEST, LATE, Batcher
 
 
 class Asked:
@@ -76,3 +77,68 @@ def test_a_request_that_is_given_up_is_no_error() -> None:
         return second.number  # type: ignore[attr-defined]
 
     assert asyncio.run(give_up()) == 2
+
+
+class Shared:
+    """A log that others write too: `sync` takes what it is given, one after the other."""
+
+    away = behind = ""
+
+    def __init__(self, *known: bool) -> None:
+        self.known, self.asked = list(known), 0
+
+    def sync(self, seconds: float) -> bool:
+        self.asked += 1
+        time.sleep(0.005)
+        return self.known.pop(0) if self.known else True
+
+
+class Told(Asked):
+    stale = ""
+
+
+def behind(shared: Shared, count: int, arrive: int = 0) -> tuple[list[Told], list[int]]:
+    slates, sizes = [Told(number) for number in range(count)], list[int]()
+
+    async def together() -> None:
+        batcher = Batcher(lambda given: given, batched=sizes.append, shared=shared)
+        tasks = []
+        for number, slate in enumerate(slates):
+            if number == arrive and arrive:
+                await asyncio.sleep(0.002)
+            tasks.append(asyncio.ensure_future(batcher.fill(slate)))  # type: ignore[arg-type]
+        await asyncio.gather(*tasks)
+        assert batcher.stale == sum(bool(slate.stale) for slate in slates) and batcher.waiting == 0
+        batcher.close()
+
+    asyncio.run(together())
+    return slates, sizes
+
+
+def test_what_arrives_together_waits_for_one_barrier_and_what_comes_later_for_the_next() -> None:
+    shared = Shared()
+    slates, sizes = behind(shared, 5, arrive=3)
+    assert shared.asked == 2 and sizes == [3, 2] and not any(slate.stale for slate in slates)
+    shared = Shared()
+    _, sizes = behind(shared, LARGEST + 5)
+    assert shared.asked == 1 and sizes == [LARGEST, 5]
+
+
+def test_who_waited_too_long_or_cannot_know_is_answered_and_says_so() -> None:
+    slates, _ = behind(Shared(False, True), 4, arrive=2)
+    assert [slate.stale for slate in slates] == [LATE, LATE, "", ""]
+    away = Shared()
+    away.away = away.behind = "nobody there"
+    slates, _ = behind(away, 3)
+    assert away.asked == 0 and [slate.stale for slate in slates] == ["nobody there"] * 3
+    back = Shared()
+    back.behind = "others have more"
+    slates, _ = behind(back, 2)
+    assert back.asked == 1 and [slate.stale for slate in slates] == ["others have more"] * 2
+
+
+def test_a_barrier_that_raises_is_one_that_knows_nothing() -> None:
+    shared = Shared()
+    shared.sync = lambda seconds: 1 // 0  # type: ignore[method-assign,assignment]
+    slates, _ = behind(shared, 1)
+    assert slates[0].stale == LATE

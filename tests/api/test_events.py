@@ -196,7 +196,7 @@ def test_every_answer_is_written_down(home: Home, runtime: Any) -> None:
     assert decision.filter == asked["filterArn"] and decision.filter_values == asked["filterValues"]
     assert decision.context == asked["context"] and decision.recipe == "ease" and decision.micros > 0
     assert decision.version in answer["recommendationId"] and decision.k == 4
-    assert {each.item_id for each in decision.candidates} >= {each.item_id for each in decision.shown[:1]}
+    assert set(decision.considered.items) >= {each.item_id for each in decision.shown[:1]}
 
 
 def test_a_filter_works_on_the_first_request_and_goes_when_it_is_deleted(home: Home, runtime: Any) -> None:

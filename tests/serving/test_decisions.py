@@ -49,7 +49,7 @@ def test_what_was_answered_is_in_the_log(snapshot: Snapshot, tmp_path: Path) -> 
     first = next(each for each in found if each.id == given[0].slate.recommendation_id)
     assert [each.item_id for each in first.shown] == given[0].slate.items
     assert [each.score for each in first.shown] == given[0].slate.scores
-    assert first.counts["shown"] == 4 and first.counts["candidates"] == len(first.candidates) >= 4
+    assert first.counts["shown"] == 4 and first.counts["candidates"] == len(first.considered) >= 4
     assert (first.target, first.micros, first.time) == (SHOP.arn("campaign", "home"), 250, 1_000_000)
     decisions.note(given[0])
     assert decisions.dropped == 1, "closed"
@@ -59,7 +59,7 @@ def test_rankings_and_ladders_are_told_too(snapshot: Snapshot) -> None:
     ranked = decision(answered(snapshot, 1, Request(3, "u3", candidates=("i1", "??", "i2"))))
     assert [each.item_id for each in ranked.shown][-1] == "??" and ranked.shown[-1].score is None
     nobody = decision(answered(snapshot, 2, Request(3, "nobody")))
-    assert [each.source for each in nobody.shown] == ["trending"] * 3 and nobody.candidates == ()
+    assert [each.source for each in nobody.shown] == ["trending"] * 3 and len(nobody.considered) == 0
 
 
 def test_the_same_rules_have_the_same_hash(snapshot: Snapshot) -> None:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from endcap.api.auth.authenticator import Authenticator
 from endcap.api.batching import Batcher
+from endcap.api.collect import Collect
+from endcap.api.collect.kinesis import PREFIX as KINESIS
+from endcap.api.collect.kinesis import Kinesis
 from endcap.api.door import Door
+from endcap.api.featurestore.control import PREFIX as FEATURES
+from endcap.api.featurestore.store import FeatureStore
 from endcap.api.front import Front
 from endcap.api.health import Health
-from endcap.api.metrics import Metrics
+from endcap.api.metrics import Metrics, gathered
+from endcap.api.personalize.control import PREFIX as CONTROL
 from endcap.api.personalize.control import Control
 from endcap.api.personalize.events import Events
 from endcap.api.personalize.finding import Finder
 from endcap.api.personalize.ingest import Places
 from endcap.api.personalize.runtime import Answering, Runtime
+from endcap.api.tail import Tail
+from endcap.api.targets import Targets
+from endcap.api.workers import Slot
+from endcap.jobs.following import Notes, named
 from endcap.jobs.workspace import Workspace, open_workspace
 from endcap.registry.development import is_loopback
 from endcap.registry.keys import Keys
@@ -27,9 +38,11 @@ from endcap.serving.loading import Loader
 from endcap.serving.recommend import answer
 from endcap.serving.shop import ShopStates
 from endcap.serving.shop_schemas import ShopSchemas
+from endcap.serving.trimming import Trimming
 from endcap.serving.watch import Watch
 from endcap.settings import Settings
-from endcap.storage.log import Log, open_log
+from endcap.storage.log import Log, SpooledLog, open_log
+from endcap.storage.set_aside import SetAside
 from endcap.stream.sink import trim_sunk
 
 
@@ -44,48 +57,86 @@ class App:
     decisions: Decisions
     control: Control
     workspace: Workspace
+    tail: Tail
+    features: FeatureStore
+    start: Callable[[], None]
+    """Load what is to be served, and go on following it, in threads."""
 
     def close(self) -> None:
         """Stop what runs in threads, write down what was answered, give back connections."""
+        self.tail.close()
         self.watch.stop()
         self.batcher.close()
         self.control.close()
+        self.features.close()
         self.decisions.close()
         self.log.close()
         self.workspace.database.close()
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, access_log: bool = False) -> App:
-    """Wire one web process, the only writer of its event log. Nothing is loaded before `watch.poll()` or
-    `watch.start()`.
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, access_log: bool = False, slot: Slot | None = None
+) -> App:
+    """Wire one web process, the only writer of its event log unless that is a shared one; `slot` is its place among
+    several. Nothing is loaded before `watch.poll()` or `start()`.
 
     Raises `InputError` or `UnavailableError` for a database that cannot be used, `StateError` where another process
     holds the log.
     """
     workspace = open_workspace(settings, clock)
     log = open_log(settings.log)
-    watch = _watch(workspace, log)
+    spool = None if settings.log.startswith("sqlite:") else SpooledLog(log, settings.home / "spool")
+    log = spool or log
+    live = LiveShops(log, workspace.lake, workspace.clock)
+    watch = _watch(workspace, log, live, slot)
     metrics = Metrics(watch)
     decisions = Decisions(log)
     metrics.follow(decisions)
-    batcher = Batcher(answer, batched=metrics.batched)
+    tail = Tail(log, workspace.lake, spooled=lambda: spool.waiting if spool else 0, poisoned=lambda: live.poisoned)
+    batcher = Batcher(answer, batched=metrics.batched, shared=tail if spool else None)
+    metrics.follow_log(tail, lambda: batcher.stale)
+    notes, name = Notes(settings.home), named(slot.number if slot is not None else 0)
+
+    def gather(own: bytes) -> bytes:
+        if slot is None:
+            return own
+        notes.leave(tail.note(name, workspace.clock), own)  # so that no other tells an older count after this
+        return gathered({name: own, **notes.metrics(workspace.clock.now(), besides=name)})
+
+    features = FeatureStore.open(workspace, log, metrics)
+
+    def start() -> None:
+        watch.start()
+        features.start()
+        if spool is not None:
+            tail.start(notes, name, workspace.clock, metrics.text)
+
     answering = Answering(batcher, metrics, workspace.clock, decisions)
     control = Control(workspace)
     runtime = Runtime(Finder(watch, workspace.resources), answering)
     events = Events(Places(workspace.resources), log, metrics, workspace.clock)
-    health = Health(watch, metrics, decisions, draining=lambda: door.draining, owner=settings.account)
+    set_aside = SetAside(settings.home / "rejects" / "collect")
+    collect = Collect(workspace.resources, log, metrics, workspace.clock, set_aside)
+    kinesis = Kinesis(workspace.resources, log, metrics, workspace.clock, set_aside)
+    targets = Targets({CONTROL: control.answer, KINESIS: kinesis.answer, FEATURES: features.answer})
+    health = Health(
+        watch, metrics, decisions, tail, draining=lambda: door.draining, owner=settings.account, gather=gather
+    )
     front = Front(watch, workspace.lake)
     door = Door(
-        (*runtime.routes(), *events.routes(), *control.routes(), *front.routes(), *health.routes()),
+        (
+            *(*runtime.routes(), *events.routes(), *collect.routes(), *features.routes()),
+            *(*targets.routes(), *front.routes(), *health.routes()),
+        ),
         metrics,
         Authenticator(settings, Keys(workspace.database, clock=clock), clock=clock),
         loopback=is_loopback(settings.host),
         access_log=access_log,
     )
-    return App(door, watch, batcher, log, decisions, control, workspace)
+    return App(door, watch, batcher, log, decisions, control, workspace, tail, features, start)
 
 
-def _watch(workspace: Workspace, log: Log) -> Watch:
+def _watch(workspace: Workspace, log: Log, live: LiveShops, slot: Slot | None) -> Watch:
     root = workspace.settings.home / "state"
     schemas = ShopSchemas(workspace.resources)
     loader = Loader(
@@ -93,12 +144,14 @@ def _watch(workspace: Workspace, log: Log) -> Watch:
         ShopStates(LakeShops(workspace.lake, schemas=schemas), root),
         resources=workspace.resources,
         actions=ShopStates(LakeShops(workspace.lake, "actions", schemas=schemas), root / "actions"),
-        live=LiveShops(log, workspace.lake, workspace.clock),
+        live=live,
     )
+    together = Trimming(log, workspace.lake, workspace.snapshots, workspace.servers, workspace.clock)
+    is_shared = isinstance(log, SpooledLog)
     return Watch(
         workspace.campaigns,
         loader,
         announced=workspace.snapshots,
-        lease=Lease(workspace.servers),
-        trim=lambda: trim_sunk(log, workspace.lake),
+        lease=Lease(workspace.servers, identity=slot.identity if slot is not None else ""),
+        trim=together if is_shared else lambda: trim_sunk(log, workspace.lake),
     )

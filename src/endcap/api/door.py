@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from endcap.api.auth.authenticator import Authenticator
 from endcap.api.auth.received import Received
@@ -29,6 +29,7 @@ IN_FLIGHT = 1024
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
 JSON_TYPES = (b"application/json", b"application/x-amz-json-1.1", b"application/x-amz-json-1.0")
+ANY = "{}"
 BODILESS = ("GET", "OPTIONS", "DELETE")
 SCHEMES = (b"bearer", b"aws4-hmac-sha256")
 LOOPBACK = (b"127.0.0.1", b"localhost", b"[::1]")
@@ -50,6 +51,8 @@ class Exchange:
     """Whether the server listens on loopback, so that whoever asks sits at this machine."""
     client: str = ""
     """The address that the connection comes from."""
+    part: str = ""
+    """What stands in the path where the row's ends in `{…}`, decoded."""
 
     def values(self) -> dict[str, str]:
         """The query's names and values, the last of each name. Raises `Refusal` (400) for very many."""
@@ -68,7 +71,7 @@ Handler = Callable[[Exchange], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table; `limit` is bytes of body.
+    """One row of the table; `limit` is bytes of body. A path may end in `/{NAME}`, which any one segment fits.
 
     `public` rows are open to everyone, `local` ones to everyone while the server listens on loopback. `access` is what
     the caller's role must allow; rows without one ask for it in their handlers, or are open to any key.
@@ -107,7 +110,7 @@ class Door:
     ) -> None:
         self._table: dict[bytes, dict[str, Route]] = {}
         for route in routes:
-            self._table.setdefault(route.path.encode(), {})[route.method] = route
+            self._table.setdefault(_place(route.path.encode(), route.path), {})[route.method] = route
         self._metrics, self._authenticator, self._access_log = metrics, authenticator, access_log
         self._loopback, self._quota = loopback, quota
         self.in_flight = 0
@@ -146,7 +149,8 @@ class Door:
         await self._send(reply, send)
 
     def _find(self, scope: Scope) -> Route:
-        methods = self._table.get(scope["raw_path"])
+        path: bytes = scope["raw_path"]
+        methods = self._table.get(path) or self._table.get(_place(path, ANY))
         if methods is None:
             fix = "GET / lists what is served here."
             raise Refusal(404, "UnknownOperationException", f"There is nothing at this path. {fix}")
@@ -178,7 +182,8 @@ class Door:
                 self._quota(caller, route)
         client = scope.get("client")
         address = client[0] if client else ""
-        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address))
+        part = unquote(scope["raw_path"].rpartition(b"/")[2].decode("latin-1")) if route.path.endswith("}") else ""
+        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address, part))
 
     def _admit(self, route: Route, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Refuse what can be refused by the looks of it; the content type of the rest."""
@@ -203,6 +208,11 @@ class Door:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+def _place(path: bytes, pattern: str) -> bytes:
+    """Where a path is in the table: rows that end in a variable part are under what comes before it."""
+    return path.rpartition(b"/")[0] + b"/{}" if pattern.endswith("}") else path
 
 
 class _GoneError(Exception):

@@ -9,6 +9,7 @@ import msgspec
 from endcap.api.callers import NOBODY
 from endcap.api.door import Exchange, Route
 from endcap.api.metrics import Metrics
+from endcap.api.tail import Tail
 from endcap.api.wire import Refusal, Reply
 from endcap.serving.decisions import Decisions
 from endcap.serving.watch import Watch
@@ -18,11 +19,20 @@ class Health:
     """Rows that answer without a campaign."""
 
     def __init__(
-        self, watch: Watch, metrics: Metrics, decisions: Decisions, *, draining: Callable[[], bool], owner: str
+        self,
+        watch: Watch,
+        metrics: Metrics,
+        decisions: Decisions,
+        tail: Tail,
+        *,
+        draining: Callable[[], bool],
+        owner: str,
+        gather: Callable[[bytes], bytes] = lambda own: own,
     ) -> None:
-        """`owner` is the account that the server belongs to."""
-        self._owner = owner
+        """`owner` is the account that the server belongs to; `gather` adds the metrics of its other processes."""
+        self._owner, self._gather = owner, gather
         self._watch, self._metrics, self._decisions, self._draining = watch, metrics, decisions, draining
+        self._tail = tail
 
     def routes(self) -> tuple[Route, ...]:
         """Their rows of the table."""
@@ -37,13 +47,14 @@ class Health:
         return Reply(200, b'{"status":"ok"}')
 
     async def ready(self, exchange: Exchange) -> Reply:
-        """200 once models are loaded; 503 before and while stopping. A stale campaign is told, and still served.
+        """200 once models are loaded; 503 before and while stopping. A stale campaign is told, and still served; while
+        a shared log is away answers are degraded to what this process knows.
 
         Off loopback only the word is told: names are not for everyone.
         """
-        status = self._watch.status
+        status, degraded = self._watch.status, self._degraded()
         ok = status.ready and not self._draining()
-        word = "stopping" if self._draining() else "ready" if ok else "loading"
+        word = "stopping" if self._draining() else "loading" if not ok else "degraded" if degraded else "ready"
         if not exchange.local:
             return Reply(200 if ok else 503, msgspec.json.encode({"status": word}))
         campaigns = {
@@ -61,6 +72,8 @@ class Health:
             "failures": failures,
             "registry": status.error or "ok",
             "decisions": {"waiting": written.waiting, "dropped": written.dropped, "failed": written.failed},
+            "log": {"lag": self._tail.seen().lag, "spooled": self._tail.spooled, "poisoned": self._tail.poisoned},
+            "degraded": degraded,
         }
         return Reply(200 if ok else 503, msgspec.json.encode(body))
 
@@ -68,4 +81,13 @@ class Health:
         """Prometheus' text format. It names everyone's campaigns: off loopback it is for the server's own account."""
         if exchange.caller is not NOBODY and exchange.caller.account.account != self._owner:
             raise Refusal(403, "AccessDeniedException", f"The metrics are for keys of the account {self._owner}.")
-        return Reply(200, self._metrics.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
+        text = self._gather(self._metrics.text())
+        return Reply(200, text, ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
+
+    def _degraded(self) -> dict[str, str]:
+        """What answers do without just now, and why."""
+        if self._tail.behind:
+            return {"log": self._tail.behind}
+        if self._tail.spooled:
+            return {"log": f"{self._tail.spooled:,} records wait here to be sent to the log."}
+        return {}

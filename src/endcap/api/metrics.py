@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from endcap.api.tail import Tail
 from endcap.serving.decisions import Decisions
 from endcap.serving.watch import Watch
 
@@ -74,9 +75,36 @@ class Metrics:
         """Show how writing answers down goes."""
         self._registry.register(_Written(decisions))
 
+    def follow_log(self, tail: Tail, stale: Callable[[], int]) -> None:
+        """Show how the log does; `stale` counts answers made without knowing what others had acknowledged."""
+        self._registry.register(_Tailed(tail, stale))
+
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def gathered(texts: Mapping[str, bytes]) -> bytes:
+    """The texts of several processes as one: every series with the label `worker`, families together."""
+    heads: dict[str, list[str]] = {}
+    series: dict[str, list[str]] = {}
+    for worker, text in texts.items():
+        family = ""
+        for line in text.decode().splitlines():
+            if line.startswith("# "):
+                family = line.split(" ", 3)[2]
+                if line not in heads.setdefault(family, []):
+                    heads[family].append(line)
+                continue
+            name, brace, rest = line.partition("{")
+            label = f'worker="{worker}"'
+            if not brace:
+                name, _, value = line.partition(" ")
+                rest = f"}} {value}"
+            comma = "" if rest.startswith("}") else ","
+            series.setdefault(family, []).append(f"{name}{{{label}{comma}{rest}")
+    lines = [line for family, head in heads.items() for line in (*head, *series.get(family, ()))]
+    return ("\n".join(lines) + "\n").encode()
 
 
 class _Served(Collector):
@@ -123,3 +151,33 @@ class _Written(Collector):
             CounterMetricFamily("endcap_decisions_failed", "Answers not written down: the log refused.", held.failed),
             waiting,
         ]
+
+
+class _Tailed(Collector):
+    """How the log does, as this process saw it last."""
+
+    def __init__(self, tail: Tail, stale: Callable[[], int]) -> None:
+        self._tail, self._stale = tail, stale
+
+    def collect(self) -> Iterable[Metric]:
+        tail, seen = self._tail, self._tail.seen()
+        ends = GaugeMetricFamily("endcap_log_end", "Newest offset of the log.", labels=("partition",))
+        lag = GaugeMetricFamily("endcap_log_lag", "Records that this process has not folded.", labels=("partition",))
+        sink = GaugeMetricFamily("endcap_log_sink_lag", "Records that are not in the lake.", labels=("partition",))
+        for partition, end in enumerate(seen.ends):
+            told = seen.told[partition] if partition < len(seen.told) else 0
+            ends.add_metric((str(partition),), end)
+            lag.add_metric((str(partition),), max(0, end - told))
+            sink.add_metric((str(partition),), max(0, end - seen.sunk.get(partition, 0)))
+        single = (
+            ("endcap_log_rate", "Records a second that the log took lately.", seen.rate),
+            ("endcap_log_away", "1 while the shared log cannot be reached.", float(bool(tail.away))),
+            ("endcap_log_durable", "1 where the log flushes before it acknowledges.", tail.durability == "always"),
+            ("endcap_log_spooled", "Records that wait here for a log that is away.", tail.spooled),
+        )
+        gauges = [GaugeMetricFamily(name, text, value=float(value)) for name, text, value in single]
+        poisoned = CounterMetricFamily("endcap_log_poisoned", "Records that could not be folded.", tail.poisoned)
+        stale = CounterMetricFamily(
+            "endcap_stale_answers", "Answers that may miss what others acknowledged.", self._stale()
+        )
+        return [ends, lag, sink, *gauges, poisoned, stale]

@@ -1,4 +1,4 @@
-"""`serve(settings)`: one web process, threads pinned, with its jobs process beside it, stopped gracefully."""
+"""`serve(settings)`: web processes, threads pinned, with one jobs process beside them, stopped gracefully."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import uvicorn
 
 from endcap.api.auth.listening import may_listen
 from endcap.api.connection import Connection
+from endcap.api.workers import LOOK_SECONDS, SLOT, Slot, Workers, die_with, may_share
 from endcap.errors import EndcapError, InputError, UnavailableError
 from endcap.jobs.running import forget_running, note_running
 from endcap.jobs.supervisor import JobsProcess
@@ -40,11 +41,13 @@ BACKLOG = 2048
 
 
 def serve(settings: Settings) -> NoReturn:
-    """Become the web process: this process is replaced by a fresh one, because thread counts are fixed at start.
+    """Become the web process, or the parent of several: this process is replaced by a fresh one, because thread counts
+    are fixed at start.
 
-    Raises `InputError` for a host that would be served without authentication, `StateError` where no key exists off
-    loopback, `UnavailableError` for a port in use.
+    Raises `InputError` for a host that would be served without authentication and for several processes that have
+    nothing to share, `StateError` where no key exists off loopback, `UnavailableError` for a port in use.
     """
+    may_share(settings)
     may_listen(settings)
     open_socket(settings.host, settings.port).close()
     sys.stdout.flush()
@@ -58,18 +61,64 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **PINNED, HANDED_OVER: msgspec.json.encode(fields).decode()}
 
 
-def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
-    """Serve until told to stop. `announce` gets one line with the address, once models are loaded."""
+def run(settings: Settings, announce: Callable[[str], object] = print) -> int:
+    """Serve until told to stop; the exit code. `announce` gets one line with the address, once models are loaded."""
+    may_share(settings)
     may_listen(settings)
     listener = open_socket(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def announced() -> None:
+        note_running(settings, address)
+        announce(f"Serving on {address}")
+
+    jobs = JobsProcess(settings)
+    try:
+        if settings.workers == 1:
+            answer(settings, listener, announced, jobs.start)
+            return 0
+        listener.listen(BACKLOG)
+        jobs.start()
+        return Workers(settings, listener, COMMAND, environment(settings)).run(announced)
+    finally:
+        forget_running(settings)
+        jobs.stop()
+
+
+def answer(
+    settings: Settings,
+    listener: socket.socket,
+    announced: Callable[[], object],
+    begun: Callable[[], object] = lambda: None,
+    slot: Slot | None = None,
+) -> None:
+    """Answer on a socket until told to stop. `begun` is called once models are being loaded, `announced` when they are.
+
+    One of several processes takes nothing before it has loaded, as long as another answers.
+    """
     # Imported here: the parent only checks and execs, and must not load what it will throw away.
     from endcap.api.app import create_app  # noqa: PLC0415
 
-    app = create_app(settings)
-    host, port = listener.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    config = uvicorn.Config(
-        app.door,
+    app = create_app(settings, slot=slot)
+    try:
+        server = _Server(_config(app.door), app.door, lambda: app.watch.status.polled, announced)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        app.start()
+        begun()
+        if slot is not None and not slot.alone:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            while not app.watch.status.polled:
+                time.sleep(LOOK_SECONDS)
+        server.run(sockets=[listener])
+    finally:
+        app.close()
+        gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+
+
+def _config(door: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        door,
         loop="uvloop",
         http=Connection,
         ws="none",
@@ -81,23 +130,6 @@ def run(settings: Settings, announce: Callable[[str], object] = print) -> None:
         timeout_graceful_shutdown=FINISH_SECONDS,
         backlog=BACKLOG,
     )
-
-    def announced() -> None:
-        note_running(settings, address)
-        announce(f"Serving on {address}")
-
-    server = _Server(config, app.door, lambda: app.watch.status.polled, announced)
-    sys.setswitchinterval(SWITCH_SECONDS)
-    jobs = JobsProcess(settings)
-    app.watch.start()
-    jobs.start()
-    try:
-        server.run(sockets=[listener])
-    finally:
-        forget_running(settings)
-        jobs.stop()
-        app.close()
-        gc.unfreeze()  # or extension modules call everything frozen a leak, at length
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -153,10 +185,16 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """The web process. Errors end it with their exit code and one line on stderr."""
-    fields = msgspec.json.decode(os.environ.pop(HANDED_OVER))
+    """A web process, or the parent of several. Errors end it with their exit code and one line on stderr."""
+    fields, slot = msgspec.json.decode(os.environ[HANDED_OVER]), os.environ.pop(SLOT, "")
+    settings = Settings(**{**fields, "home": Path(fields["home"])})
+    os.environ.pop(HANDED_OVER)
     try:
-        run(Settings(**{**fields, "home": Path(fields["home"])}), announce=_say)
+        if not slot:
+            return run(settings, announce=_say)
+        mine = msgspec.json.decode(slot, type=Slot)
+        die_with(mine.parent)
+        answer(settings, socket.socket(fileno=mine.listener), mine.tell_ready, slot=mine)
     except EndcapError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -17,9 +17,11 @@ from endcap.errors import EndcapError, ResourceError
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "Start here"),
+    ("simulate", "Start here"),
     ("import", "Data"),
     ("migrate", "Data"),
     ("check", "Data"),
+    ("log", "Data"),
     ("train", "Models"),
     ("evaluate", "Models"),
     ("report", "Models"),

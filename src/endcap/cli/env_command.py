@@ -9,7 +9,10 @@ import typer
 
 from endcap.cli.output import AsJson, emit, say, settings
 
-SERVICES = ("PERSONALIZE", "PERSONALIZE_RUNTIME", "PERSONALIZE_EVENTS")
+SERVICES = (
+    *("PERSONALIZE", "PERSONALIZE_RUNTIME", "PERSONALIZE_EVENTS"),
+    *("SAGEMAKER", "SAGEMAKER_FEATURESTORE_RUNTIME", "KINESIS"),
+)
 UNWANTED = "AWS_SESSION_TOKEN"
 """Of other credentials: clients would send it along, and it fits no key of ours."""
 

@@ -17,15 +17,45 @@ def command(
     shop: ShopName = None,
     campaign: Annotated[str | None, typer.Option(help="The campaign; named after the solution by default.")] = None,
     weight: Annotated[int, typer.Option(min=1, max=100, help="Percent of shoppers that get this version.")] = 100,
+    diversity: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How much unlike each other the items are to be, 0 to 1.")
+    ] = None,
+    category_cap: Annotated[
+        int | None, typer.Option(min=0, help="At most so many items of one category; 0 is no limit.")
+    ] = None,
+    hide_bought: Annotated[
+        bool | None, typer.Option("--hide-bought/--show-bought", help="Leave out what the shopper bought.")
+    ] = None,
+    until_due: Annotated[
+        bool, typer.Option(help="Hide what was bought only until it is usually bought again.")
+    ] = False,
+    hide_out_of_stock: Annotated[
+        bool | None, typer.Option("--hide-out-of-stock/--show-out-of-stock", help="Leave out items without stock.")
+    ] = None,
+    explore_ranked: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of places that any of the best hundred may take.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a version from a campaign; a running server takes it over within a second."""
+    """Serve a version from a campaign; a running server takes it over within a second.
+
+    What is said of the policy (diversity, cap, rules) holds from now on; what is not said stays as it was.
+    """
     from endcap.jobs.publishing import publish
     from endcap.jobs.workspace import open_workspace
 
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
-    deployment, _ = publish(workspace, key, version, campaign, weight)
+    bought = {True: "always", False: "", None: None}[hide_bought]
+    given = {
+        "diversity": diversity,
+        "category_cap": category_cap,
+        "hide_bought": "until-due" if until_due else bought,
+        "hide_out_of_stock": hide_out_of_stock,
+        "exploration_ranked": explore_ranked,
+    }
+    policy = {name: value for name, value in given.items() if value is not None}
+    deployment, _ = publish(workspace, key, version, campaign, weight, policy)
     if as_json:
         emit(describe(deployment))
         return

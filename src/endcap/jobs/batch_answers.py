@@ -1,7 +1,8 @@
 """Lines of a batch inference job, answered many at a time with what a campaign would have said.
 
 The same model, histories, temperature, ladder and moment as `serving`, without promotions and live events; new items
-are explored where the job asks for it. Each thread multiplies and chooses for its own shoppers.
+are explored where the job asks for it. Each thread multiplies and chooses for its own shoppers. Models in two stages
+go through the request path itself.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from endcap.serving.calibration import probabilities
 from endcap.serving.exploration import explore
 from endcap.serving.influence import influenced
 from endcap.serving.kernels import best, log_total, take
+from endcap.serving.recommend import answer
 from endcap.serving.slate import Request, Slate
 from endcap.serving.snapshot import Snapshot
 from endcap.types import Bool, Float32, Int32
@@ -32,6 +34,8 @@ SCORES = 16_000_000
 """float32 scores held at once by all threads together, 64 MB, where a recipe's scores are no inner products."""
 TOGETHER = 128
 """Shoppers whose scores one thread holds."""
+RANKED_TOGETHER = 32
+"""Shoppers whose candidates are ranked in one block."""
 EMPTY = b'{"recommendedItems":[],"scores":[]}'
 _DIGITS = 10
 
@@ -122,14 +126,45 @@ class Answers:
         others = [each for each in questions if not self._is_related(each.asked)]
         for group in _blocks(related, self._rows_at_once()):
             self._relate(group)
+        if self._model.ranker is not None:
+            self._serve(others, lines)
+            return self._finished(questions, lines, answers)
         size = TOGETHER * self._threads if isinstance(self._model.recipe, InnerProductRecipe) else self._rows_at_once()
         for group in _blocks(others, size):
             self._personalise(group)
+        if self._snapshot.exploration:
+            for each in questions:
+                if each.asked.item_list is None:
+                    self._explore(each, lines[each.place])
+        return self._finished(questions, lines, answers)
+
+    def _finished(self, questions: Sequence[_Question], lines: Sequence[bytes], answers: list[bytes]) -> list[bytes]:
         for each in questions:
-            if self._snapshot.exploration and each.asked.item_list is None:
-                self._explore(each, lines[each.place])
             answers[each.place] = self._told(lines[each.place], each)
         return answers
+
+    def _serve(self, questions: Sequence[_Question], lines: Sequence[bytes]) -> None:
+        """Models in two stages answer as they do online, step by step; chance is made from the line."""
+
+        def share(part: Sequence[_Question]) -> None:
+            slates = answer([self._slate(each, lines[each.place]) for each in part])
+            for each, slate in zip(part, slates, strict=True):
+                each.ordinals, each.ranked = slate.ordinals, slate.items
+                each.shares = np.round([score or 0.0 for score in slate.scores], _DIGITS).tolist()
+
+        list(self._pool.map(share, _blocks(questions, RANKED_TOGETHER)))
+
+    def _slate(self, question: _Question, line: bytes) -> Slate:
+        asked = question.asked
+        request = Request(
+            self._k,
+            asked.user_id or "",
+            asked.item_id or "",
+            tuple(asked.item_list) if asked.item_list is not None else None,
+            allowed=question.allowed,
+            asked=self._now,
+        )
+        return Slate(self._snapshot, request, blake2b(line, digest_size=8).hexdigest())
 
     def _parse(self, line: bytes) -> Asked:
         """Raises `InputError` in words for whoever wrote the line."""

@@ -118,6 +118,7 @@ def _deploy(work: Work, version: Version, config: CampaignConfig) -> None:
     if current is None or current.reason != _reason(work):
         shop, name, kind = work.resource.shop_key, work.resource.id, work.resource.kind
         campaigns, reason = work.workspace.campaigns, _reason(work)
+        config = config if current is None else config.with_policy_of(current.config)
         if current is not None and _is_asked_to_keep(work) and version.id in _served(current):
             current = campaigns.configure(shop, name, config, reason=reason, kind=kind)  # its variants stay, too
         else:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
 from endcap.errors import InputError, StateError, UnknownName
 from endcap.jobs.workspace import Workspace
-from endcap.registry.campaigns import Deployment
+from endcap.registry.campaigns import CampaignConfig, Deployment
 from endcap.registry.versions import Version
 from endcap.types import ShopKey
 
 
 def publish(
-    workspace: Workspace, shop: ShopKey, version: str | None, campaign: str | None = None, weight: int = 100
+    workspace: Workspace,
+    shop: ShopKey,
+    version: str | None,
+    campaign: str | None = None,
+    weight: int = 100,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[Deployment, Version]:
     """Serve a version (the newest when None) from a campaign, to `weight` percent of its shoppers.
 
-    Raises `UnknownName` for a version that does not exist, `StateError` for a rejected one or when there is none.
+    `settings` are members of the campaign's configuration that change; the others stay. Raises `UnknownName` for a
+    version that does not exist, `StateError` for a rejected one or when there is none, `InputError` for a setting that
+    is out of range.
     """
     if version is None:
         found = workspace.versions.list(shop)
@@ -23,8 +35,18 @@ def publish(
         chosen = found[0]
     else:
         chosen = workspace.versions.get(shop, version)
-    deployment = workspace.campaigns.deploy(shop, campaign or chosen.solution, chosen, weight=weight, record=True)
+    name = campaign or chosen.solution
+    config = _changed(workspace, shop, name, settings) if settings else None
+    deployment = workspace.campaigns.deploy(shop, name, chosen, weight=weight, config=config, record=True)
     return deployment, chosen
+
+
+def _changed(workspace: Workspace, shop: ShopKey, campaign: str, settings: Mapping[str, Any]) -> CampaignConfig:
+    try:
+        before = workspace.campaigns.current(shop, campaign).config
+    except UnknownName:
+        before = CampaignConfig()
+    return CampaignConfig.of({**msgspec.to_builtins(before), **settings})
 
 
 def choose_campaign(workspace: Workspace, shop: ShopKey, name: str | None) -> str:

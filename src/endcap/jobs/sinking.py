@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
 
 from endcap.errors import StateError
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.workspace import Workspace
+from endcap.registry.feature_groups import FeatureGroups
 from endcap.serving.shop_schemas import ShopSchemas
 from endcap.storage.log import open_log_reader
+from endcap.stream.poison import PoisonStore
 from endcap.stream.sink import Schemas, SinkReport, sink
 from endcap.types import ShopKey
 
 
-def sink_all(workspace: Workspace, shop: ShopKey | None = None) -> SinkReport:
-    """Move what the log holds now into the tables of every shop, or of one; servers are told of what changed."""
+def sink_all(
+    workspace: Workspace, shop: ShopKey | None = None, *, since: Mapping[int, int] | None = None
+) -> SinkReport:
+    """Move what the log holds now into the tables of every shop, or of one; servers are told of what changed. `since`
+    as in `sink`."""
     with closing(open_log_reader(workspace.settings.log)) as log:
-        return sink(log, workspace.lake, shop=shop, schemas=_schemas(workspace), announce=workspace.snapshots.announce)
+        return sink(
+            log,
+            workspace.lake,
+            shop=shop,
+            schemas=_schemas(workspace),
+            announce=workspace.snapshots.announce,
+            poison=set_aside(workspace),
+            since=since,
+            groups=FeatureGroups(workspace.database, clock=workspace.clock).by_key,
+        )
+
+
+def set_aside(workspace: Workspace) -> PoisonStore:
+    """Where records of the log are that nothing can be made of."""
+    return PoisonStore(workspace.settings.home / "rejects" / "log")
 
 
 def before(work: Work) -> None:

@@ -20,7 +20,7 @@ from endcap.registry.versions import Versions
 from endcap.seams import Clock, Disk, SystemClock
 from endcap.settings import Settings
 from endcap.storage.db import Database, open_database
-from endcap.types import ShopKey
+from endcap.types import ACCOUNT_LEVEL, ShopKey
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,12 @@ class Workspace:
     def new_shop(self, name: str) -> ShopKey:
         """The key of a shop that may not exist yet. Raises `InputError` for an impossible name."""
         try:
-            return ShopKey(self.settings.account_key, name)
+            made = ShopKey(self.settings.account_key, name)
         except ValueError as error:
             raise InputError(str(error)) from None
+        if name == ACCOUNT_LEVEL:
+            raise InputError(f"{name!r} is no name for a shop.", fix="Begin with a letter or digit.")
+        return made
 
     def sources(self, shop: ShopKey) -> tuple[SourceFile, ...]:
         """The files that the shop's imports since the last full one read, with their hashes."""

@@ -21,6 +21,7 @@ RECIPES: dict[str, str] = {
     "graph-filter": "endcap.recipes.graph_filter:GraphFilter",
     "item-item": "endcap.recipes.item_item:ItemItem",
     "popularity": "endcap.recipes.popularity:Popularity",
+    "ranked": "endcap.recipes.ranked:Ranked",
     "related": "endcap.recipes.related:Related",
     "repeat": "endcap.recipes.repeat:Repeat",
     "trending": "endcap.recipes.trending:Trending",

@@ -58,6 +58,8 @@ def _describe(recipe: Recipe, prefix: str, arrays: dict[str, np.ndarray]) -> dic
             kinds[field.name] = {
                 "parts": {key: _describe(part, f"{name}.{key}.", arrays) for key, part in value.items()}
             }
+        elif isinstance(value, (str, tuple)):
+            kinds[field.name] = {"words": value if isinstance(value, str) else list(value)}
         elif sparse.issparse(value):
             kinds[field.name] = {"csr": list(value.shape)}
             for part in ("data", "indices", "indptr"):
@@ -80,6 +82,8 @@ def _build(manifest: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.nda
         value: Any
         if kind == "array":
             value = arrays[place]
+        elif "words" in kind:
+            value = kind["words"] if isinstance(kind["words"], str) else tuple(kind["words"])
         elif "csr" in kind:
             parts = tuple(arrays[f"{place}.{part}"] for part in ("data", "indices", "indptr"))
             value = sparse.csr_matrix(parts, shape=tuple(kind["csr"]))

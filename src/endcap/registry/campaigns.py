@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
@@ -21,6 +21,9 @@ from endcap.types import AccountKey, Micros, ShopKey
 SERVED = ("campaign", "recommender")
 STOPPED = ("STOP IN_PROGRESS", "INACTIVE", "START PENDING", "DELETE PENDING", "DELETE IN_PROGRESS")
 """Statuses in which a recommender or campaign does not answer; one that is being started is loaded meanwhile."""
+
+POLICY = ("diversity", "category_cap", "hide_bought", "hide_out_of_stock", "exploration_ranked")
+"""Settings that only `endcap publish` makes."""
 
 
 class CampaignConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,16 @@ class CampaignConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Whether each new version of the solution is deployed by itself."""
     guaranteed_tps: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Requests per second that are let in however busy the server is (`minProvisionedTPS`)."""
+    diversity: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """How much likeness to what stands before an item weighs against its relevance: 0 nothing, 1 alone."""
+    category_cap: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """At most so many items of one CATEGORY_L1 in an answer; 0 is no limit."""
+    hide_bought: Literal["", "always", "until-due"] = ""
+    """Leave out what the shopper bought: always, or until the item's usual interval between purchases has passed."""
+    hide_out_of_stock: bool = False
+    """Leave out what has no STOCK."""
+    exploration_ranked: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Probability that a place that is not explored otherwise goes to any of the best hundred, each as likely."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> CampaignConfig:
@@ -54,6 +67,10 @@ class CampaignConfig(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(data, cls)
         except msgspec.ValidationError as error:
             raise InputError(f"Campaign settings {data} cannot be used: {error}.") from error
+
+    def with_policy_of(self, other: CampaignConfig) -> CampaignConfig:
+        """This, with another's policy: what the service's own interface has no words for is kept by its updates."""
+        return msgspec.structs.replace(self, **{name: getattr(other, name) for name in POLICY})
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> CampaignConfig:

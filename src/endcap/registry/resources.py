@@ -39,8 +39,11 @@ KINDS: Mapping[str, str] = {
     "batch-segment-job": "batch-segment-job",
     "metric-attribution": "metric-attribution",
 }
-"""Every kind, and the word that its ARNs carry: a solution version's is `solution/NAME/8HEX`."""
-_ARN = re.compile(r"arn:[a-z\d-]+:personalize:([^:]*):([^:]*):([a-z-]+)/(.+)")
+"""Every kind of Personalize's, and the word that its ARNs carry: a solution version's is `solution/NAME/8HEX`."""
+STORE_KINDS = ("feature-group", "feature-window")
+"""Kinds of the feature store, whose ARNs are SageMaker's and carry the kind itself. A group belongs to the account
+(its `shop` is empty), a declared window to a shop."""
+_ARN = re.compile(r"arn:[a-z\d-]+:(personalize|sagemaker):([^:]*):([^:]*):([a-z-]+)/(.+)")
 
 
 class Exists(StateError):
@@ -53,7 +56,8 @@ class Stale(StateError):
 
 @dataclass(frozen=True)
 class Resource:
-    """One record. `shop` is the group's name, empty for schemas; `parent` the id of what it belongs to."""
+    """One record. `shop` is the dataset group's name, empty for what belongs to the account (schemas, feature groups);
+    `parent` the id of what it belongs to."""
 
     account: AccountKey
     kind: str
@@ -69,8 +73,9 @@ class Resource:
 
     @property
     def arn(self) -> str:
-        """`arn:aws:personalize:REGION:ACCOUNT:KIND/ID`."""
-        return f"arn:aws:personalize:{self.account.region}:{self.account.account}:{KINDS[self.kind]}/{self.id}"
+        """`arn:aws:personalize:REGION:ACCOUNT:KIND/ID`, and `arn:aws:sagemaker:…` of what the feature store has."""
+        service, word = ("sagemaker", self.kind) if self.kind in STORE_KINDS else ("personalize", KINDS[self.kind])
+        return f"arn:aws:{service}:{self.account.region}:{self.account.account}:{word}/{self.id}"
 
     @property
     def shop_key(self) -> ShopKey:
@@ -90,12 +95,12 @@ class Reference:
 def parse_arn(arn: str) -> Reference:
     """The parts of a resource's ARN. Raises `InputError` for what is none."""
     found = _ARN.fullmatch(arn)
-    if not found or found[3] not in KINDS.values():
+    if not found or found[4] not in (STORE_KINDS if found[1] == "sagemaker" else KINDS.values()):
         raise InputError(f"{arn!r} is no ARN of a resource.", fix="It looks like arn:aws:personalize:…:KIND/NAME.")
-    kind, identity = found[3], found[4]
+    kind, identity = found[4], found[5]
     if kind == "solution" and "/" in identity:
         kind = "solution-version"
-    return Reference(AccountKey(found[2], found[1]), kind, identity)
+    return Reference(AccountKey(found[3], found[2]), kind, identity)
 
 
 class Resources:

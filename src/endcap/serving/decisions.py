@@ -13,12 +13,13 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
+import numpy as np
 
 from endcap.errors import EndcapError
 from endcap.serving.slate import Slate
 from endcap.storage.log import Log, Record
 from endcap.stream.collect import decision_record
-from endcap.stream.records import Candidate, Decision, Shown
+from endcap.stream.records import Candidates, Decision, Shown
 from endcap.types import Micros
 
 QUEUED = 4096
@@ -121,10 +122,13 @@ def decision(answered: Answered) -> Decision:
         filter_values=restriction.values if restriction is not None else {},
         promotion=promotion.restriction.arn if promotion is not None else "",
         rules=rules(slate),
-        candidates=_candidates(slate),
+        considered=_considered(slate),
         shown=_shown(slate),
         counts={"candidates": len(slate.candidates), **slate.counts, "shown": len(slate.items)},
         micros=answered.micros,
+        asked=slate.now,
+        feature_set=slate.feature_set,
+        features=slate.told.astype("<f4", copy=False).tobytes(),
     )
 
 
@@ -147,14 +151,21 @@ def _rules(*parts: object) -> str:
     return blake2b(msgspec.json.encode(parts), digest_size=8).hexdigest()
 
 
-def _candidates(slate: Slate) -> tuple[Candidate, ...]:
-    """What the model put first, with the model's own scores."""
-    names = slate.snapshot.names(slate.candidates[:CONSIDERED])
-    source = slate.retrieved
-    return tuple(
-        Candidate(name, source, score)
-        for name, score in zip(names, slate.candidate_scores[:CONSIDERED].tolist(), strict=True)
-    )
+def _considered(slate: Slate) -> Candidates:
+    """What the model put first, with the model's own scores and the ranker's."""
+    ordinals = slate.candidates[:CONSIDERED]
+    if not len(ordinals):
+        return Candidates()
+    scores = slate.candidate_scores[:CONSIDERED]
+    judged = b""
+    if len(slate.judged):
+        said = np.full(len(ordinals), np.nan, "<f4")
+        size = min(len(ordinals), len(slate.judged))
+        said[:size] = slate.judged[:size]  # the candidates were asked about first, in this order
+        judged = said.tobytes()
+    numbers = np.where(np.isfinite(scores), scores, np.float32(np.nan)).astype("<f4", copy=False).tobytes()
+    names = slate.snapshot.names(ordinals)
+    return Candidates(tuple(names), (slate.retrieved,) * len(names), numbers, judged)
 
 
 def _shown(slate: Slate) -> tuple[Shown, ...]:

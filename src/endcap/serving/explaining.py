@@ -1,26 +1,46 @@
-"""Why each item is there: words for the shopper, and the service's own word where it has one."""
+"""Why each item is there: words for the shopper, and the service's own word where it has one.
+
+Words that speak of the shopper's past are made of that past: who only looked at an item is not told that they bought it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from endcap.recipes.content import Content
+from endcap.recipes.ease import EASE
+from endcap.recipes.item_item import ItemItem
+from endcap.recipes.repeat import Repeat
 from endcap.serving.histories import past_of
+from endcap.serving.memory import Memory
+from endcap.serving.ranked_words import TRIED, Subject, columns_with_words, spoken
 from endcap.serving.retrieval import currents, moments
 from endcap.serving.slate import Slate
 
 PROMOTED, EXPLORED, POPULAR = "Promoted item", "Exploration", "Popular item"
 """The service's own words."""
+OWN_ITEM = Repeat.reason
+"""A reason that says what the shopper did with the item."""
+FRAMES: Mapping[str, str] = {
+    ItemItem.reason: "Goes with what you {}",
+    EASE.reason: "Goes with what you {}",
+    Content.reason: "Similar to what you {}",
+}
+"""Reasons that say what the shopper did with others."""
+PLAIN = "Recommended for you"
+_log = logging.getLogger("endcap.serving")
 
 
 def explain(slate: Slate) -> None:
     """The reason of each item, by the rung that it came from."""
     model, because = slate.model, f" ({slate.cause})" if slate.cause else ""
     words = {
-        "personal": model.recipe.reason,
+        "personal": model.retriever.reason,
         "similar": "Related to what you are looking at",
-        "general": model.recipe.reason,
+        "general": model.retriever.reason,
         "trending": f"Trending now{because}",
         "popular": f"Popular in this shop{because}",
         "new": f"New in this shop{because}",
@@ -39,19 +59,70 @@ def credit(slates: Sequence[Slate]) -> None:
     """Where a model mixes several sources, the reason is the one that speaks loudest for the item."""
     groups: dict[int, list[Slate]] = {}
     for slate in slates:
-        if "personal" in slate.rungs and hasattr(slate.model.recipe, "parts"):
+        if "personal" in slate.rungs and hasattr(slate.model.retriever, "parts"):
             groups.setdefault(id(slate.model), []).append(slate)
     for group in groups.values():
         model = group[0].model
         queries = model.queries(past_of(group), moments(group), currents(group))
         own = [np.array([rung == "personal" for rung in slate.rungs]) for slate in group]
-        rows = [model.rows[np.array(slate.ordinals, np.int64)[mine]] for slate, mine in zip(group, own, strict=True)]
+        rows = [model.rows_of(np.array(slate.ordinals, np.int32)[mine]) for slate, mine in zip(group, own, strict=True)]
         asked = np.unique(np.concatenate(rows))
+        asked = asked[asked >= 0]
+        if not len(asked):
+            continue
         sources = model.sources(queries, asked)
         names = list(sources)
         # [source, query, item]: all slates of the batch are explained by one pass over the model.
         loudest = np.stack([np.nan_to_num(sources[name], nan=-np.inf) for name in names]).argmax(axis=0)
         for at, slate in enumerate(group):
-            spoken = loudest[at][np.searchsorted(asked, rows[at])]
-            for place, source in zip(np.flatnonzero(own[at]).tolist(), spoken.tolist(), strict=True):
-                slate.reasons[place] = model.reason_of(names[source])
+            spoken_by = loudest[at][np.minimum(np.searchsorted(asked, rows[at]), len(asked) - 1)]
+            places = np.flatnonzero(own[at]).tolist()
+            for place, row, source in zip(places, rows[at].tolist(), spoken_by.tolist(), strict=True):
+                if row >= 0:
+                    slate.reasons[place] = model.reason_of(names[source])
+
+
+def account(slates: Sequence[Slate]) -> None:
+    """Where a ranker put an item, the reason is what added most to its score, unless that is the retrieval."""
+    groups: dict[int, list[Slate]] = {}
+    for slate in slates:
+        if len(slate.told) and slate.model.ranker is not None:
+            groups.setdefault(id(slate.model), []).append(slate)
+    for group in groups.values():
+        try:
+            _account(group)
+        except Exception:  # words are not worth an answer
+            _log.exception("Explaining %d answers of version %s failed", len(group), group[0].model.version)
+
+
+def _account(slates: Sequence[Slate]) -> None:
+    ranker = slates[0].model.ranker
+    assert ranker is not None
+    names = ranker.feature_names
+    can, column = columns_with_words(names), {name: at for at, name in enumerate(names)}
+    adds = ranker.contributions(np.concatenate([slate.told for slate in slates]))
+    # Several columns of one feature are rare: the three strongest of each row are enough to find words.
+    strongest = can[np.argsort(-adds[:, can], axis=1, kind="stable")[:, :TRIED]]
+    at = 0
+    for slate in slates:
+        memory, codes = Memory(slate), slate.snapshot.kinds(np.array(slate.ordinals, np.int32))
+        for place, (ordinal, rung) in enumerate(zip(slate.ordinals, slate.rungs, strict=True)):
+            if rung in ("personal", "general"):
+                subject = Subject(slate, memory, ordinal, slate.told[place], column, codes[place])
+                words = spoken(subject, names, strongest[at + place], adds[at + place])
+                if words:
+                    slate.reasons[place] = words
+        at += len(slate.ordinals)
+
+
+def remind(slate: Slate) -> None:
+    """Put what the shopper did into reasons that speak of it: what was only looked at was not bought."""
+    memory = None
+    for place, reason in enumerate(slate.reasons):
+        if reason == OWN_ITEM or reason in FRAMES:
+            memory = memory or Memory(slate)
+            if reason == OWN_ITEM:
+                words = memory.of_item(slate.ordinals[place])
+            else:
+                words = memory.of_all(FRAMES[reason])
+            slate.reasons[place] = words or PLAIN

@@ -13,7 +13,7 @@ from endcap.types import Int32
 
 
 def past_of(slates: Sequence[Slate]) -> Past:
-    """The events of each slate's shopper that say interest; -1 for items and types that the state does not know."""
+    """The events of each slate's shopper that say interest; -1 for types that nobody knows."""
     past = slates[0].snapshot.state.histories.past
     if all(slate.fresh is None for slate in slates):
         if len(slates) == 1 and slates[0].row >= 0:
@@ -29,8 +29,7 @@ def _whole(past: Past, slate: Slate) -> Past:
         return past
     if (made := fresh.merged.get(slate.row)) is not None:
         return made
-    known = len(slate.snapshot.state.catalogue)
-    item = np.where(fresh.item < known, fresh.item, -1).astype(np.int32)[fresh.interest]
+    item = fresh.item[fresh.interest]
     joined: list[np.ndarray] = [
         np.concatenate((past.item, item)),
         np.concatenate((past.time, fresh.time[fresh.interest])),

@@ -55,10 +55,8 @@ def best(scores: Float32, k: int) -> Int32:
     if k <= FEW or k >= len(scores):
         found: Int32 = _scan(scores, min(k, len(scores)))
         return found
-    bound = np.partition(np.where(np.isnan(scores), np.float32(-np.inf), scores), len(scores) - k)[len(scores) - k]
-    places = _above(scores, bound, k)
-    order: Int32 = places[np.argsort(-scores[places], kind="stable")]
-    return order
+    chosen: Int32 = _gather(scores, k)
+    return chosen
 
 
 def log_total(scores: Float32, temperature: float) -> float:
@@ -129,22 +127,44 @@ def _scan(scores: Float32, k: int) -> Int32:
 
 
 @njit(cache=True, nogil=True)
-def _above(scores: Float32, bound: np.float32, k: int) -> Int32:
-    """Places of all above the bound, then of the first at it, k in all at most, in ascending order of place."""
+def _gather(scores: Float32, k: int) -> Int32:
+    """As `_scan` for a larger k: what is above the bound is gathered, and the bound raised when the room is full."""
+    room = max(4 * k, 2 * BLOCK)
+    items, values = np.empty(room, np.int32), np.empty(room, np.float32)
+    bound, size = np.float32(-np.inf), 0
+    for start in range(0, len(scores), BLOCK):
+        block = scores[start : start + BLOCK]
+        hits = np.int32(0)
+        for place in range(len(block)):
+            hits += np.int32(block[place] > bound)
+        if hits == 0:
+            continue
+        if size + hits > room:
+            size = _keep(items, values, size, k)
+            bound = values[:size].min()
+        for place in range(len(block)):
+            if block[place] > bound:
+                values[size], items[size] = block[place], start + place
+                size += 1
+    if size > k:
+        size = _keep(items, values, size, k)
+    return items[:size][np.argsort(-values[:size], kind="mergesort")]
+
+
+@njit(cache=True, nogil=True)
+def _keep(items: Int32, values: Float32, size: int, k: int) -> int:
+    """Move the k highest to the front in their order of place, of equal ones the first; how many are left."""
+    bound = np.partition(values[:size], size - k)[size - k]
     above = 0
-    for place in range(len(scores)):
-        above += scores[place] > bound
-    spare = k - above if bound > -np.inf else 0
-    items = np.empty(k, np.int32)
-    size = 0
-    for place in range(len(scores)):
-        value = scores[place]
-        if value > bound or (value == bound and spare > 0):
-            if value == bound:
-                spare -= 1
-            items[size] = place
-            size += 1
-    return items[:size]
+    for place in range(size):
+        above += values[place] > bound
+    spare, kept = k - above, 0
+    for place in range(size):
+        if values[place] > bound or (values[place] == bound and spare > 0):
+            spare -= values[place] == bound
+            values[kept], items[kept] = values[place], items[place]
+            kept += 1
+    return kept
 
 
 @njit(cache=True, nogil=True)
@@ -170,4 +190,15 @@ def withhold(scores: Float32, ordinals: Int32, allowed: Bool) -> int:
         if not allowed[ordinals[place]]:
             scores[place] = -np.inf
         left += scores[place] > -np.inf
+    return left
+
+
+@njit(cache=True, nogil=True)
+def withhold_in_order(scores: Float32, allowed: Bool) -> int:
+    """`withhold` where place and ordinal are the same: both loops run in vector registers."""
+    left = np.int32(0)
+    for place in range(len(scores)):
+        scores[place] = scores[place] if allowed[place] else np.float32(-np.inf)
+    for place in range(len(scores)):
+        left += np.int32(scores[place] > np.float32(-np.inf))
     return left

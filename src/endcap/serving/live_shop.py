@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from endcap.lake.event_types import is_left_out, weight
+from endcap.serving.live_features import News
 from endcap.serving.shop import About, ShopState
 from endcap.serving.shop_attributes import ShopAttributes
 from endcap.stream import packed
@@ -42,8 +43,8 @@ def plain(event_type: str) -> str:
 class Fresh:
     """What one shopper did since the state was made, oldest first, in equally long columns.
 
-    `item` int32 holds ordinals, `event_type` int16 codes of the histories (-1 where they have none), `interest` bool
-    tells the events that say interest.
+    `item` int32 holds ordinals, `event_type` int16 codes (`ShopFeatures.code`),
+    `interest` bool tells the events that say interest.
     """
 
     item: Int32
@@ -110,6 +111,8 @@ class LiveShop:
         self._names: list[str] = []
         self._born: list[int] = []
         self._codes = {plain(name): code for code, name in enumerate(state.histories.event_types)}
+        self.features = state.new_features()
+        """What rankers are told, with what was streamed; None where the items are actions."""
         self._types: dict[str, tuple[int, float, bool]] = {}
         self._lock = threading.Lock()
         for name in [name for name in self._shown_before if state.ordinal(name) >= 0]:
@@ -122,22 +125,28 @@ class LiveShop:
 
     def note(self, records: Records) -> None:
         """Give ordinals to what is new in records that were news to `live`, and count events."""
-        kinds = NOTED[self.about]
+        kinds, news = NOTED[self.about], News()
         with self._lock:
             for _, record in records:
                 if record.kind in kinds:
-                    self._note(decode(record.payload, kinds[record.kind]))
+                    self._note(decode(record.payload, kinds[record.kind]), news)
+            if self.features is not None:
+                news.fold_into(self.features)
 
-    def _note(self, told: Event | ActionEvent | Put) -> None:
+    def _note(self, told: Event | ActionEvent | Put, news: News) -> None:
         if isinstance(told, Put):
-            self._place(told.id, told.time)
+            news.put(self._place(told.id, told.time), told.properties)
             return
         self.last_time = max(self.last_time, told.time)
         name = told.item_id if isinstance(told, Event) else told.action_id
-        if name:
-            ordinal = self._place(name, told.time)
-            if self._type(told.event_type)[2]:
-                self.taken.add(ordinal)
+        if not name:
+            return
+        ordinal = self._place(name, told.time)
+        code, worth, interest = self._type(told.event_type)
+        if interest:
+            self.taken.add(ordinal)
+        if isinstance(told, Event):
+            news.event(ordinal, told.time, code, worth)
 
     def _place(self, name: str, time: int) -> int:
         known = self.ordinal(name)
@@ -245,7 +254,8 @@ class LiveShop:
         """(code, weight, whether it says interest) of an event type."""
         known = self._types.get(name)
         if known is None:
-            known = self._types[name] = (self._codes.get(plain(name), -1), weight(name), not is_left_out(name))
+            code = self._codes.get(plain(name), -1) if self.features is None else self.features.code(name)
+            known = self._types[name] = (code, weight(name), not is_left_out(name))
         return known
 
     @cached_property

@@ -49,6 +49,11 @@ class LiveShops:
             shop, Streamed(live, items, None if actions is None else LiveShop(actions, live, "actions"))
         )
 
+    @property
+    def poisoned(self) -> int:
+        """Records that could not be folded, and were passed over."""
+        return self._feed.poisoned
+
     def keep(self, wanted: Iterable[Streamed]) -> None:
         """Feed only these from now on."""
         self._feed.keep(wanted)

@@ -5,25 +5,50 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from endcap.errors import ArtefactError
+from endcap.features.kinds import KIND_NAMES
 from endcap.recipes import RECIPES, recipe_class
 from endcap.recipes.base import InnerProductRecipe, Recipe
 from endcap.recipes.queries import Queries
 from endcap.registry.versions import Model
 from endcap.serving.calibration import spread, temperature_of
-from endcap.serving.kernels import inner_products
+from endcap.serving.kernels import inner_products, withhold, withhold_in_order
 from endcap.serving.shop import ShopState
 from endcap.stream.histories import Past
-from endcap.types import Float32, Int16, Int32, Int64
+from endcap.types import Bool, Float32, Int16, Int32, Int64
 
 COMPUTE = threading.Lock()
 """Held while a recipe computes: a version is warmed while requests are answered, and numba's work queue, its threading
 layer of last resort, aborts the process when two threads use it at once."""
 SAMPLED = 64
 """Histories looked at when a model is loaded."""
+
+
+@runtime_checkable
+class Ranker(Protocol):
+    """The second stage of a recipe: what `recipes.ranked` has."""
+
+    inner: Recipe
+    """What retrieves."""
+    depth: int
+    """How many candidates are ranked."""
+    signature: str
+    """Of the features that it reads: `ShopFeatures.signature`."""
+    feature_names: tuple[str, ...]
+
+    def rank(self, block: Float32) -> Float32:
+        """float32 [m], higher is better, of float32 [m, features] in `ShopFeatures.names`' order."""
+
+    def propensities(self, scores: Float32) -> Float32:
+        """float32 [m]: what `rank` said as probabilities that the item is taken; NaN where it has not learned."""
+
+    def contributions(self, block: Float32) -> Float32:
+        """float32 [m, features]: what each feature adds to the score."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +58,11 @@ class ServedModel:
     `given` int32 [n] are the ordinals that the version was stored with and `event_types` those it knows, `ordinals`
     int32 [n] is the catalogue place of each model row, `rows` int32 [ordinals + 1] the way back (-1 where
     the item is newer than the version, and in the last place, which stands for all that the state does not know),
-    `codes` int16 [types + 1] the model's code of each event type of the histories, likewise, `withheld` int32 the rows
+    `codes` int16 the model's code of each event type of the histories, likewise, `withheld` int32 the rows
     whose items are not in the catalogue. `personal` is False where answers do not depend on the history, and
     `general` True where they tell something about somebody without one.
-    `temperature` turns scores into probabilities (see `calibration`).
+    `temperature` turns scores into probabilities (see `calibration`). Of a recipe in two stages everything here is the
+    first stage's, which retrieves; `ranker` is the second, None where there is but one.
     """
 
     version: str
@@ -91,7 +117,9 @@ class ServedModel:
         listed[:size] = state.listed
         ordinals = np.where(there, given, 0).astype(np.int32)
         known = {kind: code for code, kind in enumerate(event_types)}
-        codes = np.array([*(known.get(kind, -1) for kind in state.histories.event_types), -1], np.int16)
+        # Codes beyond the histories' own stand for kinds of events that the shop did not have so far.
+        codes = np.array([known.get(kind, -1) for kind in state.histories.event_types], np.int16)
+        codes = np.concatenate((codes, np.full(len(KIND_NAMES) + 1, -1, np.int16)))
         withheld = np.flatnonzero(~there | ~listed[ordinals]).astype(np.int32)
         return cls(version, state, recipe, name, given, event_types, ordinals, rows, codes, withheld)
 
@@ -100,6 +128,10 @@ class ServedModel:
         nobody, queries = self._sampled()
         personal = self._tells_apart(nobody, queries)
         temperature = temperature_of(self.scores, queries) if personal else spread(nobody)
+        if self.ranker is not None:  # its kernels and trees are there before the first request asks for them
+            block = np.full((1, len(self.ranker.feature_names)), np.nan, np.float32)
+            self.ranker.propensities(self.ranker.rank(block))
+            self.ranker.contributions(block)
         return replace(self, personal=personal, general=not personal, temperature=temperature)
 
     def _sampled(self) -> tuple[Float32, Queries]:
@@ -113,6 +145,37 @@ class ServedModel:
     def _tells_apart(self, nobody: Float32, queries: Queries) -> bool:
         return any(not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries)))
 
+    @cached_property
+    def retriever(self) -> Recipe:
+        """The recipe that is asked for candidates."""
+        return self.recipe if self.ranker is None else self.ranker.inner
+
+    @cached_property
+    def ranker(self) -> Ranker | None:
+        """The recipe that orders them, where it is another."""
+        return self.recipe if isinstance(self.recipe, Ranker) else None
+
+    @cached_property
+    def unit_vectors(self) -> Float32 | None:
+        """float32 [n, d]: the retriever's item vectors, each of length 1; None where it has none."""
+        if not isinstance(self.retriever, InnerProductRecipe):
+            return None
+        vectors = self.retriever.item_vectors
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Float32 = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return unit
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the rows are the first ordinals, in their order."""
+        return bool(np.array_equal(self.ordinals, np.arange(len(self.ordinals))))
+
+    def withhold(self, scores: Float32, allowed: Bool) -> int:
+        """Take the score of every row whose item is not allowed, in place; how many are left with one."""
+        if self.in_order:
+            return int(withhold_in_order(scores, allowed))
+        return int(withhold(scores, self.ordinals, allowed))
+
     def rows_of(self, ordinals: Int32) -> Int32:
         """int32 rows of any ordinals, -1 where the version does not know the item."""
         last = len(self.rows) - 1
@@ -122,10 +185,10 @@ class ServedModel:
     def queries(self, past: Past, now: int | Int64, current: Int32 | None = None) -> Queries:
         """Histories as a question to this model: in its rows and codes, items that it does not know left out.
 
-        `past` holds -1 for items and types that the state does not know; `now` is one moment, or int64 [q].
+        `past` may hold items that the state does not know, and -1 for types; `now` is one moment, or int64 [q].
         """
         q = len(past.indptr) - 1
-        item = self.rows[past.item]
+        item = self.rows_of(past.item)
         indptr, time, types, weight, order = (
             past.indptr,
             past.time,
@@ -146,32 +209,32 @@ class ServedModel:
 
         Holds until this thread asks again.
         """
-        if isinstance(self.recipe, InnerProductRecipe):
+        if isinstance(self.retriever, InnerProductRecipe):
             with COMPUTE:
-                vectors = np.ascontiguousarray(self.recipe.query_vectors(queries), np.float32)
-            scores = inner_products(vectors, self.recipe.item_vectors)
+                vectors = np.ascontiguousarray(self.retriever.query_vectors(queries), np.float32)
+            scores = inner_products(vectors, self.retriever.item_vectors)
             # A row that the recipe cannot tell is NaN throughout.
             for row in np.flatnonzero(np.isnan(vectors[:, 0])).tolist():
                 scores[row] = -np.inf
             return scores
         with COMPUTE:
-            return _told(self.recipe.score(queries))
+            return _told(self.retriever.score(queries))
 
     def scores_of(self, queries: Queries, rows: Int32) -> Float32:
         """float32 [q, m] of these rows only, -inf where the recipe cannot tell."""
         with COMPUTE:
-            return _told(self.recipe.score(queries, rows))
+            return _told(self.retriever.score(queries, rows))
 
     def related(self, row: int) -> Float32:
         """float32 [n]: how related every row is to one; -inf where the recipe cannot tell, and for the row itself."""
         with COMPUTE:
-            scores: Float32 = _told(self.recipe.similar_scores(np.array([row], np.int32)))[0]
+            scores: Float32 = _told(self.retriever.similar_scores(np.array([row], np.int32)))[0]
         scores[row] = -np.inf
         return scores
 
     def sources(self, queries: Queries, rows: Int32) -> Mapping[str, Float32]:
         """What each part of a mixed recipe adds to the scores of these rows; empty where the recipe has no parts."""
-        parts = getattr(self.recipe, "parts", None)
+        parts = getattr(self.retriever, "parts", None)
         if parts is None:
             return {}
         with COMPUTE:
@@ -180,10 +243,10 @@ class ServedModel:
 
     def reason_of(self, source: str) -> str:
         """Why an item is shown that this part of a mixed recipe put there, in words."""
-        part = getattr(self.recipe, "sources_", {}).get(source)
+        part = getattr(self.retriever, "sources_", {}).get(source)
         if part is not None:
             return str(part.reason)
-        return recipe_class(source).reason if source in RECIPES else self.recipe.reason
+        return recipe_class(source).reason if source in RECIPES else self.retriever.reason
 
 
 def _told(scores: Float32) -> Float32:

@@ -38,8 +38,9 @@ def rank(slate: Slate) -> None:
     rung = "personal" if slate.model.personal else "general"
     slate.rungs = [rung if kinds[at] else "popular" if told[at] in place_of else "catalogue" for at in order]
     slate.counts["allowed"] = len(names)
-    known = ordinals >= 0
-    slate.candidates, slate.candidate_scores, slate.retrieved = ordinals[scored & known], scores[scored & known], rung
+    # A ranker can tell of what the model has not learned, too.
+    kept = (ordinals >= 0) & (scored | (slate.model.ranker is not None))
+    slate.candidates, slate.candidate_scores, slate.retrieved = ordinals[kept], scores[kept], rung
 
 
 def _scores(slate: Slate, ordinals: Int32) -> Float32:

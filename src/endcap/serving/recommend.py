@@ -1,8 +1,8 @@
 """The request path: an ordered tuple of plain functions over slates.
 
-resolve → allow → retrieve → rank → explore → promote → explain → credit → seal. Each takes the slates of one batch,
-requests that arrived together; retrieve and credit make use of that, by asking a model about all of them in one pass
-over its items.
+resolve → allow → rules → retrieve → rank → rerank → diversify → cap → explore → promote → remember → explain → credit →
+remind → account → seal. Each takes the slates of one batch, requests that arrived together; retrieve, rerank, credit and
+account make use of that, by asking a model about all of them in one pass.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import numpy as np
 
 from endcap.serving import recommendation_id
 from endcap.serving.actions import unofferable
-from endcap.serving.explaining import credit, explain
+from endcap.serving.explaining import account, credit, explain, remind
 from endcap.serving.exploration import explore
 from endcap.serving.histories import hidden, purchases, seen
+from endcap.serving.policy.cap import cap
+from endcap.serving.policy.diversity import diversify
+from endcap.serving.policy.rules import rules
 from endcap.serving.promoting import promote
 from endcap.serving.ranking import rank
+from endcap.serving.reranking import remember, rerank
 from endcap.serving.retrieval import retrieve
 from endcap.serving.slate import Promotion, Request, Slate
 from endcap.serving.snapshot import Snapshot
@@ -97,11 +101,18 @@ def seal(slate: Slate) -> None:
 STEPS: tuple[Step, ...] = (
     each(resolve),
     each(allow),
+    each(rules),
     retrieve,
     each(rank),
+    rerank,
+    each(diversify),
+    each(cap),
     each(explore),
     each(promote),
+    each(remember),
     each(explain),
     credit,
+    each(remind),
+    account,
     each(seal),
 )

@@ -9,13 +9,15 @@ import numpy as np
 from endcap.serving.calibration import probabilities
 from endcap.serving.histories import past_of, say_why_not
 from endcap.serving.influence import influenced
-from endcap.serving.kernels import best, log_total, take, withhold
+from endcap.serving.kernels import best, log_total, take
 from endcap.serving.policy.promotions import share
 from endcap.serving.slate import Slate
 from endcap.types import Bool, Float32, Int32, Int64
 
 NOTED = 50
 """Candidates that are kept for the decision's record, at least."""
+CANDIDATES = 500
+"""Candidates that are retrieved where a ranker orders the best of them, at least."""
 
 
 def retrieve(slates: Sequence[Slate]) -> None:
@@ -86,11 +88,11 @@ def _choose(slate: Slate, scores: Float32, rung: str) -> None:
     if promotion is not None:
         _choose_promoted(slate, scores.copy(), rung, total)
     if slate.allowed is not None:
-        slate.counts["allowed"] = withhold(scores, model.ordinals, slate.allowed)
-    rows = best(scores, max(slate.wanted, NOTED) if slate.wanted else 0)
+        slate.counts["allowed"] = model.withhold(scores, slate.allowed)
+    rows = best(scores, max(slate.reach, CANDIDATES if slate.depth else NOTED) if slate.wanted else 0)
     values = scores[rows]
     slate.candidates, slate.candidate_scores, slate.retrieved = model.ordinals[rows], values, rung
-    rows, values = rows[: slate.wanted], values[: slate.wanted]
+    rows, values = rows[: slate.reach], values[: slate.reach]
     slate.ordinals = model.ordinals[rows].tolist()
     slate.rungs = [rung] * len(rows)
     if slate.snapshot.is_about_actions:
@@ -107,12 +109,13 @@ def _choose_promoted(slate: Slate, scores: Float32, rung: str, total: float) -> 
     if promotion is None:
         return
     allowed = promotion.restriction.allowed(slate)
-    withhold(scores, slate.model.ordinals, allowed)
-    rows = best(scores, share(promotion.percent, slate.request.k))
+    slate.model.withhold(scores, allowed)
+    rows = best(scores, max(share(promotion.percent, slate.request.k), slate.depth))
     shares = probabilities(total, scores[rows], slate.model.temperature).tolist() if rung == "personal" else ()
     values: Sequence[float | None] = shares or [None] * len(rows)
     ordinals = slate.model.ordinals[rows].tolist()
     slate.promoted = [(ordinal, value, rung) for ordinal, value in zip(ordinals, values, strict=True)]
+    slate.promotable, slate.promotable_scores = slate.model.ordinals[rows], scores[rows]
 
 
 def _complete(slate: Slate) -> None:
@@ -120,18 +123,18 @@ def _complete(slate: Slate) -> None:
     promotion = slate.request.promotion
     if promotion is not None:
         lacking = share(promotion.percent, slate.request.k) - len(slate.promoted)
-        if lacking:
-            barred = _barred(slate, promotion.restriction.allowed(slate), [place for place, _, _ in slate.promoted])
+        if lacking > 0:
+            barred = barred_for(slate, promotion.restriction.allowed(slate), [place for place, _, _ in slate.promoted])
             slate.promoted += [(ordinal, None, rung) for ordinal, rung in descend(slate, barred, lacking)]
-    lacking = slate.wanted - len(slate.ordinals)
+    lacking = slate.reach - len(slate.ordinals)
     if lacking > 0:
-        for ordinal, rung in descend(slate, _barred(slate, slate.allowed, slate.ordinals), lacking):
+        for ordinal, rung in descend(slate, barred_for(slate, slate.allowed, slate.ordinals), lacking):
             slate.ordinals.append(ordinal)
             slate.rungs.append(rung)
             slate.scores.append(None)
 
 
-def _barred(slate: Slate, allowed: Bool | None, taken: list[int]) -> Bool:
+def barred_for(slate: Slate, allowed: Bool | None, taken: Sequence[int]) -> Bool:
     """bool [ordinals] that must not be shown."""
     listed = slate.snapshot.state.listed
     barred = (

@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError, StateError
+from endcap.features.shop import ShopFeatures
 from endcap.lake.dataset import Dataset, Vocabulary
 from endcap.lake.schemas import DatasetKind, Schema
 from endcap.recipes.popularity import Popularity
@@ -32,8 +33,10 @@ from endcap.types import ACTION_ID, ITEM_ID, Bool, Float32, Int32, Int64, ShopKe
 
 About = Literal["items", "actions"]
 EVENTS: Mapping[About, DatasetKind] = {"items": "interactions", "actions": "action_interactions"}
-FORMAT = "3"
+FORMAT = "4"
 FILE = "state.safetensors"
+FEATURES = "features/"
+"""What the names of the features' own arrays begin with."""
 CREATED = "creation_timestamp"
 
 
@@ -57,6 +60,8 @@ class ShopState:
     items: AttributeTable
     users: AttributeTable
     snapshot: str
+    kept_features: tuple[Mapping[str, np.ndarray], Mapping[str, str]] | None = field(default=None, repr=False)
+    """Arrays and notes of `ShopFeatures`; None where the items are actions."""
 
     @classmethod
     def of(
@@ -83,7 +88,19 @@ class ShopState:
         items = AttributeTable.of(metadata, dataset.items.ordinals, size=len(listed), schema=schemas.get(about))
         users = AttributeTable.of(dataset.user_metadata, everyone, size=dataset.n_users, schema=schemas.get("users"))
         histories = Histories.of(dataset, kind=EVENTS[about])
-        return cls(histories, catalogue, listed, orders[0], orders[1], created, counts, items, users, dataset.snapshot)
+        kept = ShopFeatures.of(dataset, dataset.items.ordinals, len(listed)).arrays() if about == "items" else None
+        return cls(
+            *(histories, catalogue, listed, orders[0], orders[1], created, counts, items, users, dataset.snapshot), kept
+        )
+
+    @cached_property
+    def features(self) -> ShopFeatures | None:
+        """What rankers are told, as of the snapshot; None where the items are actions. Not to be folded into."""
+        return self.new_features()
+
+    def new_features(self) -> ShopFeatures | None:
+        """A copy of the snapshot's features, to be folded into."""
+        return None if self.kept_features is None else ShopFeatures.from_arrays(*self.kept_features)
 
     def ordinal(self, item_id: str) -> int:
         """Catalogue ordinal of an item, -1 where unknown."""
@@ -106,6 +123,8 @@ class ShopState:
     def pack(self) -> bytes:
         """As the bytes of one safetensors file."""
         arrays, notes = self.histories.arrays()
+        features, more = self.kept_features or ({}, {})
+        notes = {**notes, **{f"{FEATURES}{name}": more[name] for name in more}}
         named = {name: getattr(self, name) for name in ("listed", "trending", "popular", "created", "counts")}
         return pack(
             {
@@ -113,6 +132,7 @@ class ShopState:
                 **self.catalogue.arrays("catalogue"),
                 **self.items.arrays("items"),
                 **self.users.arrays("users-known"),
+                **{f"{FEATURES}{name}": features[name] for name in features},
                 **named,
             },
             {**notes, "format": FORMAT, "snapshot": self.snapshot},
@@ -140,7 +160,12 @@ class ShopState:
         items, users = AttributeTable.from_arrays(arrays, "items"), AttributeTable.from_arrays(arrays, "users-known")
         if items.size != len(catalogue) or users.size != len(histories):
             raise ArtefactError(f"The attributes of {path} are damaged.", fix=_AGAIN)
-        return cls(histories, catalogue, listed, trending, popular, created, counts, items, users, notes["snapshot"])
+        features = {name.removeprefix(FEATURES): arrays[name] for name in arrays if name.startswith(FEATURES)}
+        more = {name.removeprefix(FEATURES): notes[name] for name in notes if name.startswith(FEATURES)}
+        return cls(
+            *(histories, catalogue, listed, trending, popular, created, counts, items, users, notes["snapshot"]),
+            (features, more) if features else None,
+        )
 
 
 _AGAIN = "Delete the directory; it is built again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,9 @@ from endcap.types import Bool, Float32, Int32
 
 NOBODY: Int32 = np.zeros(0, np.int32)
 NO_SCORES: Float32 = np.zeros(0, np.float32)
+NO_BLOCK: Float32 = np.zeros((0, 0), np.float32)
+POOL = 100
+"""So many of the best take part where a policy chooses among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ class Slate:
     barred: Int32 = field(default_factory=lambda: NOBODY)
     allowed: Bool | None = None
     promoted: list[tuple[int, float | None, str]] = field(default_factory=list)
-    """(ordinal, score, rung) of what a promotion may place, best first."""
+    """(ordinal, score, rung) of what a promotion may place, best first, …"""
+    promotable: Int32 = field(default_factory=lambda: NOBODY)
+    """… those of the model …"""
+    promotable_scores: Float32 = field(default_factory=lambda: NO_SCORES)
+    """… and the model's own scores of them."""
     candidates: Int32 = field(default_factory=lambda: NOBODY)
     candidate_scores: Float32 = field(default_factory=lambda: NO_SCORES)
     retrieved: str = ""
@@ -90,6 +97,19 @@ class Slate:
     cause: str = ""
     """Why the answer is not personal, in words; empty where it is."""
     recommendation_id: str = ""
+    stale: str = ""
+    """Why the answer may miss what another process acknowledged, in words; empty where it cannot."""
+    seen: Int32 = field(default_factory=lambda: NOBODY)
+    """Ordinals that the ranker was asked about, …"""
+    block: Float32 = field(default_factory=lambda: NO_BLOCK)
+    """… what it was told of them, float32 [seen, features], …"""
+    judged: Float32 = field(default_factory=lambda: NO_SCORES)
+    """… and what it said of each."""
+    told: Float32 = field(default_factory=lambda: NO_BLOCK)
+    """Of the items shown, in their order, what the ranker was told: float32 [shown, features], NaN rows for those that
+    it did not see; empty where nothing was ranked."""
+    feature_set: str = ""
+    """Signature of those features."""
 
     @property
     def wanted(self) -> int:
@@ -97,14 +117,43 @@ class Slate:
         promotion, k = self.request.promotion, self.request.k
         return k if promotion is None else k + share(promotion.percent, k)
 
+    @property
+    def depth(self) -> int:
+        """How many candidates the ranker is asked about; 0 where the model has none."""
+        ranker = self.model.ranker
+        return ranker.depth if ranker is not None and self.request.k else 0
+
+    @property
+    def reach(self) -> int:
+        """How many items are to be found before ranking and policy choose among them."""
+        config = self.snapshot.deployment.config
+        chooses = config.diversity or config.category_cap or config.exploration_ranked
+        # One more than is ranked: what comes behind bounds the shares of the ranked.
+        return max(self.wanted, POOL if chooses and self.wanted else 0, self.depth + 1 if self.depth else 0)
+
+    def reorder(self, places: Sequence[int]) -> None:
+        """Lay the items found so far out in this order of their places."""
+        self.ordinals = [self.ordinals[place] for place in places]
+        self.scores = [self.scores[place] for place in places]
+        self.rungs = [self.rungs[place] for place in places]
+        if self.items:
+            self.items = [self.items[place] for place in places]
+
+    def cut(self) -> None:
+        """Keep no more items than are wanted."""
+        del self.ordinals[self.wanted :], self.scores[self.wanted :], self.rungs[self.wanted :]
+
     def reset(self) -> None:
         """Back to the question alone."""
         self.row = self.current = -1
         self.fresh, self.allowed, self.cause = None, None, ""
         self.barred, self.candidates, self.candidate_scores = NOBODY, NOBODY, NO_SCORES
+        self.promotable, self.promotable_scores = NOBODY, NO_SCORES
         self.promoted, self.counts = [], {}
         self.ordinals, self.items, self.scores, self.rungs, self.reasons = [], [], [], [], []
         self.words, self.propensities, self.promotions = [], [], []
+        self.seen, self.block, self.judged, self.told = NOBODY, NO_BLOCK, NO_SCORES, NO_BLOCK
+        self.feature_set = ""
         self.retrieved = self.recommendation_id = ""
 
     @property

@@ -8,6 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from endcap.features.facts import BRAND, CATEGORY
+from endcap.features.kinds import KIND_NAMES, OTHER, Kinds, kinds_of
+from endcap.features.shop import ShopFeatures
 from endcap.registry.campaigns import Deployment
 from endcap.registry.recipe_arns import OWN, Offer
 from endcap.registry.variants import Variant
@@ -15,10 +18,11 @@ from endcap.serving.live_shop import LiveShop, plain
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState
 from endcap.serving.shop_attributes import ShopAttributes
-from endcap.types import DAY, Float32, Int16, Int32
+from endcap.types import DAY, Bool, Float32, Int16, Int32
 
 STALE = 30 * DAY
 """A shop whose newest event is older is asked as of then: history that was imported late is not all forgotten."""
+_NO_CODES = np.zeros((0, 3), np.int32)
 EXPLORATION = 0.3
 """The service's default weight, for recipes that explore."""
 
@@ -110,6 +114,54 @@ class Snapshot:
     def influences(self) -> dict[tuple[str, int], Float32]:
         """What popularity and freshness add to the scores of a version on a day; see `influence`."""
         return {}
+
+    @cached_property
+    def event_kinds(self) -> Kinds:
+        """int8: the kind of each code of events, those of kinds that the shop did not have so far among them."""
+        own = kinds_of(self.state.histories.event_types)
+        return np.array([*own[:-1].tolist(), *range(len(KIND_NAMES)), OTHER], np.int8)
+
+    def category(self, code: int) -> str:
+        """The name of a category; empty where unknown."""
+        return self._name(CATEGORY, code)
+
+    def brand(self, code: int) -> str:
+        """The name of a brand; empty where unknown."""
+        return self._name(BRAND, code)
+
+    def _name(self, column: int, code: int) -> str:
+        if self.features is None or code < 0:
+            return ""
+        names, held = self.features.facts.names[column], self._names.get(column, [])
+        if len(held) <= code:
+            held = self._names[column] = list(names)
+        return held[code] if code < len(held) else ""
+
+    @cached_property
+    def _names(self) -> dict[int, list[str]]:
+        return {}
+
+    @cached_property
+    def sold_out(self) -> dict[str, tuple[Bool, Int32]]:
+        """What has no stock, and of which reading; see `policy.rules`."""
+        return {}
+
+    @property
+    def features(self) -> ShopFeatures | None:
+        """What rankers are told, with what was streamed; None where the items are actions."""
+        return self.live.features if self.live is not None else self.state.features
+
+    @cached_property
+    def feature_set(self) -> str:
+        """Signature of those features."""
+        return self.features.signature if self.features is not None else ""
+
+    def kinds(self, ordinals: Int32) -> Int32:
+        """int32 [m, 3]: codes of category, sub-category and brand of items, -1 where unknown."""
+        codes = self.features.facts.codes if self.features is not None else _NO_CODES
+        known = (ordinals >= 0) & (ordinals < len(codes))
+        found: Int32 = np.where(known[:, None], codes[np.where(known, ordinals, -1)] if len(codes) else -1, -1)
+        return found.astype(np.int32)
 
     @cached_property
     def is_about_actions(self) -> bool:

@@ -35,6 +35,61 @@ class StateContract:
         state.delete("a")
         assert state.get("a") is None and state.get("é☃") == b"2" and len(state) == 1
 
+    def test_the_old_are_not_seen_and_swept(self) -> None:
+        state, clock = self.store(Bounds(age=10))
+        state.put("a", b"1")
+        clock.at = Micros(1_010)
+        assert state.get("a") == b"1"
+        clock.at = Micros(1_011)
+        assert state.get("a") is None and state.get_many(["a"]) == [None]
+
+    def test_a_date_is_kept_and_replaced_with_the_value(self) -> None:
+        state, clock = self.store(Bounds(age=1_000))
+        state.put_many({"a": b"1", "b": b"2"}, until=1_500)
+        state.put("c", b"3", until=1_400)
+        state.put("c", b"4")
+        state.put("past", b"5", until=1)
+        assert state.get("past") is None
+        clock.at = Micros(1_499)
+        assert state.get_many(["a", "b", "c"]) == [b"1", b"2", b"4"]
+        clock.at = Micros(1_500)
+        assert state.get_many(["a", "b", "c"]) == [None, None, b"4"]
+        state.put("a", b"6", until=10**15)
+        clock.at = Micros(2_500)
+        assert state.get("a") == b"6" and state.get("c") is None
+        clock.at = Micros(2_501)
+        assert state.get("a") is None, "the bounds' age holds whatever the date"
+
+    def test_nothing_is_asked_for_and_nothing_is_put(self) -> None:
+        state, _ = self.store()
+        state.put_many({})
+        assert state.get_many([]) == [] and len(state) == 0
+
+    def test_two_stores_do_not_meet(self) -> None:
+        (one, _), (other, _) = self.store(), self.store()
+        one.put("a", b"1")
+        assert other.get("a") is None and len(other) == 0
+
+    def test_threads_lose_nothing(self) -> None:
+        state, _ = self.store()
+
+        def work(number: int) -> None:
+            for place in range(60):
+                state.put(f"{number}/{place}", str(place).encode())
+                state.put("shared", b"x" * number)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(state) == 241
+        assert all(state.get(f"{number}/{place}") == str(place).encode() for number in range(4) for place in range(60))
+
+
+class BoundedStateContract(StateContract):
+    """Of a store that keeps all its bounds itself, and sweeps what is too old when something is written."""
+
     def test_the_longest_unwritten_goes_when_there_are_too_many(self) -> None:
         state, _ = self.store(Bounds(entries=2))
         for key in ("a", "b", "a", "c"):
@@ -50,28 +105,22 @@ class StateContract:
         state.put("c", b"z" * 9)
         assert state.get("a") is None and state.get("b") is not None and state.get("c") is not None
 
-    def test_the_old_are_not_seen_and_swept(self) -> None:
+    def test_the_old_are_swept(self) -> None:
         state, clock = self.store(Bounds(age=10))
-        state.put("a", b"1")
-        clock.at = Micros(1_010)
-        assert state.get("a") == b"1"
+        state.put_many({"a": b"1", "dated": b"2"}, until=1_005)
+        state.put("b", b"3")
+        clock.at = Micros(1_005)
+        state.put("c", b"4")
+        assert len(state) == 2
         clock.at = Micros(1_011)
-        assert state.get("a") is None and state.get_many(["a"]) == [None]
-        state.put("b", b"2")
-        assert len(state) == 1
+        state.put("d", b"5")
+        assert len(state) == 2
 
-    def test_threads_lose_nothing(self) -> None:
-        state, _ = self.store()
-
-        def work(number: int) -> None:
-            for place in range(200):
-                state.put(f"{number}/{place}", str(place).encode())
-                state.put("shared", b"x" * number)
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(state) == 801
-        assert all(state.get(f"{number}/{place}") == str(place).encode() for number in range(4) for place in range(200))
+    def test_dates_of_what_was_replaced_are_forgotten(self) -> None:
+        state, clock = self.store(Bounds(entries=10))
+        for n in range(5_000):
+            state.put(f"{n % 20}", b"x", until=2_000 + n)
+        assert len(state) == 10
+        clock.at = Micros(2_000 + 4_994)
+        state.put("undated", b"y")
+        assert sorted(key for key in map(str, range(20)) if state.get(key)) == ["15", "16", "17", "18", "19"]

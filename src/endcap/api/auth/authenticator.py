@@ -16,6 +16,8 @@ from endcap.seams import Clock, SystemClock
 from endcap.settings import Settings
 from endcap.types import AccountKey
 
+SERVICES = (b"personalize", b"sagemaker", b"kinesis")
+"""What signatures may be scoped to: the signing names of the services that are answered here."""
 LONGEST = 8192
 """Bytes of an `Authorization` header or a signed query."""
 REGION = b"x-endcap-region"
@@ -63,7 +65,7 @@ class Authenticator:
         keys: Keys,
         *,
         clock: Clock | None = None,
-        services: tuple[bytes, ...] = (b"personalize",),
+        services: tuple[bytes, ...] = SERVICES,
     ) -> None:
         self._ring, self._clock, self._region = KeyRing(keys), clock or SystemClock(), settings.region
         self._verifier = sigv4.Verifier(services, settings.region)

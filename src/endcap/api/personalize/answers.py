@@ -65,7 +65,8 @@ def reply(slate: Slate, member: str, listed: Sequence[msgspec.Struct]) -> Reply:
         (b"x-endcap-generation", str(slate.snapshot.generation).encode()),
     )
     because = ((b"x-endcap-because", slate.cause.encode()),) if slate.cause else ()
-    return Reply(200, body, (*JSON_HEADERS, *told, *because))
+    stale = ((b"x-endcap-stale", b"log"),) if slate.stale else ()
+    return Reply(200, body, (*JSON_HEADERS, *told, *because, *stale))
 
 
 def metadata_columns(given: Mapping[str, Sequence[str]] | None, snapshot: Snapshot) -> tuple[str, ...]:

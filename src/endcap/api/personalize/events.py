@@ -3,11 +3,11 @@ the next request sees it; a call is taken whole or not at all."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from endcap.api.acknowledging import acknowledged
 from endcap.api.door import Exchange, Route
 from endcap.api.metrics import Metrics
 from endcap.api.personalize.ingest import Place, Places
@@ -128,7 +128,7 @@ class Events:
         return convert(read_json(exchange.body), self._types[operation])
 
     async def _taken(self, kind: str, records: Sequence[Record]) -> Reply:
-        await asyncio.wrap_future(self._log.submit(records))
+        await acknowledged(self._log, records)
         self._metrics.taken(kind, len(records))
         return _DONE
 

@@ -1,7 +1,8 @@
-"""What a log is: its entries, the protocol of the one writer and that of readers."""
+"""What a log is: its entries, the protocol of writers and that of readers."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Literal, NamedTuple, Protocol, get_args
@@ -11,6 +12,11 @@ from endcap.types import Micros, ShopKey
 RecordKind = Literal["event", "item", "user", "action", "action_event", "decision", "feature"]
 RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 """Append only: backends store the place in it."""
+
+
+MOST_PARTITIONS = 1024
+SPOOLED = -1
+"""The partition of what is told from a process's own spool: durable, and not in the shared log yet."""
 
 
 class Offset(NamedTuple):
@@ -33,7 +39,15 @@ class Record(NamedTuple):
 
 
 Committed = Callable[[Sequence[tuple[Offset, Record]]], None]
-"""Told what was new, in order, after it is durable and before it is acknowledged; runs in the writer's thread."""
+"""Told what was new, in order within each partition, after it is durable and before it is acknowledged; runs in a
+thread of the log's, one call at a time. A shared log may tell a record twice after its server was away."""
+
+
+def partition_of(record: Record, partitions: int) -> int:
+    """Where a record belongs: everything of one shop's key lies in one partition, in every backend."""
+    if partitions == 1:
+        return 0
+    return zlib.crc32("\0".join((*record.shop.parts(), record.key)).encode("utf-8", "replace")) % partitions
 
 
 class LogReader(Protocol):
@@ -59,22 +73,42 @@ class LogReader(Protocol):
 
 
 class Log(LogReader, Protocol):
-    """One writer, any number of readers in any process. Every method may be called from any thread."""
+    """A writer, the only one or one of many, as the backend says. Every method may be called from any thread."""
+
+    @property
+    def told(self) -> tuple[int, ...]:
+        """The newest offset of each partition that subscribers here were told; behind `ends` by what is underway."""
+
+    @property
+    def away(self) -> str:
+        """Why the log cannot be reached just now; empty when it can."""
+
+    @property
+    def durability(self) -> str:
+        """`always` when what is acknowledged was flushed to disk before. Else how the server was configured:
+        `everysec`, `no`, `off` (it writes no log of its own at all), or `unknown`, when it does not say."""
 
     def subscribe(self, committed: Committed) -> None:
-        """Fold what is committed from now on."""
+        """Fold what is committed from now on, by whatever process."""
 
     def submit(self, records: Sequence[Record]) -> Future[tuple[Offset | None, ...]]:
         """Done when all survive a power cut and were folded: their offsets, None for each that was there before.
 
-        Fails with `ResourceError` when the disk refuses (nothing of this batch is then taken) or the queue is full.
+        Fails with `ResourceError` when the disk or the server's memory refuses (nothing of this batch is then taken)
+        or the queue is full, with `UnavailableError` when a shared log cannot be reached: then it may have been taken,
+        and is to be submitted again, which takes nothing twice.
         """
 
     def append(self, records: Sequence[Record]) -> tuple[Offset | None, ...]:
         """`submit`, waited for."""
 
+    def sync(self, seconds: float) -> bool:
+        """Wait until all that any process had acknowledged before this call was told to subscribers here. False when
+        that takes longer, or the log cannot be reached."""
+
     def trim(self, partition: int, upto: int) -> None:
-        """Forget records up to an offset, once they are in the lake. Their ids are kept: a repeat stays a repeat."""
+        """Forget records up to an offset, once they are in the lake. Their ids are kept, for good or for as long as
+        the backend says: a repeat stays a repeat."""
 
     def close(self) -> None:
         """Finish what was submitted, then let go."""

@@ -22,6 +22,7 @@ from endcap.errors import EndcapError, InputError, ResourceError, StateError
 from endcap.storage.log.contract import Committed, Offset, Record
 from endcap.storage.log.sqlite_file import LogFile, held_by_one_writer
 from endcap.storage.log.sqlite_reader import SqliteReader
+from endcap.storage.log.subscribers import Subscribers
 
 MOST_ROWS = 500
 """A commit takes what is queued up to this; it never waits for more to come, so nobody waits but for the disk."""
@@ -49,8 +50,9 @@ class _Trim:
 class SqliteLog:
     """The one writer. Every method may be called from any thread."""
 
-    def __init__(self, path: Path, *, partitions: int | None = None, queue: int = 20_000) -> None:
-        """Raises as `open_log` says."""
+    def __init__(self, path: Path, *, partitions: int | None = None, queue: int = 20_000, forget: bool = False) -> None:
+        """Raises as `open_log` says. With `forget` the ids of what is trimmed go with it."""
+        self._forget = forget
         self._lock = held_by_one_writer(path)
         self._broken: LogFile | None = None
         try:
@@ -60,10 +62,9 @@ class SqliteLog:
             raise
         self.path = path
         self.identity, self.partitions = self._file.identity, self._file.partitions
-        self.fold_failures = 0
-        """How often a subscriber raised; what it was told is durable nevertheless, and was acknowledged."""
         self._reader = SqliteReader(path)
-        self._subscribers: tuple[Committed, ...] = ()
+        self._subscribers = Subscribers()
+        self._told = dict(enumerate(self._reader.ends()))
         self._most, self._waiting = queue, 0
         self._queue: deque[_Submitted | _Trim] = deque()
         self._changed = threading.Condition()
@@ -72,10 +73,34 @@ class SqliteLog:
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def fold_failures(self) -> int:
+        """How often a subscriber raised; what it was told is durable nevertheless, and was acknowledged."""
+        return self._subscribers.failures
+
+    @property
+    def told(self) -> tuple[int, ...]:
+        """The newest offset of each partition that subscribers were told."""
+        return tuple(self._told.values())
+
+    @property
+    def away(self) -> str:
+        """Empty: it is here."""
+        return ""
+
+    @property
+    def durability(self) -> str:
+        """Every commit is flushed."""
+        return "always"
+
+    def sync(self, seconds: float) -> bool:
+        """True at once: there is one writer, and it tells before it acknowledges."""
+        del seconds
+        return True
+
     def subscribe(self, committed: Committed) -> None:
         """Told of every later commit, in the writer's thread."""
-        with self._changed:
-            self._subscribers = (*self._subscribers, committed)
+        self._subscribers.add(committed)
 
     def submit(self, records: Sequence[Record]) -> Future[Offsets]:
         """See `Log`. Raises `InputError` for an id that is not 16 bytes long."""
@@ -157,7 +182,7 @@ class SqliteLog:
                 trim = self._queue.popleft()
                 assert isinstance(trim, _Trim)
                 try:
-                    file.trim(trim.partition, trim.upto)
+                    file.trim(trim.partition, trim.upto, forget=self._forget)
                 except BaseException as error:
                     trim.done.set_exception(_explained(self.path, error))
                     raise
@@ -180,22 +205,15 @@ class SqliteLog:
             taken.append(head)
             records.extend(head.records)
         offsets = file.commit(records)
-        self._tell([(offset, record) for offset, record in zip(offsets, records, strict=True) if offset is not None])
+        fresh = [(offset, record) for offset, record in zip(offsets, records, strict=True) if offset is not None]
+        self._subscribers.tell(fresh)
+        self._told.update(offset for offset, _ in fresh)
         self._settle(len(records))
         start = 0
         for one in taken:
             _answer(one.done, offsets[start : start + len(one.records)])
             start += len(one.records)
         taken.clear()
-
-    def _tell(self, fresh: list[tuple[Offset, Record]]) -> None:
-        if not fresh:
-            return
-        for subscriber in self._subscribers:
-            try:
-                subscriber(fresh)
-            except Exception:  # what is durable stays acknowledged, whatever a subscriber makes of it
-                self.fold_failures += 1
 
     def _settle(self, rows: int) -> None:
         with self._changed:

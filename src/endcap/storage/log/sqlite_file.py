@@ -6,7 +6,6 @@ import fcntl
 import os
 import secrets
 import sqlite3
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,12 +14,11 @@ from typing import IO
 from endcap.errors import ArtefactError, InputError, StateError, UnavailableError
 from endcap.seams import Disk
 from endcap.storage.directories import disk_errors, make_directories
-from endcap.storage.log.contract import RECORD_KINDS, Offset, Record
+from endcap.storage.log.contract import MOST_PARTITIONS, RECORD_KINDS, Offset, Record, partition_of
 from endcap.storage.log.sqlite_reader import ENDS, connect, refused, shops_of
 from endcap.types import ShopKey
 
 FORMAT = "1"
-MOST_PARTITIONS = 1024
 CARRY_OVER_PAGES = 1_000
 """When nobody waits and the write-ahead log is longer than this, it is carried over into the database."""
 LONG_PAGES = 8_000
@@ -113,9 +111,12 @@ class LogFile:
             _, pages, done = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._pages = int(pages) - int(done)
 
-    def trim(self, partition: int, upto: int) -> None:
-        """Delete records up to an offset, and remember it."""
+    def trim(self, partition: int, upto: int, *, forget: bool = False) -> None:
+        """Delete records up to an offset, and remember it; their ids too if they are to be forgotten."""
         with self._committing():
+            if forget:
+                mine = "SELECT shop, id FROM records WHERE partition = ? AND n <= ?"
+                self._connection.execute(f"DELETE FROM ids WHERE (shop, id) IN ({mine})", (partition, upto))  # noqa: S608
             self._connection.execute("DELETE FROM records WHERE partition = ? AND n <= ?", (partition, upto))
             query = "UPDATE partitions SET trimmed = max(trimmed, ?) WHERE number = ?"
             self._connection.execute(query, (upto, partition))
@@ -148,7 +149,7 @@ class LogFile:
                 offsets.append(None)
                 continue
             known.add((shop, name))
-            partition = self._partition(record)
+            partition = partition_of(record, self.partitions)
             self._ends[partition] += 1
             offset = Offset(partition, self._ends[partition])
             offsets.append(offset)
@@ -177,11 +178,6 @@ class LogFile:
             self._connection.execute("INSERT INTO shops VALUES (?, ?, ?, ?)", (number, *shop.parts()))
             self._shops[shop] = number
         return number
-
-    def _partition(self, record: Record) -> int:
-        if self.partitions == 1:
-            return 0
-        return zlib.crc32("\0".join((*record.shop.parts(), record.key)).encode("utf-8", "replace")) % self.partitions
 
     def _configure(self) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "secure_delete=ON"):

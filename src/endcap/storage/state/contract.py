@@ -25,14 +25,15 @@ class StateStore(Protocol):
     def get(self, key: str) -> bytes | None:
         """None where there is nothing, or nothing any more."""
 
-    def put(self, key: str, value: bytes) -> None:
-        """Store or replace."""
+    def put(self, key: str, value: bytes, *, until: int = 0) -> None:
+        """Store or replace. From `until` (microseconds UTC) on it is not there any more; 0 leaves that to the bounds'
+        age, which holds in any case."""
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """As `get`, in the order of the keys."""
 
-    def put_many(self, values: Mapping[str, bytes]) -> None:
-        """As `put`, in the order of the mapping."""
+    def put_many(self, values: Mapping[str, bytes], *, until: int = 0) -> None:
+        """As `put`, in the order of the mapping; `until` is of all of them."""
 
     def delete(self, key: str) -> None:
         """Nothing happens where there is nothing."""

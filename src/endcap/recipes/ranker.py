@@ -1,0 +1,159 @@
+"""The ranker: gradient-boosted trees over the features of candidates, and what their scores mean.
+
+Burges 2010, "From RankNet to LambdaRank to LambdaMART"; Chen and Guestrin 2016, "XGBoost".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from endcap.recipes.ranker_calibration import calibrate
+from endcap.recipes.ranker_examples import Examples, Judge
+from endcap.recipes.trees import Forest
+from endcap.types import Float32, Int32
+
+Objective = Literal["rank:ndcg", "binary:logistic"]
+PATIENCE = 25
+"""Trees are added until the held-back queries have not been ranked better for so many."""
+LEAST_ANSWERED = 40
+"""Queries with an answer, on either side, without which what trees learn would be chance."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How trees are grown. `rising` names features whose larger values never lower a score."""
+
+    objective: Objective = "rank:ndcg"
+    trees: int = 200
+    depth: int = 6
+    rate: float = 0.1
+    least_child: float = 20.0
+    rising: tuple[str, ...] = ()
+    threads: int = 1
+    seed: int = 0
+
+    def parameters(self, names: Sequence[str]) -> dict[str, Any]:
+        """As XGBoost takes them. Sums over rows depend on the number of threads in their last bits, so it is fixed."""
+        return {
+            "objective": self.objective,
+            "eta": self.rate,
+            "max_depth": self.depth,
+            "min_child_weight": self.least_child if self.objective == "binary:logistic" else self.least_child / 20,
+            "subsample": 0.8,
+            "colsample_bytree": 0.7,
+            "reg_lambda": 5.0,
+            "max_bin": 128,
+            "tree_method": "hist",
+            "base_score": 0.5 if self.objective == "binary:logistic" else 0.0,
+            "monotone_constraints": tuple(int(name in self.rising) for name in names),
+            "nthread": self.threads,
+            "seed": self.seed,
+            "verbosity": 0,
+            **self._ranking(),
+        }
+
+    def _ranking(self) -> dict[str, Any]:
+        if self.objective != "rank:ndcg":
+            return {}
+        # Gains may be fractions (position bias), which only linear gains take.
+        return {"lambdarank_pair_method": "topk", "lambdarank_num_pair_per_sample": 20, "ndcg_exp_gain": False}
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A trained ensemble over some columns of a block. `forest` None: the order of the retrieval stands.
+
+    `model` is the UBJ it was read from, `columns` int32 the columns of the block that it reads, `knots` the calibration
+    (see `ranker_calibration`), `gains` float32 [columns] the total gain of each. `held_back` says how the order did on
+    the queries held back (NDCG@10, gains of the grades), beside that of the retrieval.
+    """
+
+    columns: Int32
+    model: bytes
+    knots: Float32
+    gains: Float32
+    forest: Forest | None
+    held_back: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def untrained(cls) -> Ranker:
+        """One that keeps the order of the retrieval."""
+        none = np.zeros(0, np.int32)
+        return cls(none, b"", np.zeros((2, 0), np.float32), np.zeros(0, np.float32), None)
+
+    @classmethod
+    def fit(cls, train: Examples, held_back: Examples, names: Sequence[str], columns: Int32, growth: Growth) -> Ranker:
+        """Grow trees on `train` until `held_back` (later in time) is ranked no better; calibrated on the latter.
+
+        `names` are those of the block's columns. Where there are too few answers, or the order of the retrieval (the
+        order in which candidates come) is as good, the result is `untrained`.
+        """
+        if min(len(train.answered), len(held_back.answered)) < LEAST_ANSWERED:
+            return cls.untrained()
+        judge = Judge(held_back)
+        model, gains = _grown(train, held_back, judge, columns, growth, [names[column] for column in columns])
+        forest = Forest.read(model)
+        scores = forest.scores(held_back.block[:, columns])
+        retrieved = judge.mean(-np.arange(len(scores), dtype=np.float32))
+        found = {"ranked": judge.mean(scores), "retrieved": retrieved, "trees": float(len(forest))}
+        if not len(forest) or found["ranked"] <= retrieved:
+            return cls.untrained()
+        return cls(columns, model, calibrate(scores, held_back.gain > 0, held_back.weight), gains, forest, found)
+
+
+def _grown(
+    train: Examples, held_back: Examples, judge: Judge, columns: Int32, growth: Growth, names: list[str]
+) -> tuple[bytes, Float32]:
+    """(UBJ bytes of the trees up to the best one, float32 [columns] total gain)."""
+    import xgboost  # noqa: PLC0415 - a second to load, and only training needs it
+
+    watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]))
+    data = _matrix(xgboost, train, columns, growth)
+    model = xgboost.train(growth.parameters(names), data, growth.trees, callbacks=[watch])[: watch.kept]
+    gain = model.get_score(importance_type="total_gain")
+    gains = np.array([gain.get(f"f{place}", 0.0) for place in range(len(columns))], np.float32)
+    return bytes(model.save_raw("ubj")), gains
+
+
+def _watch(xgboost: Any, judge: Judge, block: Float32) -> Any:
+    """A callback that stops at `PATIENCE`, judging by our own NDCG: XGBoost's takes queries without an answer for
+    perfectly ranked. `kept` is how many trees ranked best."""
+
+    class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+        kept, best = 0, -np.inf
+        scores = np.zeros(len(block), np.float32)
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            del evals_log
+            self.scores += model.inplace_predict(
+                block, iteration_range=(epoch, epoch + 1), predict_type="margin"
+            )
+            if (value := judge.mean(self.scores)) > self.best:
+                self.best, self.kept = value, epoch + 1
+            return epoch + 1 - self.kept >= PATIENCE
+
+    return Watch()
+
+
+def _matrix(xgboost: Any, examples: Examples, columns: Int32, growth: Growth) -> Any:
+    block = np.ascontiguousarray(examples.block[:, columns])
+    if growth.objective == "binary:logistic":
+        data = xgboost.QuantileDMatrix(
+            block, label=examples.gain > 0, weight=examples.weight, max_bin=128, nthread=growth.threads
+        )
+    else:
+        lengths = np.diff(examples.indptr)
+        weight = np.add.reduceat(examples.weight, examples.indptr[:-1][lengths > 0]) / lengths[lengths > 0]
+        data = xgboost.QuantileDMatrix(
+            block,
+            label=examples.gain,
+            group=lengths[lengths > 0],
+            weight=weight,
+            max_bin=128,
+            nthread=growth.threads,
+        )
+    return data

@@ -1,0 +1,97 @@
+"""Diversity with one dial: the best items are laid out so that likeness to those before them counts against an item.
+
+Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): of those left, the one with the highest
+(1 - d) · relevance - d · (likeness to the likest before it) comes next. Relevance is 1 for the first item and falls by
+equal steps to 0, so that a setting means the same whatever scale a model scores on. Likeness is the mean of the cosine of
+the model's item vectors, where it has any, and the share of category, sub-category and brand that two items have in
+common.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from endcap.serving.slate import POOL, Slate
+from endcap.types import Float32, Int32
+
+
+def diversify(slate: Slate) -> None:
+    """Lay out the best hundred anew; each keeps its score. With the dial at 0 nothing changes."""
+    dial = slate.snapshot.deployment.config.diversity
+    if dial <= 0 or slate.request.candidates is not None or len(slate.ordinals) < 3:
+        return
+    pool = np.array(slate.ordinals[:POOL], np.int32)
+    order = lay_out(_vectors(slate, pool), slate.snapshot.kinds(pool), dial, slate.wanted)
+    slate.reorder([*order.tolist(), *range(len(pool), len(slate.ordinals))])
+
+
+def lay_out(vectors: Float32, kinds: Int32, dial: float, count: int) -> Int32:
+    """int32 [m] places: the first `count` chosen one by one, then the others as they were.
+
+    `vectors` float32 [m, d] of length 1 (d = 0: none are known; a row of zeros: not of this item), `kinds` int32 [m, c]
+    codes, -1 where unknown.
+    """
+    order: Int32 = _greedy(
+        np.ascontiguousarray(vectors, np.float32),
+        np.ascontiguousarray(kinds, np.int32),
+        np.float32(dial),
+        min(count, len(kinds)),
+    )
+    return order
+
+
+def _vectors(slate: Slate, pool: Int32) -> Float32:
+    """float32 [m, d]: the model's unit vectors of these items."""
+    known = slate.model.unit_vectors
+    if known is None:
+        return np.zeros((len(pool), 0), np.float32)
+    rows = slate.model.rows_of(pool)
+    return np.where((rows >= 0)[:, None], known[rows], np.float32(0))
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _greedy(vectors: Float32, kinds: Int32, dial: np.float32, count: int) -> Int32:
+    m, d = vectors.shape
+    likest, placed = np.zeros(m, np.float32), np.zeros(m, np.bool_)
+    taken, order = np.zeros(m, np.bool_), np.empty(m, np.int32)
+    for place in range(m):
+        for at in range(d):
+            placed[place] |= vectors[place, at] != 0
+    step = np.float32(1) / np.float32(max(m - 1, 1))
+    for at in range(count):
+        chosen, most = -1, np.float32(-np.inf)
+        for place in range(m):
+            if not taken[place]:
+                worth = (np.float32(1) - dial) * (np.float32(1) - place * step) - dial * likest[place]
+                if worth > most:
+                    chosen, most = place, worth
+        order[at] = chosen
+        taken[chosen] = True
+        for place in range(m):
+            if taken[place]:
+                continue
+            cosine = np.float32(0)
+            for column in range(d):
+                cosine += vectors[chosen, column] * vectors[place, column]
+            in_space = placed[chosen] and placed[place]
+            likest[place] = max(likest[place], _alike(cosine, in_space, kinds, chosen, place))
+    for place in range(m):
+        if not taken[place]:
+            order[count] = place
+            count += 1
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _alike(cosine: np.float32, in_space: bool, kinds: Int32, one: int, other: int) -> np.float32:
+    """0 … 1."""
+    same, told = np.float32(0), np.float32(0)
+    for column in range(kinds.shape[1]):
+        if kinds[one, column] >= 0 and kinds[other, column] >= 0:
+            told += np.float32(1)
+            same += np.float32(kinds[one, column] == kinds[other, column])
+    near = min(max(cosine, np.float32(0)), np.float32(1))
+    if told == 0:
+        return near if in_space else np.float32(0)
+    return (near + same / told) / np.float32(2) if in_space else same / told

@@ -1,0 +1,250 @@
+"""A shared log with a spool of this machine's: while its server is away, events are acknowledged from there.
+
+What cannot be appended is flushed into a SQLite log of this process's own and told to its subscribers at once, under
+the partition `SPOOLED`. As long as anything waits there, whatever comes is put behind it. When the server is back, it
+is appended in order; a crash in between only repeats what the shared log knows by its ids.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from endcap.errors import EndcapError, ResourceError, StateError, UnavailableError
+from endcap.seams import Clock, SystemClock
+from endcap.storage.log.contract import SPOOLED, Committed, Log, Offset, Record
+from endcap.storage.log.sqlite import SqliteLog
+from endcap.storage.log.subscribers import Subscribers
+
+MOST_WAITING = 1_000_000
+PART = 1_000
+"""Records that are appended at once when the server is back."""
+TRIM_EVERY = 5_000
+"""What was appended is taken out of the spool in parts of so many, and at the end."""
+MOST_FILES = 1_000
+LOOK_SECONDS = 0.1
+ADOPT_SECONDS = 5.0
+"""How often it is looked for what processes that are gone have left."""
+_log = logging.getLogger(__name__)
+
+Offsets = tuple[Offset | None, ...]
+
+
+class SpooledLog:
+    """A `Log`. `folder` is one machine's: each process takes a file of its own in it, also one that a process left that
+    is gone, and the files of others that are gone are emptied too."""
+
+    def __init__(self, shared: Log, folder: Path, *, most: int = MOST_WAITING, clock: Clock | None = None) -> None:
+        """`most` records may wait. Raises `ResourceError` when the disk refuses."""
+        self._shared, self._folder, self._most = shared, folder, most
+        self._clock = clock or SystemClock()
+        self._subscribers = Subscribers()
+        self._own = _own_file(folder)
+        self._lock = threading.Lock()
+        self._waiting = _left(self._own)
+        self._since = int(self._clock.now()) if self._waiting else 0
+        self.spooled = 0
+        """Records that were acknowledged from the spool since the start."""
+        self._emptied: dict[Path, int] = {}
+        self._closing = threading.Event()
+        shared.subscribe(self._subscribers.tell)
+        self._own.subscribe(self._told_here)
+        self._thread = threading.Thread(target=self._run, name="log-spool", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Records in this process's spool."""
+        return self._waiting
+
+    @property
+    def waiting_since(self) -> int:
+        """Since when any wait (microseconds UTC), 0 when none does."""
+        return self._since
+
+    @property
+    def identity(self) -> str:
+        """Of the shared log."""
+        return self._shared.identity
+
+    @property
+    def partitions(self) -> int:
+        """Of the shared log."""
+        return self._shared.partitions
+
+    @property
+    def told(self) -> tuple[int, ...]:
+        """How much of the shared log subscribers here were told."""
+        return self._shared.told
+
+    @property
+    def away(self) -> str:
+        """Why the shared log cannot be reached; empty when it can."""
+        return self._shared.away
+
+    @property
+    def durability(self) -> str:
+        """Of the shared log; the spool is always flushed."""
+        return self._shared.durability
+
+    @property
+    def fold_failures(self) -> int:
+        """How often a subscriber raised."""
+        return self._subscribers.failures
+
+    def read(self, partition: int, after: int = 0, limit: int = 10_000) -> list[tuple[Offset, Record]]:
+        """What the shared log holds."""
+        return self._shared.read(partition, after, limit)
+
+    def ends(self) -> tuple[int, ...]:
+        """Of the shared log."""
+        return self._shared.ends()
+
+    def trim(self, partition: int, upto: int) -> None:
+        """Trim the shared log."""
+        self._shared.trim(partition, upto)
+
+    def sync(self, seconds: float) -> bool:
+        """As the shared log: what waits in the spools of other processes is not among it."""
+        return self._shared.sync(seconds)
+
+    def subscribe(self, committed: Committed) -> None:
+        """Told what the shared log tells, and what is spooled here: that comes again when it is in the shared log."""
+        self._subscribers.add(committed)
+
+    def submit(self, records: Sequence[Record]) -> Future[Offsets]:
+        """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `ResourceError` when as many
+        wait as may."""
+        done: Future[Offsets] = Future()
+        if self._waiting or self._shared.away:
+            self._spool(records, done)
+        else:
+            self._shared.submit(records).add_done_callback(lambda taken: self._taken(taken, records, done))
+        return done
+
+    def append(self, records: Sequence[Record]) -> Offsets:
+        """`submit`, waited for."""
+        return self.submit(records).result()
+
+    def close(self) -> None:
+        """Finish what was submitted, then let go of both. What waits still is appended by the next process."""
+        self._closing.set()
+        self._thread.join()
+        self._shared.close()
+        self._own.close()
+
+    def _taken(self, taken: Future[Offsets], records: Sequence[Record], done: Future[Offsets]) -> None:
+        error = taken.exception()
+        if isinstance(error, UnavailableError):
+            self._spool(records, done)
+        elif done.set_running_or_notify_cancel():
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(taken.result())
+
+    def _spool(self, records: Sequence[Record], done: Future[Offsets]) -> None:
+        with self._lock:
+            full = self._waiting + len(records) > self._most
+            if not full:
+                self._waiting += len(records)
+                self._since = self._since or int(self._clock.now())
+        if full:
+            fix = "Bring the log's server back; it is tried again by itself."
+            done.set_exception(ResourceError(f"{self._waiting:,} records wait for it in the spool already.", fix=fix))
+            return
+        self._own.submit(records).add_done_callback(lambda taken: self._spooled(taken, len(records), done))
+
+    def _spooled(self, taken: Future[Offsets], rows: int, done: Future[Offsets]) -> None:
+        error = taken.exception()
+        offsets = () if error is not None else taken.result()
+        fresh = sum(offset is not None for offset in offsets)
+        self._gone(rows - fresh)
+        with self._lock:
+            self.spooled += fresh
+        if done.set_running_or_notify_cancel():
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(tuple(offset and Offset(SPOOLED, offset.n) for offset in offsets))
+
+    def _told_here(self, rows: Sequence[tuple[Offset, Record]]) -> None:
+        self._subscribers.tell([(Offset(SPOOLED, offset.n), record) for offset, record in rows])
+
+    def _gone(self, rows: int) -> None:
+        with self._lock:
+            self._waiting -= rows
+            if not self._waiting:
+                self._since = 0
+
+    def _run(self) -> None:
+        adopted, said = 0.0, ""
+        while not self._closing.wait(LOOK_SECONDS):
+            why = self._shared.away
+            try:
+                if not why and self._waiting:
+                    self._drain(self._own)
+                if not why and time.monotonic() - adopted > ADOPT_SECONDS:
+                    adopted = time.monotonic()
+                    self._adopt()
+            except (EndcapError, OSError) as error:
+                why = str(error)
+            if why != said:
+                _log.warning("Spool %s: %s", self._own.path, why or "what waited was appended.")
+                said = why
+
+    def _drain(self, spool: SqliteLog) -> None:
+        """Append all that is in a spool, oldest first. Raises what is in the way."""
+        first = spool.read(0, 0, 1)
+        if not first:
+            return
+        after = trimmed = first[0][0].n - 1
+        try:
+            while not self._closing.is_set() and (rows := spool.read(0, after, PART)):
+                self._shared.append([record for _, record in rows])
+                after = rows[-1][0].n
+                if after - trimmed >= TRIM_EVERY:
+                    trimmed = self._take_out(spool, trimmed, after)
+        finally:
+            if after > trimmed:
+                self._take_out(spool, trimmed, after)
+
+    def _take_out(self, spool: SqliteLog, trimmed: int, upto: int) -> int:
+        spool.trim(0, upto)
+        if spool is self._own:
+            self._gone(upto - trimmed)
+        return upto
+
+    def _adopt(self) -> None:
+        """Empty the files of processes that are gone. They stay: another process may be taking one just now."""
+        for path in self._folder.glob("spool-*.db"):
+            if path == self._own.path or self._emptied.get(path) == path.stat().st_mtime_ns:
+                continue
+            try:
+                spool = SqliteLog(path, forget=True)
+            except StateError:  # its process lives
+                continue
+            try:
+                self._drain(spool)
+            finally:
+                spool.close()
+            self._emptied[path] = path.stat().st_mtime_ns
+
+
+def _own_file(folder: Path) -> SqliteLog:
+    for number in range(MOST_FILES):
+        try:
+            return SqliteLog(folder / f"spool-{number}.db", forget=True)
+        except StateError:  # another process has it
+            continue
+    raise StateError(f"{MOST_FILES:,} processes have a spool in {folder} already.", fix="Name another folder.")
+
+
+def _left(spool: SqliteLog) -> int:
+    """Records that it holds."""
+    first = spool.read(0, 0, 1)
+    return spool.ends()[0] - first[0][0].n + 1 if first else 0

@@ -1,0 +1,146 @@
+"""Acknowledged from a spool of this machine's while the shared log is away, and appended when it is back."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from endcap.errors import ResourceError, StateError
+from endcap.seams import FrozenClock
+from endcap.storage.log import SPOOLED, Log, Offset, SpooledLog, open_log
+from endcap.storage.log import spooled as spooled_module
+from endcap.storage.log.sqlite import SqliteLog
+from endcap.testing.logs import LogContract, record, whole
+from endcap.types import Micros
+from valkeys import Valkey, new_name
+
+
+class TestSpooled(LogContract):
+    """As long as the shared log is there, it is that log."""
+
+    partitions = 4
+    shared = True
+
+    @pytest.fixture(autouse=True)
+    def at(self, valkey: Valkey) -> None:
+        self.server, self.name = valkey, new_name()
+
+    def url(self, folder: Path) -> str:
+        return f"{self.server.url}?name={self.name}"
+
+    @contextmanager
+    def log(self, folder: Path) -> Iterator[Log]:
+        log = SpooledLog(open_log(self.url(folder), partitions=self.partitions), folder / "spool")
+        try:
+            yield log
+        finally:
+            log.close()
+        assert log.spooled == log.waiting == 0
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def away(log: Log, server: Valkey) -> None:
+    server.kill()
+    until(lambda: log.away)
+
+
+def test_events_are_acknowledged_and_told_while_the_server_is_away_and_appended_after(
+    own_valkey: Valkey, tmp_path: Path
+) -> None:
+    clock = FrozenClock(Micros(5_000))
+    log = SpooledLog(open_log(own_valkey.url), tmp_path, clock=clock)
+    seen: list[tuple[Offset, bytes]] = []
+    log.subscribe(lambda rows: seen.extend((offset, each.id) for offset, each in rows))
+    log.append([record("before", key="k")])
+    own_valkey.kill()
+    first = log.append([record("a", key="k"), record("a", key="k")])
+    assert first == (Offset(SPOOLED, 1), None), "also what was underway when it went away"
+    assert log.append([record("b", key="k"), record("before", key="k")]) == (Offset(SPOOLED, 2), Offset(SPOOLED, 3))
+    assert [name for offset, name in seen if offset.partition == SPOOLED] == [
+        record(name).id for name in ("a", "b", "before")
+    ]
+    assert (log.waiting, log.waiting_since, log.spooled) == (3, 5_000, 3) and log.away and not log.sync(0.1)
+    own_valkey.start()
+    until(lambda: not log.waiting)
+    assert log.waiting_since == 0 and log.sync(10)
+    assert [each.id for _, each in whole(log)] == [record(name).id for name in ("before", "a", "b")]
+    assert log.append([record("c", key="k")])[0] == whole(log)[-1][0], "and what comes now goes straight there"
+    assert [name for offset, name in seen if offset.partition != SPOOLED] == [each.id for _, each in whole(log)]
+    log.close()
+
+
+def test_a_spool_that_is_full_refuses(own_valkey: Valkey, tmp_path: Path) -> None:
+    log = SpooledLog(open_log(own_valkey.url), tmp_path, most=5)
+    away(log, own_valkey)
+    log.append([record(f"r{n}") for n in range(4)])
+    with pytest.raises(ResourceError, match="4 records wait"):
+        log.append([record("x"), record("y")])
+    assert log.append([record("x")]) == (Offset(SPOOLED, 5),)
+    own_valkey.start()
+    until(lambda: not log.waiting)
+    assert log.append([record("y")])[0] and sum(log.ends()) == 6
+    log.close()
+
+
+CRASH = """
+import os, sys
+from endcap.storage.log import SpooledLog, open_log
+from endcap.testing.logs import record
+log = SpooledLog(open_log(sys.argv[1]), __import__("pathlib").Path(sys.argv[2]))
+print("opened", flush=True)
+sys.stdin.readline()
+for n in range(50):
+    log.append([record(f"r{n}", key="k")])
+assert log.waiting == 50
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("again", ["in its place", "by another"])
+def test_what_a_process_left_in_its_spool_is_appended(
+    own_valkey: Valkey, tmp_path: Path, again: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_module, "ADOPT_SECONDS", 0.05)
+    living = SpooledLog(open_log(own_valkey.url), tmp_path) if again == "by another" else None
+    command = [sys.executable, "-c", CRASH, own_valkey.url, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"opened\n"
+        own_valkey.kill()
+        child.communicate(b"\n")
+    assert child.returncode == -9
+    own_valkey.start()
+    log = living or SpooledLog(open_log(own_valkey.url), tmp_path)
+    until(lambda: not log.away and sum(log.ends()) == 50)
+    assert [each.id for _, each in whole(log)] == [record(f"r{n}").id for n in range(50)]
+    until(lambda: not log.waiting)
+    log.close()
+
+
+def test_ids_in_a_spool_are_kept_no_longer_than_their_records(tmp_path: Path) -> None:
+    spool = SqliteLog(tmp_path / "spool.db", forget=True)
+    spool.append([record("a"), record("b")])
+    assert spool.append([record("a")]) == (None,)
+    spool.trim(0, 1)
+    assert spool.append([record("a"), record("b")]) == (Offset(0, 3), None)
+    spool.close()
+
+
+def test_as_many_processes_as_files(own_valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooled_module, "MOST_FILES", 2)
+    shared = open_log(own_valkey.url)
+    logs = [SpooledLog(shared, tmp_path) for _ in range(2)]
+    with pytest.raises(StateError, match="2 processes"):
+        SpooledLog(shared, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["spool-0.db", "spool-1.db"]
+    for log in logs:
+        log.close()
