@@ -210,7 +210,7 @@ def measure(home: Path, seconds: int, connections: int) -> dict[str, dict[str, f
         found["single"] = wrk(address, "/", script, 1, seconds)
         found["loaded"] = wrk(address, "/", script, connections, seconds)
         many = 32
-        pause = max(many / (0.7 * found["loaded"]["rate"]) - found["single"]["p50"], 0.001) * 1000
+        pause = max(many / (0.7 * max(found["loaded"]["rate"], 1)) - found["single"]["p50"], 0.001) * 1000
         paced.write_text(script.read_text() + PACED % pause)
         found["paced"] = wrk(address, "/", paced, many, seconds)
     return found
@@ -219,7 +219,9 @@ def measure(home: Path, seconds: int, connections: int) -> dict[str, dict[str, f
 def main() -> int:
     """Build, serve, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[50_000, 10_000, 100_000], help="items; the first counts")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[50_000, 10_000, 100_000], help="items; the first counts"
+    )
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--connections", type=int, default=16)
@@ -241,7 +243,9 @@ def main() -> int:
     told = ", ".join(f"{size:,} items {grown[size] * 1e3:.2f} ms" for size in sorted(grown))
     largest = max(grown)
     line = {"row": f"pipeline: p50 at {largest:,} items over {min(grown):,}", "must": None, "better": "lower"}
-    print(json.dumps({**line, "measured": round(grown[largest] / grown[min(grown)], 2), "unit": "ratio", "detail": told}))
+    print(
+        json.dumps({**line, "measured": round(grown[largest] / grown[min(grown)], 2), "unit": "ratio", "detail": told})
+    )
     return 0
 
 

@@ -32,7 +32,12 @@ SCRIPTS = {
     "collect": ["collect.py"],
     "features": ["features.py"],
     "backfill": ["backfill.py"],
+    "visible": ["workers.py", "visible"],
+    "workers": ["workers.py", "outage"],
     "quality": ["quality.py"],
+    "ranker": ["ranker.py"],
+    "windows": ["windows.py"],
+    "simulated": ["simulated.py"],
 }
 KEPT = HERE / "results.json"
 

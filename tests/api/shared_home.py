@@ -107,7 +107,7 @@ class Shopper(threading.Thread):
         self.acknowledged: list[str] = []
         self.statuses: Counter[int] = Counter()
         self.stale: list[float] = []
-        """When answers said that they may be stale."""
+        """When those questions were asked whose answers said that they may be stale."""
         self.fresh: list[float] = []
         self.missed: list[str] = []
         """What was acknowledged, and not in an answer that did not say that it may be stale."""
@@ -129,9 +129,10 @@ class Shopper(threading.Thread):
         if status != 200:
             return
         self.acknowledged.append(f"e-{name}")
+        asked = time.monotonic()
         status, stale, items = self._looks.unbought(f"u-{name}")
         self.statuses[status] += 1
-        (self.stale if stale else self.fresh).append(time.monotonic())
+        (self.stale if stale else self.fresh).append(asked)
         if status == 200 and not stale and item in items:
             self.missed.append(name)
 
@@ -151,7 +152,7 @@ def shoppers(server: Server, count: int) -> Iterator[list[Shopper]]:
             each.join(30)
 
 
-def until(holds: Any, seconds: float = 20) -> None:
+def until(holds: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came"

@@ -16,6 +16,7 @@ from live_home import ACTION_TRACKING, TRACKING, furnished
 from shop_server import ARN, SHOP, Home, Server, bearer, running
 
 from endcap.api.app import create_app
+from endcap.api.collect import PATHS
 from endcap.api.callers import ROLES
 from endcap.registry.keys import AccessKey
 from endcap.settings import Settings
@@ -38,6 +39,8 @@ ELSEWHERE = {"/action-recommendations", "/", "/healthz", "/readyz", "/metrics"}
 
 FEATURE_STORE = {"/FeatureGroup/{FeatureGroupName}", "/BatchGetRecord", "/BatchWriteRecord"}
 """See `test_feature_runtime`."""
+COLLECTED = {*PATHS, "/collect.js", "/collect/rejected"}
+"""See `test_collecting`."""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def post(server: Server, path: str, key: AccessKey, region: str = "us-east-1") -
 def test_no_row_is_forgotten(tmp_path: Path) -> None:
     app = create_app(Settings(home=tmp_path))
     try:
-        assert {route.path for route in app.door.routes} == set(BODIES) | ELSEWHERE | FEATURE_STORE
+        assert {route.path for route in app.door.routes} == set(BODIES) | ELSEWHERE | FEATURE_STORE | COLLECTED
     finally:
         app.close()
 

@@ -191,6 +191,20 @@ def test_kinesis_producers_land_in_the_same_log(server: Server, home: Home) -> N
         kinesis.put_record(StreamName="nowhere", Data=data, PartitionKey="x")
 
 
+def test_another_tenant_sends_nowhere(server: Server, home: Home) -> None:
+    other = home.keys.create("000000000009", "admin")
+    token = {"authorization": f"Bearer {other.id}:{other.secret}", "content-type": "application/json"}
+    event = {"event_type": "view", "item_id": "i1", "session_id": "s"}
+    assert send(server, f"/collect?shop={SHOP.group}", event, token)[0] == 404
+    assert send(server, f"/collect/rejected?shop={SHOP.group}", "", token, "GET")[2] == b""
+    kinesis = server.client("kinesis", key=other)
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
+        kinesis.put_record(StreamName=SHOP.group, Data=json.dumps(event).encode(), PartitionKey="s")
+    reader = home.keys.create(SHOP.account.account, "reader")
+    with pytest.raises(ClientError, match="does not allow events"):
+        server.client("kinesis", key=reader).put_record(StreamName=SHOP.group, Data=b"{}", PartitionKey="s")
+
+
 def test_keys_are_checked_when_made_and_gone_when_revoked(keys: WriteKeys, home: Home) -> None:
     with pytest.raises(InputError, match="needs the origins"):
         keys.create(SHOP, [])

@@ -2,12 +2,14 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from feature_shelf import NOW, Shelf, read, record, refused
 from shop_server import Server, running
 
@@ -16,6 +18,7 @@ from endcap.jobs.workspace import open_workspace
 from endcap.registry.keys import Keys
 from endcap.settings import Settings
 from endcap.storage.db import open_database
+from valkeys import Valkey
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +172,13 @@ def test_what_does_not_fit_is_refused_by_name(shelf: Shelf) -> None:
 def test_roles_and_other_tenants(server: Server, settings: Settings, shelf: Shelf) -> None:
     database = open_database(settings.database)
     keys, by_role = Keys(database), {}
-    for role in ("events", "reader"):
+    for role in ("events", "reader", "runtime"):
         by_role[role] = Shelf(server, keys.create(server.key.account, role))
     stranger = Shelf(server, keys.create("000000000009", "admin"))
     database.close()
-    by_role["events"].put("customers", "by-role")
-    refused("AccessForbidden", by_role["events"].get, name="customers", identity="by-role")
+    by_role["runtime"].put("customers", "by-role")
+    for call in (by_role["events"].get, by_role["events"].put):
+        refused("AccessForbidden", call, name="customers", identity="by-role")
     assert by_role["reader"].get("customers", "by-role") is not None
     refused("AccessForbidden", by_role["reader"].put, name="customers", identity="by-role")
     arn = shelf.control.describe_feature_group(FeatureGroupName="customers")["FeatureGroupArn"]
@@ -215,11 +219,33 @@ def test_killed_and_started_again_everything_acknowledged_is_there(tmp_path: Pat
         first.put("customers", "d", values={"age": "2"})
         server.stop(signal.SIGKILL)
     with running(settings) as server:
-        again, deadline = Shelf(server), time.monotonic() + 10
-        found: list[object] = []
-        while not found:
-            try:
-                found = [again.get("customers", name, FeatureNames=["age"]) for name in "cd"]
-            except again.runtime.exceptions.ServiceUnavailable:  # it is being filled
-                assert time.monotonic() < deadline
+        again = Shelf(server)
+        found = [wait_for(lambda name=name: again.get("customers", name, FeatureNames=["age"])) for name in "cd"]
         assert found == [{"age": "1"}, {"age": "2"}]
+
+
+def test_while_the_shared_state_is_away_writes_are_kept_and_reads_say_so(tmp_path: Path, own_valkey: Valkey) -> None:
+    url = own_valkey.url
+    settings = Settings(home=tmp_path, port=0, log_url=f"{url}?partitions=2", state_url=url)
+    with running(settings) as server:
+        shelf = Shelf(server)
+        shelf.create("customers")
+        wait_for(lambda: shelf.put("customers", "before"))
+        own_valkey.kill()
+        shelf.put("customers", "during", values={"age": "7"})
+        refused("ServiceUnavailable", shelf.get, name="customers", identity="during")
+        own_valkey.start()
+        found = wait_for(lambda: shelf.get("customers", "during", FeatureNames=["age"]))
+        assert found == {"age": "7"} and shelf.get("customers", "before") is not None
+
+
+def wait_for(call: Callable[[], Any]) -> Any:
+    """What a call gives once the server can answer it."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ServiceUnavailable" or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)

@@ -37,3 +37,8 @@ def test_the_notebooks_run_from_the_first_cell_to_the_last(home: Home, monkeypat
         NotebookClient(notebook, timeout=180, kernel_name="python3").execute()
         ran = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert all(cell["execution_count"] for cell in ran)
+
+
+def test_three_clicks_change_the_next_slate(home: Home) -> None:
+    said = home.run(sys.executable, str(EXAMPLES / "real_time.py"))
+    assert "of 20 places before" in said.splitlines()[-1]

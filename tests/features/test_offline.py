@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from endcap.errors import InputError, StateError
 from endcap.features.groups import Feature, FeatureGroup
-from endcap.features.offline import Lookup, examples, join, load_online, logged_examples, of_customers, of_products
+from endcap.features.offline import Lookup, OnlineLoad, examples, join, logged_examples, of_customers, of_products
 from endcap.features.online import BOUNDS, OnlineStore
 from endcap.features.online_feed import OnlineFeed
 from endcap.lake.feature_tables import OWN, FeatureTables
@@ -24,7 +24,7 @@ from endcap.seams import Disk, FrozenClock
 from endcap.storage.log import open_log
 from endcap.storage.state import MemoryState
 from endcap.stream.collect import decision_record, event_record, feature_record
-from endcap.stream.records import Decision, Event, FeatureRecord, Shown
+from endcap.stream.records import Decision, Event, FeatureRecord, Shown, encode
 from endcap.stream.sink import sink
 from endcap.types import ACCOUNT_LEVEL, SECOND, AccountKey, Micros, ShopKey
 
@@ -212,9 +212,7 @@ def online_of(moving: Moving, at: int = 100 * SECOND) -> OnlineStore:
     clock = FrozenClock(Micros(at))
     online = OnlineStore(MemoryState(BOUNDS, clock), clock)
 
-    def load(into: OnlineStore) -> object:
-        return load_online(moving.lake, into, {ACCOUNT: [LATER]})
-
+    load = OnlineLoad(moving.lake, lambda: [LATER])
     feed = OnlineFeed(moving.log, online, load, lambda: moving.lake.places.sunk(moving.log.identity))
     assert not feed.is_ready
     feed.fill()
@@ -248,16 +246,36 @@ def test_the_online_store_is_made_again_of_tables_and_log(moving: Moving) -> Non
 def test_what_comes_while_the_store_is_filled_waits_for_its_turn(moving: Moving) -> None:
     clock = FrozenClock(Micros(100 * SECOND))
     online = OnlineStore(MemoryState(BOUNDS, clock), clock)
-    sunk = [0, 1, 1, 1]
+    sunk: list[dict[int, int]] = [{}, {9: 1}, {9: 1}, {9: 1}]
 
-    def load(into: OnlineStore) -> None:
-        moving.write(put("a", 10 + moving.written, moving.written))
-        assert into.get(GROUP, "a") is None or moving.written > 1
+    class Load(OnlineLoad):
+        def everything(self, store: OnlineStore) -> int:
+            moving.write(put("a", 10 + moving.written, moving.written))
+            assert store.get(GROUP, "a") is None or moving.written > 1
+            return 0
 
-    feed = OnlineFeed(moving.log, online, load, lambda: sunk.pop(0))
+    feed = OnlineFeed(moving.log, online, Load(moving.lake, list), lambda: sunk.pop(0))
     feed.fill()
     found = online.get(GROUP, "a")
     assert found is not None and found.values()["n"] == "1" and moving.written == 2, "filled again after a sink"
+
+
+def test_what_is_backfilled_beside_the_log_comes_online(moving: Moving) -> None:
+    def fill(upto: int, *records: FeatureRecord) -> None:
+        rows = [_row(upto * 10 + n, record) | {"_record": encode(record)} for n, record in enumerate(records)]
+        table = pa.Table.from_pylist(rows, pa.schema([*OWN, *GROUP.arrow]))
+        moving.tables.append(ACCOUNT, GROUP.key, GROUP.arrow, lambda _: table, log="backfill", partition=0, upto=upto)
+
+    online, load = OnlineStore(MemoryState(BOUNDS)), OnlineLoad(moving.lake, lambda: [GROUP])
+    assert load.everything(online) == 0 == load.backfilled(online)
+    fill(1, put("a", 10, 1), put("b", 10, 2))
+    assert load.backfilled(online) == 2 and load.backfilled(online) == 0
+    fill(2, put("a", 5, 3), put("c", 10, 4))
+    assert load.backfilled(online) == 3
+    moving.write(put("d", 1, 1))
+    sink(moving.log, moving.lake, groups=groups(GROUP))
+    assert load.backfilled(online) == 0, "what came through the log was folded from there"
+    np.testing.assert_array_equal(online.numbers(GROUP, list("abcd"), ["n"])[:, 0], [1, 2, 4, np.nan])
 
 
 NAMES: Mapping[str, Sequence[str]] = {"v1": ("price", "clicks"), "v2": ("clicks",)}

@@ -68,7 +68,7 @@ def test_contributions_are_path_attributions_and_add_up(objective: str) -> None:
 
 def test_a_block_of_another_width_is_an_error() -> None:
     forest = Forest.read(bytes(ensemble(1)[0].save_raw("ubj")))
-    with pytest.raises(InputError, match="expected .rows, 6. features"):
+    with pytest.raises(InputError, match=r"expected \[rows, 6\] features"):
         forest.scores(np.zeros((3, 5), np.float32))
 
 

@@ -21,7 +21,7 @@ USERS, ITEMS, CATEGORIES = 60, 80, 5
 
 
 def shop(seed: int = 3, events: int = 1500) -> Dataset:
-    """Item n is of category n % 5 and brand n % 7; every eighth is out of stock; coffee (i0) is bought each ten days."""
+    """Item n is of category n % 5 and brand n % 7; every eighth is sold out; coffee (i0) is bought each ten days."""
     draw = rng(seed)
     user, item = draw.integers(0, USERS, events), np.minimum(draw.geometric(0.04, events) - 1, ITEMS - 1)
     kind = np.where(draw.random(events) < 0.4, "Purchase", "View")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from policy_shop import CATEGORIES, category, served, under
+from policy_shop import CATEGORIES, category, served, shop, under
+from shops import Registry
 
+from endcap.recipes import create
 from endcap.registry.campaigns import CampaignConfig
 from endcap.serving.filters import parse
 from endcap.serving.recommend import Request, recommend
@@ -59,6 +63,17 @@ class TestRules:
         assert not SOLD_OUT & set(recommend(ruled, Request(2, "u3", candidates=("i3", "i4", "i11"))).items)
         assert len(recommend(ruled, Request(80, "u3")).items) == 80 - len(SOLD_OUT)
 
+    def test_a_shop_without_numbers_of_stock_shows_everything(self, tmp_path: Path) -> None:
+        data = shop()
+        assert data.item_metadata is not None
+        words = data.item_metadata.set_column(3, "stock", pa.array(["none"] * 80))
+        for facts in (words, words.drop_columns(["stock"]), None):
+            home = tmp_path / str(facts is None) / str(facts is words)
+            home.mkdir(parents=True)
+            snapshot = Registry(home, replace(data, item_metadata=facts)).snapshot(create("popularity"))
+            ruled = under(snapshot, hide_out_of_stock=True, category_cap=2, diversity=0.5)
+            assert len(recommend(ruled, Request(80, "u3")).items) == 80
+
 
 class TestDiversity:
     def test_off_is_exactly_the_plain_answer(self, plain: Snapshot) -> None:
@@ -74,7 +89,10 @@ class TestDiversity:
 
         assert kinds(0.0) < kinds(0.5) <= kinds(1.0) <= CATEGORIES
         for user in ("u3", "nobody"):
-            laid_out, one = recommend(under(plain, diversity=0.6), Request(10, user)), recommend(plain, Request(80, user))
+            laid_out, one = (
+                recommend(under(plain, diversity=0.6), Request(10, user)),
+                recommend(plain, Request(80, user)),
+            )
             assert laid_out.items[0] == one.items[0] and len(laid_out.items) == 10
             known = dict(zip(one.items, one.scores, strict=True))
             assert all(known[name] == score for name, score in zip(laid_out.items, laid_out.scores, strict=True))
@@ -134,7 +152,8 @@ class TestExploration:
                 assert abs(count / first[best] - chance) < 5 * np.sqrt(chance * (1 - chance) / first[best]) + 1e-3
 
     def test_ranked_items_keep_their_score_and_nothing_is_shown_twice(self, plain: Snapshot) -> None:
-        known = dict(zip(*(lambda s: (s.items, s.scores))(recommend(plain, Request(80, "u3"))), strict=True))
+        whole = recommend(plain, Request(80, "u3"))
+        known = dict(zip(whole.items, whole.scores, strict=True))
         snapshot = under(plain, exploration_ranked=0.7)
         for token in range(30):
             slate = recommend(snapshot, Request(12, "u3"), f"{token:016x}")

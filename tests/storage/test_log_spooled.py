@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from endcap.errors import ResourceError, StateError
 from endcap.seams import FrozenClock
-from endcap.storage.log import SPOOLED, Log, Offset, SpooledLog, open_log
+from endcap.storage.log import SPOOLED, Log, Offset, Record, SpooledLog, open_log
 from endcap.storage.log import spooled as spooled_module
 from endcap.storage.log.sqlite import SqliteLog
 from endcap.testing.logs import LogContract, record, whole
@@ -144,3 +145,65 @@ def test_as_many_processes_as_files(own_valkey: Valkey, tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.glob("*.db")) == ["spool-0.db", "spool-1.db"]
     for log in logs:
         log.close()
+
+
+@pytest.mark.parametrize("held", [1, 20_000])
+def test_what_comes_while_the_spool_is_emptied_keeps_its_place(
+    own_valkey: Valkey, tmp_path: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_module, "MOST_HELD", held)
+    monkeypatch.setattr(spooled_module, "PART", 50)
+    log = SpooledLog(open_log(own_valkey.url), tmp_path)
+    stop, acknowledged = threading.Event(), [0] * 4
+
+    def work(number: int) -> None:
+        while not stop.is_set():
+            n = acknowledged[number]
+            log.append([record(f"{number}/{n}/{m}", key=f"k{number}") for m in range(3)])
+            acknowledged[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    away(log, own_valkey)
+    until(lambda: log.waiting > 500)
+    own_valkey.start()
+    until(lambda: not log.waiting)
+    before = list(acknowledged)
+    until(lambda: all(now > then for now, then in zip(acknowledged, before, strict=True)))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    until(lambda: not log.waiting)
+    found = [(each.key, each.id) for _, each in whole(log)]
+    for number, times in enumerate(acknowledged):
+        mine = [record(f"{number}/{n}/{m}").id for n in range(times) for m in range(3)]
+        assert [name for key, name in found if key == f"k{number}"] == mine
+    log.close()
+
+
+def test_what_is_held_back_is_not_acknowledged_and_goes_on_in_order(
+    own_valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_module, "PART", 1)
+    log = SpooledLog(open_log(own_valkey.url), tmp_path)
+    released, reached = threading.Event(), threading.Event()
+
+    def hold(rows: Sequence[tuple[Offset, Record]]) -> None:
+        if any(each.id == record("r30").id and offset.partition != SPOOLED for offset, each in rows):
+            reached.set()
+            assert released.wait(20)
+
+    log.subscribe(hold)
+    away(log, own_valkey)
+    log.append([record(f"r{n}", key="k") for n in range(60)])
+    own_valkey.start()
+    assert reached.wait(20)
+    waiting = [log.submit([record(f"new{n}", key="k")]) for n in range(20)]
+    assert log.waiting and not any(future.done() for future in waiting)
+    released.set()
+    offsets = [future.result(20)[0] for future in waiting]
+    assert all(offset and offset.partition != SPOOLED for offset in offsets) and log.spooled == 60
+    expected = [f"r{n}" for n in range(60)] + [f"new{n}" for n in range(20)]
+    assert [each.id for _, each in whole(log)] == [record(name).id for name in expected]
+    log.close()

@@ -174,10 +174,10 @@ class _Tailed(Collector):
             ("endcap_log_away", "1 while the shared log cannot be reached.", float(bool(tail.away))),
             ("endcap_log_durable", "1 where the log flushes before it acknowledges.", tail.durability == "always"),
             ("endcap_log_spooled", "Records that wait here for a log that is away.", tail.spooled),
+            ("endcap_log_poison", "Records that could not be folded and are not set aside yet.", tail.poisoned),
         )
         gauges = [GaugeMetricFamily(name, text, value=float(value)) for name, text, value in single]
-        poisoned = CounterMetricFamily("endcap_log_poisoned", "Records that could not be folded.", tail.poisoned)
         stale = CounterMetricFamily(
             "endcap_stale_answers", "Answers that may miss what others acknowledged.", self._stale()
         )
-        return [ends, lag, sink, *gauges, poisoned, stale]
+        return [ends, lag, sink, *gauges, stale]

@@ -22,6 +22,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("migrate", "Data"),
     ("check", "Data"),
     ("log", "Data"),
+    ("features", "Data"),
     ("train", "Models"),
     ("evaluate", "Models"),
     ("report", "Models"),

@@ -134,9 +134,7 @@ def _describe(workspace: Workspace, shop: str | None, name: str, as_json: bool) 
         emit(_document(group) if group else [{"shop": key, **each.document()} for key, each in windows])
         return
     if group is not None:
-        say(
-            f"{group.name}: {' and '.join(group.stores)}, a record is kept {_lasting(group)} after its {group.event_time}."
-        )
+        say(f"{group.name}: {' and '.join(group.stores)}; online a record lasts {_lasting(group)}.")
         rows = [[f.name, f.type, f.collection or "–", _role(group, f.name)] for f in group.features]
         table(("feature", "type", "collection", ""), rows)
     for key, each in windows:
@@ -194,9 +192,7 @@ def _add(workspace: Workspace, shop: str | None, name: str, texts: dict[str, str
         emit({"shop": key.group, **made.document()})
         return
     into = f"a feature of the group {made.group}" if made.group else "for the ranker alone"
-    say(
-        f"Declared {made.name}: {made.aggregate} over a {made.kind} window of {_time(made.length)} by {made.key}, {into}."
-    )
+    say(f"Declared {made.name}: {made.aggregate} over {made.kind} windows of {_time(made.length)}, {into}.")
     say(f"Next: endcap features backfill --shop {key.group}")
 
 

@@ -12,6 +12,7 @@ import typer
 
 from endcap import errors
 from endcap.cli.app import INTERNAL_ERROR, INTERRUPTED, build
+from endcap.features import page as features_page
 from endcap.lake import data_model
 from endcap.settings import FILE, PREFIX, Settings
 from endcap.stream.dialects import page as dialects_page
@@ -54,6 +55,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "data-model.md": data_model.render,
     "collect.md": dialects_page.render,
+    "ranking-features.md": features_page.render,
 }
 """File in docs/reference → what writes it."""
 

@@ -53,7 +53,8 @@ def command(
             raise InputError("--live needs --campaign and --tracking-id.", fix="endcap status lists the campaigns.")
         pace = Pace(at_once=256, rate=rate, speed=speed)
         targets = Targets(campaign, tracking_id, similar, ranking)
-        crowd = Crowd(read_shop(out), _transport(url), targets, seed, pace=pace, shoppers=shoppers)
+        shop, among = read_shop(out), range(shoppers) if shoppers else None
+        crowd = Crowd(shop, _transport(url), targets, seed, pace=pace, shoppers=among)
         outcomes = asyncio.run(_run(crowd, max(int(rate * minutes * 60), 1), minutes * 60))
         if as_json:
             emit(outcomes.json())

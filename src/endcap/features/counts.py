@@ -37,6 +37,7 @@ KEPT = 36 * DAY
 NEVER = -(2**62)
 _FEW = 4096
 _MANY = 1 << 16
+_STRAY = 8
 _LOG = {"time": np.int64, "place": np.int32, "kind": np.int8, "amount": np.int32}
 
 
@@ -106,6 +107,18 @@ class Counts:
         self.at = to
         if np.searchsorted(self._time[: self._held], to - KEPT) > max(_FEW, self._held // 4):
             self._compact(to)
+
+    def newest(self) -> int:
+        """About when the last events were: events of a wrong clock would make all others old, so a few are passed over.
+        `NEVER` where there are none."""
+        times = np.concatenate([self._time[: self._held], *(block[0] for block in self._waiting)])
+        rank = max(len(times) - 1 - max(_STRAY, len(times) // 1000), 0)
+        return int(np.partition(times, rank)[rank]) if len(times) else NEVER
+
+    def warm(self) -> int:
+        """Compile or load what folding live events runs; about when the last events were."""
+        merge(self._time, self._place, self._kind, self._amount, self._held, np.zeros(0, np.int64))
+        return self.newest()
 
     def recode(self, place: int, before: int) -> None:
         """An item had the category `before` until now."""
@@ -190,11 +203,8 @@ class Counts:
     def arrays(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """(named arrays, notes), to be saved; see `stream.arrays`. Single events that are too old are only counted."""
         self._grow()
-        times = np.concatenate([self._time[: self._held], *(block[0] for block in self._waiting)])
-        if len(times):
-            # Not the newest: one event of a wrong clock would make all others old.
-            rank = len(times) - 1 - len(times) // 1000
-            self._compact(int(np.partition(times, rank)[rank]))
+        if (newest := self.newest()) > NEVER:
+            self._compact(newest)
         self._sort()
         held = {f"counts.{name}": getattr(self, f"_{name}")[: self._held].copy() for name in _LOG}
         held["counts.kind"] = held["counts.kind"].view(np.uint8)  # files hold no int8

@@ -213,6 +213,6 @@ _TEXTS = {
     "group",
 }
 _EXAMPLE = (
-    "For example: endcap features add activity --key user --kind stagger --length 2m --aggregate sum "
-    "--weights like=1,add_to_cart=2 --group clickstream"
+    "For example: endcap features add activity --set key=user --set kind=stagger --set length=2m --set aggregate=sum "
+    "--set weights=like=1,add_to_cart=2 --set group=clickstream"
 )

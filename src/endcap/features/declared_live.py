@@ -34,10 +34,12 @@ class LiveWindows:
         clock: Clock | None = None,
         category: CategoryOf | None = None,
         linking: Linking | None = None,
+        listed: bool = False,
     ) -> None:
-        """`category` gives an item's; without it, windows of categories stay empty."""
+        """`category` gives the category of an item; without it, windows of categories stay empty. `listed` as in
+        `DeclaredWindows`."""
         self.shop = shop
-        self.windows = DeclaredWindows(declarations, clock=clock, listed=any(each.group for each in declarations))
+        self.windows = DeclaredWindows(declarations, clock=clock, listed=listed)
         self._category, self._linking = category, linking
         self.poisoned = 0
         """Records that could not be read, and were passed over."""

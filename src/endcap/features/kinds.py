@@ -27,7 +27,7 @@ NAMED: Mapping[str, int] = {
     **dict.fromkeys(("addtowishlist", "wishlist", "favorite", "favourite", "productaddedtowishlist"), WISH),
     **dict.fromkeys(("like", "liked", "share", "productshared"), LIKE),
     **dict.fromkeys(("saveforlater", "savedforlater"), SAVE),
-    **dict.fromkeys((*PURCHASES, "ordercompleted"), PURCHASE),
+    **dict.fromkeys((*sorted(PURCHASES), "ordercompleted"), PURCHASE),
     **dict.fromkeys(("return", "returned", "refund", "cancel", "cancelled", "canceled", "orderrefunded"), RETURN),
     **dict.fromkeys(("impression", "viewitemlist", "productlistviewed"), SHOWN),
     **dict.fromkeys(("rating", "review", "rate", "productreviewed"), RATING),

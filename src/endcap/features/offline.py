@@ -5,8 +5,9 @@ No value of a later moment ever reaches a row: a join takes the newest record wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow as pa
 from endcap.errors import InputError
 from endcap.features.groups import FeatureGroup
 from endcap.features.online import OnlineStore
-from endcap.lake.feature_tables import FeatureTables, Joined
+from endcap.lake.feature_tables import REMOVED, FeatureTables, Joined
 from endcap.lake.logged import LOGGED, logged_items
 from endcap.lake.tables import Lake
 from endcap.stream.records import FeatureRecord, decode
@@ -111,16 +112,68 @@ def of_products(group: FeatureGroup, *features: str) -> Lookup:
     return Lookup(group, ITEM_ID, features)
 
 
-def load_online(lake: Lake, store: OnlineStore, groups: Mapping[AccountKey, Sequence[FeatureGroup]]) -> int:
-    """Fill the online store with the newest values of these groups' tables; how many rows were looked at."""
-    tables, seen = FeatureTables(lake), 0
-    for account, mine in groups.items():
-        for group in mine:
-            if "online" in group.stores:
-                for batch in tables.newest(account, group.key):
-                    store.load(account, _records(batch))
-                    seen += batch.num_rows
-    return seen
+BACKFILLED = "backfill"
+"""Under what the offline tables note how far they were filled from history, beside the log."""
+
+
+class _Look(NamedTuple):
+    """How a table was: its change, how far it was backfilled, how often rows were removed."""
+
+    changed: int = 0
+    backfilled: int = 0
+    removed: int = 0
+
+
+class OnlineLoad:
+    """Fills an online store from the offline tables of groups: all of them, and later those that were backfilled."""
+
+    def __init__(self, lake: Lake, groups: Callable[[], Iterable[FeatureGroup]], *, shared: bool = False) -> None:
+        """`groups` gives those of all accounts that there are now. Whoever removes rows from tables removes them from a
+        `shared` state too."""
+        self._tables, self._groups, self._shared = FeatureTables(lake), groups, shared
+        self._seen: dict[tuple[AccountKey, str], _Look] = {}
+
+    def everything(self, store: OnlineStore) -> int:
+        """Load the newest values of every group; how many rows were looked at."""
+        return sum(self._load(store, group, self._look(group)) for group in self._online())
+
+    def backfilled(self, store: OnlineStore) -> int:
+        """Load what was backfilled since the last time; how many rows were looked at."""
+        rows = 0
+        for group in self._online():
+            before = self._seen.get((group.account, group.key), _Look())
+            if self._tables.changed(group.account, group.key) == before.changed:
+                continue
+            look = self._look(group)
+            if look.backfilled != before.backfilled:
+                rows += self._load(store, group, look)
+            elif self._shared or look.removed == before.removed:
+                self._seen[group.account, group.key] = look
+        return rows
+
+    def is_erased(self) -> bool:
+        """Whether rows were removed from a table that was loaded."""
+        return any(
+            self._tables.changed(account, key) != seen.changed
+            and self._tables.filled(account, key, REMOVED) != seen.removed
+            for (account, key), seen in self._seen.items()
+        )
+
+    def _online(self) -> Iterator[FeatureGroup]:
+        return (group for group in self._groups() if "online" in group.stores)
+
+    def _look(self, group: FeatureGroup) -> _Look:
+        tables, which = self._tables, (group.account, group.key)
+        changed = tables.changed(*which)  # asked first: what comes in between is seen again
+        return _Look(changed, tables.filled(*which, BACKFILLED), tables.filled(*which, REMOVED))
+
+    def _load(self, store: OnlineStore, group: FeatureGroup, look: _Look) -> int:
+        rows = 0
+        for batch in self._tables.newest(group.account, group.key):
+            store.load(group.account, _records(batch))
+            rows += batch.num_rows
+        self._seen[group.account, group.key] = look
+        return rows
 
 
 def _records(batch: pa.Table) -> Iterator[tuple[FeatureRecord, tuple[int, int]]]:

@@ -75,6 +75,17 @@ class OnlineStore:
         self.poisoned = 0
         """Records that could not be read, and were passed over."""
 
+    def renew(self, state: StateStore) -> None:
+        """Go on with another store of state, which whoever asks for it fills."""
+        with self._lock:
+            self._state = state
+
+    def forget(self, group: FeatureGroup, identities: Iterable[str]) -> None:
+        """Remove all that is known of these records, deletions too: for what is erased everywhere."""
+        with self._lock:
+            for identity in identities:
+                self._state.delete(_key(group.account, group.key, identity))
+
     def fold(self, records: Iterable[tuple[Offset, Record]]) -> None:
         """Take the feature records among these, any number of times."""
         operations: dict[str, list[tuple[FeatureRecord, Place]]] = {}

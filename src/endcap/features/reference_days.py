@@ -15,6 +15,7 @@ from endcap.types import DAY, Bool, Float64, Int32, Int64
 
 _FAR = 1 << 20
 """More days than there are."""
+_UNIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,23 @@ class Days:
         day = time // DAY
         at = entity.astype(np.int64) * _FAR + day
         last = int(day.max(initial=0)) + 1
-        told = np.unique(np.concatenate([at + 1, *(at + 1 + days for days in windows)]))
+        told = _distinct(np.concatenate([at + 1, *(at + 1 + days for days in windows)]))
         told = told[told % _FAR <= last]
         of = (told // _FAR).astype(np.int32)
         first, upto = np.searchsorted(at, of.astype(np.int64) * _FAR), np.searchsorted(at, told)
         return cls(order, entity, time, of, told % _FAR * DAY, first, upto)
 
     def total(self, values: Float64 | Bool) -> Float64:
-        """float64 [m]: the sum of all before; `values` by event, in the order of `order`."""
+        """float64 [m]: the sum of all before, to the millionth; `values` by event, in the order of `order`."""
         summed = _summed(values)
-        return summed[self.upto] - summed[self.first]
+        return (summed[self.upto] - summed[self.first]) / _UNIT
 
     def recent(self, values: Float64 | Bool, days: int) -> Float64:
         """float64 [m]: the sum of the last days."""
         at = self.entity.astype(np.int64) * _FAR + self.time // DAY
         since = np.searchsorted(at, self.of.astype(np.int64) * _FAR + self.end // DAY - days)
         summed = _summed(values)
-        return summed[self.upto] - summed[since]
+        return (summed[self.upto] - summed[since]) / _UNIT
 
     def newest(self, wanted: Bool) -> Int64:
         """int64 [m]: the newest event before that is wanted, by place in `order`; -1 where there is none."""
@@ -82,8 +83,15 @@ class Days:
         return _firsts(self.entity, *keys)
 
 
-def _summed(values: Float64 | Bool) -> Float64:
-    return np.concatenate(([0.0], np.cumsum(np.nan_to_num(values.astype(np.float64)))))
+def _distinct(values: Int64) -> Int64:
+    """Sorted, each once: three times as quick as `np.unique` on millions of numbers that mostly differ."""
+    values = np.sort(values)
+    return values[np.concatenate(([True], values[1:] != values[:-1]))] if len(values) else values
+
+
+def _summed(values: Float64 | Bool) -> Int64:
+    """Sums of millionths: exact, so that what one customer did changes no digit of another's row."""
+    return np.concatenate(([0], np.cumsum(np.rint(np.nan_to_num(values.astype(np.float64)) * _UNIT).astype(np.int64))))
 
 
 def _firsts(*keys: Int64 | Int32) -> Bool:

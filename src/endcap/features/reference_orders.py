@@ -48,7 +48,8 @@ def _orders(tables: ShopTables, rows: Int64) -> tuple[pa.Array, Int64]:
     told = ids.take(pa.array(codes[rows], mask=~known)) if len(ids) else pa.nulls(len(rows), pa.string())
     order = pc.coalesce(told, made)
     number_of = np.asarray(order.dictionary_encode().indices, np.int64)
-    sequence = np.lexsort((tables.item[0][rows], time, number_of))
+    named = np.asarray(pc.rank(tables.item[1], tiebreaker="first"), np.int64)
+    sequence = np.lexsort((named[tables.item[0][rows]], time, number_of))
     ranked = number_of[sequence]
     begins = np.searchsorted(ranked, ranked)
     line = np.empty(len(rows), np.int64)
@@ -77,4 +78,4 @@ ORDERS = ReferenceGroup(
 )
 """A row per line of an order, `ORDER/LINE`, at the time of purchase; offline only. `slot` is the position in the list
 that `place` names, where events say it; `weekday` 1 is Monday and `hour` is UTC's; lines of one time are in the order
-in which their products first came."""
+of their products' ids."""

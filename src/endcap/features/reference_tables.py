@@ -70,7 +70,7 @@ class ShopTables:
             parts.append(lake.read(shop, "other_events"))
         linked = lake.links(shop)
         events = pa.concat_tables([resolved(part, linked) for part in parts], promote_options="default")
-        events = events.sort_by([(TIMESTAMP, "ascending"), (USER_ID, "ascending")])
+        events = events.sort_by([(name, "ascending") for name in (TIMESTAMP, USER_ID, ITEM_ID)])
         items = lake.read(shop, "items") if lake.exists(shop, "items") else None
         return cls(events, items, lake.read(shop, "users") if lake.exists(shop, "users") else None)
 

@@ -174,8 +174,11 @@ class ShopFeatures:
             *(np.zeros(0, kind) for kind in (np.int32, np.int64, np.int16, np.float32, np.int64)),  # type: ignore[arg-type]
         )
         some = np.zeros(1, np.int32)
-        moment = np.zeros(1, np.int64) if self._counts.at < 0 else np.full(1, self._counts.at)
-        self.values(nobody, moment, some, np.array([0, 1]), np.zeros(1, np.float32))
+        with self._lock:
+            read(nobody.event_type, nobody.weight, self._kinds)
+            lower(self._first, nobody.item, nobody.time)
+            moment = max(self._counts.warm(), 0)
+        self.values(nobody, np.array([moment]), some, np.array([0, 1]), np.zeros(1, np.float32))
 
     def _block(
         self,

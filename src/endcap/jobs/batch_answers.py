@@ -128,17 +128,24 @@ class Answers:
             self._relate(group)
         if self._model.ranker is not None:
             self._serve(others, lines)
-            return self._finished(questions, lines, answers)
+            return self._finished(questions, related, lines, answers)
         size = TOGETHER * self._threads if isinstance(self._model.recipe, InnerProductRecipe) else self._rows_at_once()
         for group in _blocks(others, size):
             self._personalise(group)
+        return self._finished(questions, questions, lines, answers)
+
+    def _finished(
+        self,
+        questions: Sequence[_Question],
+        plain: Sequence[_Question],
+        lines: Sequence[bytes],
+        answers: list[bytes],
+    ) -> list[bytes]:
+        """The lines; `plain` are those questions whose answers new items have had no chance in yet."""
         if self._snapshot.exploration:
-            for each in questions:
+            for each in plain:
                 if each.asked.item_list is None:
                     self._explore(each, lines[each.place])
-        return self._finished(questions, lines, answers)
-
-    def _finished(self, questions: Sequence[_Question], lines: Sequence[bytes], answers: list[bytes]) -> list[bytes]:
         for each in questions:
             answers[each.place] = self._told(lines[each.place], each)
         return answers

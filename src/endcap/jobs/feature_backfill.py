@@ -101,7 +101,9 @@ def _fill(
 ) -> Filled:
     tables = FeatureTables(workspace.lake)
     features = [name for name in rows.column_names if name not in (group.identifier, MOMENT)]
-    fresh = rows.filter(pa.array(~np.isin(_marks(rows, group, features), _held(tables, group, features))))
+    marks, there = _marks(rows, group, features), np.sort(_held(tables, group, features))
+    places = np.searchsorted(there, marks)
+    fresh = rows.filter(pa.array(np.append(there, 0)[places] != marks))  # no mark is 0
     held = _reached(tables, group)
     with progress(f"filling {group.name}", total=fresh.num_rows, unit="rows") as tick:
         newest = _newest(fresh, group)
@@ -186,7 +188,8 @@ def _stored(rows: pa.Table, group: FeatureGroup, newest: np.ndarray, now: int, o
     records: list[bytes | None] = [None] * size
     for place in np.flatnonzero(online).tolist():
         records[place] = encode(_record(group, rows.slice(place, 1).to_pylist()[0]))
-    stores = pa.array(np.where(online | ("online" not in group.stores), None, "offline"), pa.string())
+    aside = ~online & ("online" in group.stores)
+    stores = pa.array(np.full(size, "offline"), pa.string(), mask=~aside)
     own = {
         "_record_id": rows[group.identifier].cast(pa.string()),
         "_event_time": pa.array(time),

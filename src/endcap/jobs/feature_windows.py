@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection
-
 from endcap.errors import InputError, UnknownName
 from endcap.features.declared import Declaration, Key
 from endcap.features.groups import Feature, FeatureGroup
@@ -46,7 +44,7 @@ def add_window(workspace: Workspace, shop: ShopKey, declaration: Declaration | M
     made = Resource(shop.account, KIND, declaration.name, shop.group, document=document)
     now = workspace.clock.now()
 
-    def work(connection: Connection) -> Resource:
+    def work(connection: Any) -> Resource:
         ensure_shop(connection, shop, now)
         return add(connection, made, now)
 

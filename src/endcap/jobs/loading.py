@@ -92,9 +92,12 @@ def publish_snapshot(work: Work) -> None:
 
 def delete_users(work: Work) -> None:
     """Remove the listed users from every table, and what was made of the tables. `numDeleted` counts the rows."""
+    from endcap.jobs.feature_erasing import erase_features  # noqa: PLC0415 - features are compiled code
+
     users = sorted(set(_listed_users(_files(work))))
     shop = work.resource.shop_key
     with work.progress("deleting users", total=len(users), unit="users"):
+        erase_features(work.workspace, shop, users)  # first: it asks whose the sessions are
         removed = work.workspace.lake.remove_users(shop, users, work.job.id)
     work.facts["members"] = {"numDeleted": int(removed)}
     # Raw rows that an import refused may be anyone's.

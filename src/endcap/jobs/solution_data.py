@@ -17,6 +17,7 @@ from endcap.lake.assemble import assemble
 from endcap.lake.columns import INGESTION
 from endcap.lake.dataset import Dataset
 from endcap.lake.links import resolved
+from endcap.lake.logged import logged_items
 from endcap.lake.schemas import DatasetKind
 from endcap.lake.tables import Lake, Snapshot
 from endcap.registry.recipe_arns import Offer
@@ -34,6 +35,8 @@ from endcap.types import (
 )
 
 TEXTS = (USER_ID, ITEM_ID, EVENT_TYPE, ORDER_ID, SESSION_ID, INGESTION)
+LEARN_FROM_DECISIONS = ("ranked",)
+"""Recipes that learn from what was shown."""
 LEARNED_FROM = (*TEXTS, TIMESTAMP, EVENT_VALUE)
 
 
@@ -114,7 +117,19 @@ def training_data(
     )
     dataset = _weighted(dataset, view.rules)
     _check(dataset, view, minimum)
-    return _of_usual_length(dataset, *view.history)
+    dataset = _of_usual_length(dataset, *view.history)
+    return with_decisions(lake, shop, dataset) if offer.native in LEARN_FROM_DECISIONS else dataset
+
+
+def with_decisions(lake: Lake, shop: ShopKey, dataset: Dataset) -> Dataset:
+    """The dataset with the answers that the shop logged up to its last interaction, and what became of them."""
+    if not lake.exists(shop, "decisions"):
+        return dataset
+    decisions = lake.read(shop, "decisions")
+    if "features" not in decisions.column_names:  # written before answers were ranked
+        return dataset
+    seen = lake.seen_items(shop, until=dataset.last_time + 1)
+    return replace(dataset, decisions=logged_items(decisions, seen))
 
 
 def event_weights(dataset: Dataset, view: View) -> dict[int, float]:

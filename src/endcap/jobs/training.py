@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from endcap.jobs.solution_data import LEARN_FROM_DECISIONS, with_decisions
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
@@ -34,6 +35,8 @@ def train(
     model = create(recipe, settings)
     snapshot = workspace.lake.snapshot(shop)
     data = dataset or workspace.lake.dataset(shop, snapshot=snapshot)
+    if recipe in LEARN_FROM_DECISIONS:
+        data = with_decisions(workspace.lake, shop, data)
     started = time.perf_counter()
     model.fit(data, progress)
     lineage = Lineage(

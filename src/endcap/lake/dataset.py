@@ -184,8 +184,9 @@ class Dataset:
         return self.indptr, self.interactions.item
 
     def with_interactions(self, interactions: Interactions) -> Dataset:
-        """The same shop seen through other (sorted) interactions; vocabularies and metadata stay."""
-        return replace(self, interactions=interactions)
+        """The same shop seen through other (sorted) interactions; vocabularies and metadata stay, decisions do not:
+        they tell what followed, which those interactions may be meant to hide."""
+        return replace(self, interactions=interactions, decisions=None)
 
     def before(self, time: int) -> Dataset:
         """Only interactions strictly before `time`."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from endcap.errors import StateError
 from endcap.lake.columns import converted
-from endcap.lake.commits import has_table, open_table
+from endcap.lake.commits import LOG, has_table, open_table, vacuum
 from endcap.lake.intake import ARRIVAL, listed, parquet, quoted
 from endcap.lake.offsets import TableKind, transaction
 from endcap.lake.streaming import small_files
@@ -39,6 +39,8 @@ OWN = pa.schema(
 """Columns that every table has beside its features, which cannot be called so. Times are microseconds; `_order` is the
 log's offset, so that (`_event_time`, `write_time`, `_order`) is a total order of a record's rows; `_stores` is the only
 store that took the row, null for all that the group has; `_record` is what was written, whole, as in the log."""
+REMOVED = "removed"
+"""Under what a table notes how often rows were removed from it, see `filled`."""
 ROWS = 65_536
 """Rows of a batch that is read back."""
 _ORDERED = "_event_time, write_time, _order"
@@ -98,6 +100,58 @@ class FeatureTables:
     def exists(self, account: AccountKey, key: str) -> bool:
         """Whether any row was ever written."""
         return has_table(self._writer(account, key).path)
+
+    def remove(self, account: AccountKey, key: str, column: str, values: Sequence[str]) -> int:
+        """Rewrite a table without rows that have one of these in a text column, and make older versions unreadable; how
+        many rows are gone. A value may also be followed by `|` and more, as the ids of pairs are."""
+        writer = self._writer(account, key)
+        with writer.alone() as there:
+            if there is None or column not in schema_of(there).names or not there.file_uris():
+                return 0
+            with writer.intake(schema_of(there)) as intake:
+                intake.lend("gone", pa.table({"value": pa.array(list(values), pa.string())}))
+                name, rows = quoted(column), parquet(there.file_uris())
+                theirs = (
+                    f"coalesce(split_part({name}, '|', 1) IN (SELECT value FROM gone) OR {name} IN (FROM gone), false)"
+                )
+                removed = intake.number(f"SELECT count(*) FROM {rows} WHERE {theirs}")
+                if removed:
+                    kept = f"SELECT {listed(intake.schema.names)} FROM {rows} WHERE NOT {theirs}"
+                    writer.commit(
+                        there,
+                        intake,
+                        f"{kept} ORDER BY _record_id, {_ORDERED}",
+                        append=False,
+                        transaction=transaction(REMOVED, 0),
+                        upto=(there.transaction_version(transaction(REMOVED, 0)) or 0) + 1,
+                        notes={"mode": "REMOVE", "received": 0, "removed": removed, "job": REMOVED},
+                    )
+            vacuum(writer.path, writer.disk)
+            return removed
+
+    def identities(self, account: AccountKey, key: str, values: Sequence[str]) -> list[str]:
+        """The record ids of a table that are among these, or begin with one of them and `|`."""
+        files = self.files(account, key)
+        if not files:
+            return []
+        with duckdb.connect() as connection:
+            connection.register("gone", pa.table({"value": pa.array(list(values), pa.string())}))
+            query = f"""SELECT DISTINCT _record_id FROM {parquet(files)}
+                WHERE split_part(_record_id, '|', 1) IN (FROM gone) OR _record_id IN (FROM gone)"""
+            return [str(row[0]) for row in connection.execute(query).fetchall()]
+
+    def filled(self, account: AccountKey, key: str, log: str) -> int:
+        """How far a table has what is noted under this name (see `append`), 0 for nothing."""
+        if not self.exists(account, key):
+            return 0
+        return open_table(self._writer(account, key).path).transaction_version(transaction(log, 0)) or 0
+
+    def changed(self, account: AccountKey, key: str) -> int:
+        """Another number after every commit, told without opening the table; 0 where there is none."""
+        try:
+            return (self._writer(account, key).path / LOG).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def files(self, account: AccountKey, key: str) -> list[str]:
         """Parquet files of the newest version, none where there is no table: for SQL over them."""

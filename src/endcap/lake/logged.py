@@ -35,7 +35,9 @@ def logged_items(decisions: pa.Table, seen: pa.Table) -> pa.Table:
     names = ["recommendation_id", TIMESTAMP, USER_ID, ITEM_ID, "position", "propensity"]
     told = seen.select(names).append_column("response", pa.array(_responses(seen)))
     found = told.join(rows, keys=["recommendation_id", ITEM_ID], join_type="inner")
-    return found.select(LOGGED.names).cast(LOGGED).sort_by([(TIMESTAMP, "ascending"), ("recommendation_id", "ascending")])
+    return (
+        found.select(LOGGED.names).cast(LOGGED).sort_by([(TIMESTAMP, "ascending"), ("recommendation_id", "ascending")])
+    )
 
 
 def _rows(decisions: pa.Table) -> pa.Table:

@@ -30,6 +30,7 @@ USE: dict[str, str] = {
     "graph-filter": "there are no times, or tastes are stable: the strongest recipe here on Gowalla",
     "item-item": "related items and baskets; reasons that can be said; fashion that changes by the week",
     "popularity": "a baseline beside every other number, or a list of best sellers",
+    "ranked": "clicks and carts are recorded: what a shopper does now, and what is known of items, decides the order",
     "related": "one item is asked about: also viewed, also bought",
     "repeat": "shoppers buy the same things again: groceries, wholesale, consumables",
     "trending": "a shelf of what sells better than it used to, for shoppers nothing is known of",

@@ -12,22 +12,22 @@ import numpy as np
 from safetensors.numpy import load as read_arrays
 from safetensors.numpy import save as write_arrays
 
-from endcap.errors import InputError
+from endcap.errors import InputError, UnknownName
 from endcap.features.shop import ShopFeatures
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.queries import Queries
+from endcap.recipes.queries import Exclusions, Queries
 from endcap.recipes.ranker import Growth, Objective, Ranker
 from endcap.recipes.ranker_calibration import probabilities
 from endcap.recipes.ranker_examples import Examples
 from endcap.recipes.ranker_logged import PLENTY, logged_examples
-from endcap.recipes.ranker_replay import Plan, past_of, replay
+from endcap.recipes.ranker_replay import QUERIES, Plan, past_of, replay
 from endcap.recipes.topk import top_k
 from endcap.recipes.trees import Forest
 from endcap.seams import Progress
 from endcap.stream.histories import Past
-from endcap.types import Float32, Int32, Int64
+from endcap.types import Bool, Float32, Int32, Int64
 
 RETRIEVAL = "retrieval_score"
 """The feature that is the score of the retrieval."""
@@ -40,7 +40,7 @@ HELD_BACK = 0.2
 
 @dataclass
 class Ranked(Recipe):
-    """score = the trees' score of the `depth` best candidates of `retrieval`; what it gave no place follows in its order.
+    """score = what the trees say of the `depth` best candidates of `retrieval`; all others follow in its order.
 
     LambdaMART (Burges 2010) or, by `objective`, a logistic loss, over the ranking features of the shop. It learns from
     a replay of the last weeks: at several cuts the retrieval is fitted on what came before, and asked at the cut and
@@ -57,11 +57,11 @@ class Ranked(Recipe):
     depth: int = param(100, "How many of them.", low=2, high=1000)
     objective: str = param("rank:ndcg", "`rank:ndcg`, the order as a whole, or `binary:logistic`, each item alone.")
     trees: int = param(200, "At most so many trees; 0: the order of the retrieval.", low=0, high=2000)
-    levels: int = param(6, "Steps from the root of a tree to its leaves.", low=1, high=10)
+    levels: int = param(4, "Steps from the root of a tree to its leaves.", low=1, high=10)
     rate: float = param(0.1, "How much of what it finds a tree adds.", low=0.001, high=1.0)
-    cuts: int = param(3, "How often history is gone back to.", low=2, high=50)
+    cuts: int = param(6, "How often history is gone back to, at most.", low=2, high=50)
     cut_days: float = param(28.0, "Days from one cut to the next.", low=0.01)
-    questions: int = param(1500, "At most so many of each kind at a cut.", low=1)
+    questions: int = param(6000, "No further than until so many are asked, all cuts together.", low=1)
     without: str = param("", "Names of features that are not to be used, joined by commas.")
     seed: int = param(0, "Seed of samples and trees.", low=0)
 
@@ -105,6 +105,17 @@ class Ranked(Recipe):
         """Which features, in which columns: what `ShopFeatures.signature` must be."""
         return self.signature_
 
+    @property
+    def plan(self) -> Plan:
+        """Which moments of history are replayed."""
+        return Plan(self.cuts, self.cut_days, enough=self.questions, depth=self.depth, seed=self.seed)
+
+    @property
+    def growth(self) -> Growth:
+        """How trees are grown."""
+        kind = cast(Objective, self.objective)
+        return Growth(kind, self.trees, self.levels, self.rate, rising=RISING, seed=self.seed)
+
     def rank(self, block: Float32) -> Float32:
         """float32 [m], higher first, of candidates with features float32 [m, f]. Thread safe."""
         if self._forest is None:
@@ -132,27 +143,40 @@ class Ranked(Recipe):
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         scores = self.inner_.score(queries)
         if self._forest is not None and len(queries):
-            self._reorder(queries, scores)
+            chosen, values = top_k(scores, min(self.depth, self.n_items))
+            there = chosen >= 0
+            scores[np.nonzero(there)[0], chosen[there]] = self._raised(queries, chosen, values)[there]
         return scores if items is None else scores[:, items]
 
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: the retrieval's own."""
         return self.inner_.similar_scores(items)
 
-    def _reorder(self, queries: Queries, scores: Float32) -> None:
-        """Give the best `depth` of each row new scores, all above those of the others, in place."""
-        chosen, values = top_k(scores, min(self.depth, self.n_items))
+    def _choose(self, queries: Queries, k: int, allowed: Bool | None, exclude: Exclusions) -> tuple[Int32, Float32]:
+        """Only what may be shown is ranked: what is left out takes no place among the `depth`."""
+        items, values = self.inner_._choose(queries, max(k, self.depth), allowed, exclude)
+        if self._forest is not None:
+            for start in range(0, len(queries), QUERIES):
+                part = slice(start, min(start + QUERIES, len(queries)))
+                chosen = items[part, : self.depth]
+                raised = self._raised(queries.batch(part.start, part.stop), chosen, values[part, : self.depth])
+                order = np.argsort(-raised, axis=1, kind="stable")  # ties as retrieved, NaN last
+                items[part, : self.depth] = np.take_along_axis(chosen, order, 1)
+                values[part, : self.depth] = np.take_along_axis(raised, order, 1)
+        return items[:, :k], values[:, :k]
+
+    def _raised(self, queries: Queries, chosen: Int32, values: Float32) -> Float32:
+        """float32 [q, d]: the trees' scores of chosen items (-1: none), all above the least of the retrieval's."""
         there = chosen >= 0
         indptr = np.concatenate(([0], np.cumsum(there.sum(axis=1)))).astype(np.int64)
         now = np.maximum(queries.now, self.last_[0] + 1)
-        block = self._features.values(past_of(queries), now, chosen[there], indptr, values[there])
-        ranked = np.full(chosen.shape, np.inf, np.float32)
-        ranked[there] = self.rank(block)
-        worst = np.where(there, values, np.inf).min(axis=1, initial=np.inf)
-        lift = np.where(np.isfinite(worst), worst + 0.01 * (1 + np.abs(worst)), 0.0)
-        raised = ranked - ranked.min(axis=1, initial=np.inf)[:, None] + lift[:, None]
-        rows = np.repeat(np.arange(len(queries)), np.diff(indptr))
-        scores[rows, chosen[there]] = raised[there]
+        ranked = np.full(chosen.shape, np.nan, np.float32)
+        ranked[there] = self.rank(self._features.values(past_of(queries), now, chosen[there], indptr, values[there]))
+        least = np.min(values, axis=1, where=there, initial=np.inf)
+        lift = np.where(np.isfinite(least), least + 0.01 * (1 + np.abs(least)), 0.0)
+        lowest = np.min(ranked, axis=1, where=there, initial=np.inf)
+        raised: Float32 = ranked + (lift - np.where(np.isfinite(lowest), lowest, 0.0)).astype(np.float32)[:, None]
+        return raised
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         features = ShopFeatures.of(dataset)
@@ -168,7 +192,9 @@ class Ranked(Recipe):
         self.__dict__.pop("_read", None)
 
     def _learned(self, dataset: Dataset, features: ShopFeatures, progress: Progress) -> Ranker:
-        names, left = features.names, {name.strip() for name in self.without.split(",")}
+        names, left = features.names, {name.strip() for name in self.without.split(",") if name.strip()}
+        if unknown := left - set(names):
+            raise UnknownName("feature", min(unknown), names)
         columns = np.array([at for at, name in enumerate(names) if name not in left], np.int32)
         logged = logged_examples(
             dataset.decisions, features.signature, len(names), names.index(RETRIEVAL), seed=self.seed
@@ -178,17 +204,13 @@ class Ranked(Recipe):
             parts.append(_halves(logged))
         if self.trees and (logged is None or len(logged.answered) < PLENTY):
             make = cast(Callable[[], Recipe], partial(create, self.retrieval))
-            plan = Plan(self.cuts, self.cut_days, self.questions, self.questions, self.depth, self.seed)
-            found = replay(dataset, make, plan, progress)
+            found = replay(dataset, make, self.plan, progress)
             if len(found) > 1:
                 parts.append((Examples.join(found[:-1]), found[-1]))
         if not self.trees or not parts:
             return Ranker.untrained()
         train, held_back = (Examples.join(side) for side in zip(*parts, strict=True))
-        growth = Growth(
-            cast(Objective, self.objective), self.trees, self.levels, self.rate, rising=RISING, seed=self.seed
-        )
-        return Ranker.fit(train, held_back, names, columns, growth)
+        return Ranker.fit(train, held_back, names, columns, self.growth)
 
     @property
     def _forest(self) -> Forest | None:

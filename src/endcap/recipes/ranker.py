@@ -14,7 +14,7 @@ import numpy as np
 from endcap.recipes.ranker_calibration import calibrate
 from endcap.recipes.ranker_examples import Examples, Judge
 from endcap.recipes.trees import Forest
-from endcap.types import Float32, Int32
+from endcap.types import Bool, Float32, Int32
 
 Objective = Literal["rank:ndcg", "binary:logistic"]
 PATIENCE = 25
@@ -31,7 +31,6 @@ class Growth:
     trees: int = 200
     depth: int = 6
     rate: float = 0.1
-    least_child: float = 20.0
     rising: tuple[str, ...] = ()
     threads: int = 1
     seed: int = 0
@@ -42,7 +41,8 @@ class Growth:
             "objective": self.objective,
             "eta": self.rate,
             "max_depth": self.depth,
-            "min_child_weight": self.least_child if self.objective == "binary:logistic" else self.least_child / 20,
+            # Sums of second derivatives: of a row at most 1/4 under the logistic loss, of its pairs under the other.
+            "min_child_weight": 20.0 if self.objective == "binary:logistic" else 1.0,
             "subsample": 0.8,
             "colsample_bytree": 0.7,
             "reg_lambda": 5.0,
@@ -102,7 +102,18 @@ class Ranker:
         found = {"ranked": judge.mean(scores), "retrieved": retrieved, "trees": float(len(forest))}
         if not len(forest) or found["ranked"] <= retrieved:
             return cls.untrained()
-        return cls(columns, model, calibrate(scores, held_back.gain > 0, held_back.weight), gains, forest, found)
+        rows = _of_one_visit(held_back)
+        knots = calibrate(scores[rows], held_back.gain[rows] > 0, held_back.weight[rows])
+        return cls(columns, model, knots, gains, forest, found)
+
+
+def _of_one_visit(examples: Examples) -> Bool:
+    """bool [m]: rows that tell how likely it is that an item is acted on there and then: what was shown; where nothing
+    was, what was asked after the cut, for questions at the cut itself are answered by weeks."""
+    if (examples.position > 0).any():
+        return examples.position > 0
+    later = (examples.time > examples.time.min())[examples.owner]
+    return later if later.any() else ~later
 
 
 def _grown(
@@ -129,9 +140,7 @@ def _watch(xgboost: Any, judge: Judge, block: Float32) -> Any:
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             del evals_log
-            self.scores += model.inplace_predict(
-                block, iteration_range=(epoch, epoch + 1), predict_type="margin"
-            )
+            self.scores += model.inplace_predict(block, iteration_range=(epoch, epoch + 1), predict_type="margin")
             if (value := judge.mean(self.scores)) > self.best:
                 self.best, self.kept = value, epoch + 1
             return epoch + 1 - self.kept >= PATIENCE

@@ -33,7 +33,8 @@ def probabilities(knots: Float32, scores: Float32) -> Float32:
     """float32 [m] between 0 and 1: straight lines between the knots, level outside; NaN without knots."""
     if not knots.shape[1]:
         return np.full(len(scores), np.nan, np.float32)
-    return np.interp(scores, knots[0], knots[1]).astype(np.float32)
+    found: Float32 = np.interp(scores, knots[0], knots[1]).astype(np.float32)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numba import njit
 
 from endcap.types import Bool, Float32, Float64, Int32, Int64
 
@@ -74,14 +75,19 @@ def grades(weight: Float32) -> Float32:
 
 
 class Judge:
-    """NDCG at k of orders of the same candidates. Gains are linear, the ideal order is that of the candidates' own."""
+    """NDCG at k of orders of the same candidates. Gains are linear, the ideal order is that of the candidates' own.
 
-    def __init__(self, examples: Examples, k: int = CUT) -> None:
-        lengths = np.diff(examples.indptr)
-        place = np.arange(len(examples.item)) - np.repeat(examples.indptr[:-1], lengths)
-        self._owner, self._gain, self._queries = examples.owner, examples.gain, len(examples)
-        self._discount = np.where(place < k, 1 / np.log2(place + 2.0), 0.0)
-        self._ideal = self._discounted(examples.gain)
+    `whole`: every gain counts 1, and what was acted on without being a candidate is missing from every order.
+    """
+
+    def __init__(self, examples: Examples, k: int = CUT, *, whole: bool = False) -> None:
+        self._indptr, self._k = examples.indptr, k
+        self._gain = (examples.gain > 0).astype(np.float32) if whole else examples.gain
+        if whole:
+            best = np.concatenate(([0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))))
+            self._ideal = best[np.minimum(examples.wanted, k)]
+        else:
+            self._ideal = self._discounted(examples.gain)
 
     def ndcg(self, scores: Float32) -> Float64:
         """float64 [q] for float32 [m] scores, ties in the order they stand in; NaN for queries without any gain."""
@@ -94,5 +100,16 @@ class Judge:
         return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
 
     def _discounted(self, scores: Float32) -> Float64:
-        order = np.lexsort((-scores, self._owner))  # stable: ties keep their order
-        return np.bincount(self._owner, weights=self._gain[order] * self._discount, minlength=self._queries)
+        found = np.zeros(len(self._indptr) - 1, np.float64)
+        _sum_discounted(self._indptr, np.ascontiguousarray(scores, np.float32), self._gain, self._k, found)
+        return found
+
+
+@njit(cache=True, nogil=True)
+def _sum_discounted(indptr: Int64, scores: Float32, gain: Float32, k: int, out: Float64) -> None:
+    """Into float64 `out` [q]: gains in order of scores, over log2(1 + place), down to place k; ties as they stand."""
+    for query in range(len(indptr) - 1):
+        low, high = indptr[query], indptr[query + 1]
+        order = np.argsort(-scores[low:high], kind="mergesort")
+        for place in range(min(k, high - low)):
+            out[query] += gain[low + order[place]] / np.log2(place + 2.0)

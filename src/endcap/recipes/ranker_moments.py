@@ -101,9 +101,7 @@ def visits(dataset: Dataset, since: int, until: int, most: int, seed: int = 0, c
 
 def _rows_until(dataset: Dataset, moment: int) -> Int64:
     """int64 [n_users]: the first row of each user that is not before the moment."""
-    earlier = np.bincount(
-        dataset.interactions.user[dataset.interactions.time < moment], minlength=dataset.n_users
-    )
+    earlier = np.bincount(dataset.interactions.user[dataset.interactions.time < moment], minlength=dataset.n_users)
     return np.asarray(dataset.indptr[:-1] + earlier, np.int64)
 
 

@@ -56,11 +56,11 @@ class Examination:
             return cls(np.ones(MOST))
         wanted = _Wanted(block[known], done, query[known], seed, threads)
         mean = float(done.mean())
-        actions, shown = (np.bincount(place, weights=each, minlength=MOST) for each in (done, np.ones(len(done))))
+        actions, shown = _sums(place, done), _sums(place, np.ones(len(done)))
         seen = _relative(actions, shown * mean, mean)
         for _ in range(rounds):
             expected = wanted.expected(seen[place])
-            seen = _relative(actions, np.bincount(place, weights=expected, minlength=MOST), mean)
+            seen = _relative(actions, _sums(place, expected), mean)
         return cls(np.clip(seen, LEAST, 1.0))
 
 
@@ -92,6 +92,10 @@ class _Wanted:
             margin = np.full(len(others), start, np.float32)
             found[others] = trees.inplace_predict(self._block[others], base_margin=margin)
         return found
+
+
+def _sums(place: Int32, values: Float64) -> Float64:
+    return np.bincount(place, weights=values, minlength=MOST).astype(np.float64)
 
 
 def _relative(actions: Float64, expected: Float64, mean: float) -> Float64:

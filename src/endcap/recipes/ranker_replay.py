@@ -9,34 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from endcap.features.shop import ShopFeatures
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe
-from endcap.recipes.queries import Queries
+from endcap.recipes.queries import Exclusions, Queries
 from endcap.recipes.ranker_examples import Examples, grades
 from endcap.recipes.ranker_moments import Moments, at_the_cut, visits
 from endcap.seams import Progress
-from endcap.stream.histories import CAP, Past
+from endcap.stream.histories import CAP, Past, is_purchase
 from endcap.types import DAY, Float32, Int32, Int64
 
 MOST_SPAN = 0.5
 """At most this share of the history's time is gone back to."""
+FILTERED = 2
+"""Every second question is asked again as behind a filter: candidates that are all new to the shopper are another
+population, and a ranker that never saw it put it in a worse order than it came in."""
 QUERIES = 1024
 """Questions whose features are told at once."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which moments are replayed: `cuts` of `days` each before the end, of each at most so many questions asked at
-    the cut (`shoppers`) and at so many asked when shoppers came back (`visits`); `depth` candidates for each."""
+    """Which moments are replayed: at most `cuts` of `days` each before the end, the newest ones that hold `enough`
+    questions; of each cut at most `most` asked at the cut and as many asked when shoppers came back, with `depth`
+    candidates each."""
 
-    cuts: int = 3
+    cuts: int = 6
     days: float = 28.0
-    shoppers: int = 1500
-    visits: int = 1500
+    most: int = 1000
+    enough: int = 6000
     depth: int = 100
     seed: int = 0
 
@@ -49,6 +54,20 @@ class Plan:
         step = min(int(self.days * DAY), int(span * MOST_SPAN) // self.cuts)
         return [end - step * left for left in range(self.cuts, -1, -1)] if step > 0 else []
 
+    def moments(self, dataset: Dataset) -> list[tuple[int, Moments]]:
+        """(cut, what is asked from it on until the next), oldest first, at least two where there are as many."""
+        found: list[tuple[int, Moments]] = []
+        for number, (cut, until) in enumerate(list(pairwise(self.edges(dataset)))[::-1]):
+            seed = self.seed + number
+            asked = Moments.join(
+                at_the_cut(dataset, cut, until, self.most, seed), visits(dataset, cut, until, self.most, seed)
+            )
+            if len(asked):
+                found.append((cut, asked))
+            if len(found) > 1 and sum(len(each) for _, each in found) >= self.enough:
+                break
+        return found[::-1]
+
 
 class Replay:
     """A shop whose features are asked for as of moments of its history, rising ones."""
@@ -58,9 +77,13 @@ class Replay:
         what they count is of before each moment: see `ShopFeatures.values`."""
         self.dataset, self.features = dataset, ShopFeatures.of(dataset, until=since)
 
-    def examples(self, retrieval: Recipe, moments: Moments, depth: int) -> Examples:
-        """What the retrieval would have offered at these moments, with labels."""
-        item, score, indptr = offered(retrieval, moments.queries(self.dataset), depth)
+    def examples(self, retrieval: Recipe, moments: Moments, depth: int, *, only_new: bool = False) -> Examples:
+        """What the retrieval would have offered at these moments, with labels.
+
+        `only_new`: as behind a filter that takes out what the shopper bought before.
+        """
+        queries = moments.queries(self.dataset)
+        item, score, indptr = offered(retrieval, queries, depth, self._bought(queries) if only_new else None)
         past, now = _past(self.dataset, moments), moments.time
         width = len(self.features.names)
         block = np.empty((len(item), width), np.float32)
@@ -69,41 +92,48 @@ class Replay:
             rows, ends = slice(indptr[low], indptr[high]), indptr[low : high + 1] - indptr[low]
             asked = past.take(np.arange(low, high, dtype=np.int32))
             self.features.values(asked, now[low:high], item[rows], ends, score[rows], out=block[rows])
-        gain, wanted = _labels(self.dataset, moments, item, indptr)
+        gain, wanted = labels(self.dataset, moments, item, indptr)
         ones = np.ones(len(item), np.float32)
         return Examples(block, indptr, item, gain, ones, np.zeros(len(item), np.int32), now, wanted)
+
+    def _bought(self, queries: Queries) -> Exclusions:
+        """Purchases of each history."""
+        kept = is_purchase(self.dataset.event_types)[queries.event_type]
+        ends = np.concatenate(([0], np.cumsum(kept)))[queries.indptr].astype(np.int64)
+        return Exclusions(ends, queries.item[kept])
 
 
 def before(dataset: Dataset, moment: int) -> Dataset:
     """The dataset without anything from `moment` on, events that recipes do not learn from among it."""
     aside = dataset.left_out
     kept = None if aside is None else aside.take(aside.time < moment)
-    return replace(dataset.before(moment), left_out=kept, snapshot="", decisions=None)
+    return replace(dataset.before(moment), left_out=kept, snapshot="")
 
 
 def replay(dataset: Dataset, make: Callable[[], Recipe], plan: Plan, progress: Progress) -> list[Examples]:
-    """Examples of each cut, oldest first. `make` gives an unfitted retrieval.
+    """Examples of each cut, oldest first. `make` gives an unfitted retrieval; it is fitted on what was before a cut.
 
-    Cuts at which there is nothing to learn from, or nobody to ask, are left out.
+    Every second question is there twice: see `FILTERED`.
     """
-    edges, found = plan.edges(dataset), []
-    if not edges:
+    found, moments = [], plan.moments(dataset)
+    if not moments:
         return []
-    shop = Replay(dataset, edges[0])
-    with progress("Replaying history", total=len(edges) - 1, unit="cuts") as tick:
-        for number, (cut, until) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-            earlier, seed = before(dataset, cut), plan.seed + number
-            asked = at_the_cut(dataset, cut, until, plan.shoppers, seed)
-            asked = Moments.join(asked, visits(dataset, cut, until, plan.visits, seed))
-            if len(earlier.interactions) and len(asked):
-                found.append(shop.examples(make().fit(earlier), asked, plan.depth))
+    shop = Replay(dataset, moments[0][0])
+    with progress("Replaying history", total=len(moments), unit="cuts") as tick:
+        for cut, asked in moments:
+            retrieval = make().fit(before(dataset, cut))
+            whole = shop.examples(retrieval, asked, plan.depth)
+            some = asked.take(np.arange(0, len(asked), FILTERED))
+            found.append(Examples.join([whole, shop.examples(retrieval, some, plan.depth, only_new=True)]))
             tick(1)
     return found
 
 
-def offered(retrieval: Recipe, queries: Queries, depth: int) -> tuple[Int32, Float32, Int64]:
+def offered(
+    retrieval: Recipe, queries: Queries, depth: int, exclude: Exclusions | None = None
+) -> tuple[Int32, Float32, Int64]:
     """(items int32 [m], scores float32 [m], indptr int64 [q + 1]): what the retrieval gives a score, best first."""
-    ranking = retrieval.recommend(queries, min(depth, retrieval.n_items))
+    ranking = retrieval.recommend(queries, min(depth, retrieval.n_items), exclude=exclude)
     scored = ~np.isnan(ranking.scores)
     indptr = np.concatenate(([0], np.cumsum(scored.sum(axis=1)))).astype(np.int64)
     return ranking.items[scored], ranking.scores[scored], indptr
@@ -125,8 +155,8 @@ def _past(dataset: Dataset, moments: Moments) -> Past:
     return Past(indptr, events.item, events.time, events.event_type, events.weight, events.order)
 
 
-def _labels(dataset: Dataset, moments: Moments, item: Int32, indptr: Int64) -> tuple[Float32, Int32]:
-    """(gain float32 [m] of the candidates, int32 [q] distinct items that were acted on)."""
+def labels(dataset: Dataset, moments: Moments, item: Int32, indptr: Int64) -> tuple[Float32, Int32]:
+    """(gain float32 [m] of the candidates, int32 [q] distinct items acted on); events of weight 0 do not count."""
     ends, rows = moments.outcomes()
     events, n = dataset.interactions, dataset.n_items
     owner = np.repeat(np.arange(len(moments)), np.diff(ends))
@@ -137,4 +167,4 @@ def _labels(dataset: Dataset, moments: Moments, item: Int32, indptr: Int64) -> t
     at = np.minimum(np.searchsorted(done, asked), max(len(done) - 1, 0))
     hit = done[at] == asked if len(done) else np.zeros(len(asked), np.bool_)
     gain = np.where(hit, best[at] if len(done) else 0.0, 0.0)
-    return gain.astype(np.float32), np.bincount(done // n, minlength=len(moments)).astype(np.int32)
+    return gain.astype(np.float32), np.bincount(done[best > 0] // n, minlength=len(moments)).astype(np.int32)

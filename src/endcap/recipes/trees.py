@@ -22,7 +22,7 @@ class Forest:
     """t trees of one depth d, shallower ones filled up below their leaves (a leaf's value then stands there 2^n times).
 
     `column` int32 [t, 2^d - 1] is twice the feature asked, plus 1 where a missing value goes left; `threshold` float32
-    alike: smaller values go left. `leaf` float32 [t, 2^d], `mean` float64 [t, 2^(d + 1) - 1] per node, see `contribute`.
+    alike: smaller values go left. `leaf` is float32 [t, 2^d], `mean` float64 [t, 2^(d + 1) - 1], see `contribute`.
     """
 
     column: Int32

@@ -28,7 +28,7 @@ def predict(block, column, threshold, leaf, depth, base, out):  # type: ignore[n
         for row in range(size):
             for feature in range(features):
                 value = block[start + row, feature]
-                missing = value != value
+                missing = np.isnan(value)
                 doubled[2 * feature * size + row] = np.float32(np.inf) if missing else value
                 doubled[(2 * feature + 1) * size + row] = np.float32(-np.inf) if missing else value
             out[start + row] = base
@@ -57,7 +57,7 @@ def contribute(block, column, threshold, mean, depth, out):  # type: ignore[no-u
                 doubled = column[tree, node]
                 feature = doubled // 2
                 value = block[row, feature]
-                if value != value:
+                if np.isnan(value):
                     value = np.float32(-np.inf) if doubled % 2 else np.float32(np.inf)
                 child = 2 * node + 1 + (value >= threshold[tree, node])
                 out[row, feature] += mean[tree, child] - mean[tree, node]

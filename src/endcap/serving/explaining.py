@@ -1,6 +1,7 @@
 """Why each item is there: words for the shopper, and the service's own word where it has one.
 
-Words that speak of the shopper's past are made of that past: who only looked at an item is not told that they bought it.
+Words that speak of the shopper's past are made of that past: who only looked at an item is not told that they bought
+it.
 """
 
 from __future__ import annotations
@@ -121,8 +122,5 @@ def remind(slate: Slate) -> None:
     for place, reason in enumerate(slate.reasons):
         if reason == OWN_ITEM or reason in FRAMES:
             memory = memory or Memory(slate)
-            if reason == OWN_ITEM:
-                words = memory.of_item(slate.ordinals[place])
-            else:
-                words = memory.of_all(FRAMES[reason])
+            words = memory.of_item(slate.ordinals[place]) if reason == OWN_ITEM else memory.of_all(FRAMES[reason])
             slate.reasons[place] = words or PLAIN

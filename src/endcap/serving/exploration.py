@@ -3,8 +3,8 @@
 Each place of an answer goes, with probability w, to an item that is still young: in proportion to
 1 / √(1 + times shown here + weight of its events), so that the bonus falls as an item becomes known. Else it goes, with
 probability ε, to any of the best hundred that are left, each as likely, or to the very best of them. The propensity of
-what stands at a place is the probability that this policy put it there, given the places before; over all items it sums to
-1 at every place. A cap on categories holds for what is drawn, too.
+what stands at a place is the probability that this policy put it there, given the places before; over all items it sums
+to 1 at every place. A cap on categories holds for what is drawn, too.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ class LiveShops:
 
     @property
     def poisoned(self) -> int:
-        """Records that could not be folded, and were passed over."""
-        return self._feed.poisoned
+        """Records beyond the states' snapshots that could not be folded, and were passed over."""
+        return self._feed.poisoned + sum(streamed.live.poisoned for streamed in self._feed.newest())
 
     def keep(self, wanted: Iterable[Streamed]) -> None:
         """Feed only these from now on."""

@@ -14,6 +14,7 @@ from endcap.serving.live_shops import LiveShops, Streamed
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState, ShopStates
 from endcap.serving.snapshot import Snapshot
+from endcap.serving.warming import warm
 from endcap.types import AccountKey, ShopKey
 
 
@@ -82,7 +83,9 @@ class Loader:
         }
         wanted = sorted({variant.version_id for variant in deployment.variants})
         models = {name: self._model(name, state, held.get(name), is_actions=is_actions) for name in wanted}
-        return Snapshot(deployment, state, models, live, asked)
+        made = Snapshot(deployment, state, models, live, asked)
+        warm(made)
+        return made
 
     def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
         """Whether something was deleted between two snapshots, which must not be served any longer."""

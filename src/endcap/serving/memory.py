@@ -1,4 +1,4 @@
-"""What a shopper did, in words: with an item, with a category, and at all. Read from the very history that was asked."""
+"""What a shopper did, in words: with an item, with a category, and at all; read from the history that was asked."""
 
 from __future__ import annotations
 
@@ -71,7 +71,11 @@ class Memory:
     def of_all(self, frame: str) -> str:
         """All that they ever did, put into a frame: "Goes with what you {}"; empty where nothing."""
         there = set(self._kinds.tolist())
-        said = list(dict.fromkeys(_DID.get(kind, _MET).format("").replace("  ", " ").strip() for kind in COMMITMENT if kind in there))
+        said = list(
+            dict.fromkeys(
+                _DID.get(kind, _MET).format("").replace("  ", " ").strip() for kind in COMMITMENT if kind in there
+            )
+        )
         if not said:
             return ""
         return frame.format(" or ".join(said) if len(said) < 3 else "took an interest in")
@@ -79,11 +83,10 @@ class Memory:
     @cached_property
     def _past(self) -> Past:
         past = past_of([self._slate])
-        kinds = self._slate.snapshot.event_kinds[past.event_type]
-        kept = ~np.isin(kinds, _SILENT)
+        kept = ~np.isin(self._slate.snapshot.event_kinds[past.event_type], _SILENT)
         ends = np.array([0, int(kept.sum())], np.int64)
-        columns = (past.item, past.time, past.event_type, past.weight, past.order)
-        return Past(ends, *(column[kept] for column in columns))
+        codes, weights = past.event_type[kept], past.weight[kept]
+        return Past(ends, past.item[kept], past.time[kept], codes, weights, past.order[kept])
 
     @cached_property
     def _kinds(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What the ranker's features mean to the shopper, in words that hold whenever they are said.
 
-One line for each feature that can be a reason: its words are made of the value that the ranker was given, and where that
-says nothing (nobody bought it this hour, however much the trees like that) there are none.
+One line for each feature that can be a reason: its words are made of the value that the ranker was given, and where
+that says nothing (nobody bought it this hour, however much the trees like that) there are none.
 """
 
 from __future__ import annotations

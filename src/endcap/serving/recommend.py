@@ -1,8 +1,8 @@
 """The request path: an ordered tuple of plain functions over slates.
 
 resolve → allow → rules → retrieve → rank → rerank → diversify → cap → explore → promote → remember → explain → credit →
-remind → account → seal. Each takes the slates of one batch, requests that arrived together; retrieve, rerank, credit and
-account make use of that, by asking a model about all of them in one pass.
+remind → account → seal. Each takes the slates of one batch, requests that arrived together; retrieve, rerank, credit
+and account make use of that, by asking a model about all of them in one pass.
 """
 
 from __future__ import annotations

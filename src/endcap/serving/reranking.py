@@ -138,7 +138,8 @@ def shared_out(before: Float64, chances: Float32, least: float) -> Float64:
     `chances` float32 [m], above 0; no probability `before` is below `least`.
     """
     weights = chances.astype(np.float64)
-    return least + max(float(before.sum()) - least * len(before), 0.0) * (weights / weights.sum())
+    shares: Float64 = least + max(float(before.sum()) - least * len(before), 0.0) * (weights / weights.sum())
+    return shares
 
 
 def remember(slate: Slate) -> None:

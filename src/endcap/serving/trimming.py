@@ -41,6 +41,8 @@ class Trimming:
 
     def __call__(self) -> None:
         """Trim what was planned some minutes ago, where every server is past it by now; then plan the next."""
+        if not self._lake.root.is_dir():  # nothing was ever sunk
+            return
         with open(self._lake.root / ".trim.lock", "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

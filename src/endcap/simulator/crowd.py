@@ -12,7 +12,7 @@ from endcap.errors import InputError
 from endcap.seams import Clock, Progress, SystemClock, Tick, no_progress
 from endcap.simulator.minds import Minds
 from endcap.simulator.outcomes import Outcomes
-from endcap.simulator.sessions import draw_goals, next_goals, plan_pages
+from endcap.simulator.sessions import GAP, draw_goals, next_goals, plan_pages
 from endcap.simulator.shop import Shop
 from endcap.simulator.streams import CROWD, stream
 from endcap.simulator.transport import Transport
@@ -54,7 +54,8 @@ class PacedTime:
 
 @dataclass
 class Crowd:
-    """A shop's shoppers against a server. They arrive by how active they are; `shoppers`: only the first so many.
+    """A shop's shoppers against a server. They arrive by how active they are; `shoppers`: only
+    those.
 
     `run` may be called again and goes on where it was: minds remember what was shown, owned and restocked.
     """
@@ -66,8 +67,9 @@ class Crowd:
     minds: Minds | None = None
     pace: Pace = field(default_factory=Pace)
     clock: Clock = field(default_factory=SystemClock)
-    shoppers: int | None = None
+    shoppers: range | None = None
     _number: int = 0
+    _last: dict[int, int] = field(default_factory=dict)
 
     async def run(self, visits: int, *, seconds: float | None = None, progress: Progress = no_progress) -> Outcomes:
         """Let `visits` visits happen, or as many of them as begin within `seconds`. Reports what came of them."""
@@ -108,8 +110,16 @@ class Crowd:
                 yield Plan(self._number, *row)
 
     def _arriving(self, count: int, random: np.random.Generator) -> Int64:
-        weights = self.shop.population.visits[: self.shoppers]
-        return random.choice(len(weights), count, p=weights / weights.sum())
+        """Whoever was here within the last half hour of the clock stays away, unless nobody else is left: a visit that
+        follows at once would be the same visit to any server."""
+        among = np.asarray(self.shoppers or range(len(self.shop.population)), np.int64)
+        now = int(self.clock.now())
+        rested = among[[now - self._last.get(int(who), -GAP) >= GAP for who in among]]
+        among = rested if len(rested) >= count else among
+        weights = self.shop.population.visits[among]
+        chosen = random.choice(among, count, replace=len(among) < count, p=weights / weights.sum())
+        self._last.update(dict.fromkeys(chosen.tolist(), now))
+        return np.asarray(chosen, np.int64)
 
     def _is_bot(self, plan: Plan) -> bool:
         return bool(self.shop.population.bot[plan.shopper])

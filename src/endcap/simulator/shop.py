@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from endcap.simulator.population import Population, demand, make_population
 from endcap.simulator.rhythm import seasons
 from endcap.simulator.streams import CATALOGUE, stream
 from endcap.simulator.themes import Theme, theme
-from endcap.types import DAY, Float32, Float64, Int16
+from endcap.types import DAY, Float32, Float64, Int16, Int32
 
 UNTIL = 1_767_225_600_000_000
 """2026-01-01: when a run ends unless said otherwise."""
@@ -84,6 +85,16 @@ class Shop:
             near = [*np.flatnonzero(self.family == family), *self.complements[number]]
             found.append([near[place % len(near)] for place in range(8)])
         return np.array(found, np.int16)
+
+    @cached_property
+    def bestsellers(self) -> tuple[Int32, ...]:
+        """Places of each type's ten heaviest products at most, the heaviest first."""
+        goods = self.catalogue
+        found = []
+        for first, last in pairwise(goods.starts.tolist()):
+            order = np.argsort(-goods.weight[first:last], kind="stable")[:10]
+            found.append((first + order).astype(np.int32))
+        return tuple(found)
 
     def season(self, day: int) -> Float32:
         """float32 [types]: what the season of a day (since 1970) adds to the log of demand."""

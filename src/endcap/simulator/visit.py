@@ -17,8 +17,10 @@ from endcap.simulator.outcomes import (
     ELSEWHERE,
     EXPECTED_CLICKS,
     EXPECTED_PURCHASES,
+    POTENTIAL,
     PURCHASES,
     REVENUE,
+    SHADOW_PURCHASES,
     SLATES,
     Outcomes,
 )
@@ -109,6 +111,7 @@ class Visit:
             if page and self.random.random() < LISTS:
                 await self._list()
             slate = await self.front.recommendations(self.unit, self._context())
+            await self._note(slate)
             await self._look(slate, "recommended")
             if page + 1 < self.plan.pages:
                 await self.time.sleep(float(self.random.uniform(PACE / 2, PACE)))
@@ -154,6 +157,22 @@ class Visit:
             related = await self.front.similar(self.unit, slate.items[clicked[0]])
             if related is not None and related.items:
                 await self._react(related, self._places(related), "similar")
+
+    async def _note(self, slate: Slate | None) -> None:
+        """What this page could sell, whoever fills it: popular products of the goal, to a shopper without a memory; and
+        what the shadow's slate would sell."""
+        if slate is None or not slate.items:
+            return
+        self._count(slate, POTENTIAL, self._worth(Mind(self.plan.shopper), self.shop.bestsellers[self.goal]))
+        if self.front.targets.shadow:
+            other = await self.front.shadow(self.unit, self._context())
+            if other is not None and other.items:
+                self._count(slate, SHADOW_PURCHASES, self._worth(self.mind, self._places(other)))
+
+    def _worth(self, mind: Mind, items: Int32) -> float:
+        """Purchases that the truth expects of a slate on this page."""
+        found = chances(self.shop, mind, np.maximum(items, 0), self.goal, self.time.now())
+        return float(((items >= 0) * found.look * found.click * found.cart * found.buy).sum())
 
     def _places(self, slate: Slate) -> Int32:
         return np.array([self.shop.places.get(item, -1) for item in slate.items], np.int32)

@@ -26,6 +26,8 @@ class Targets:
     tracking: str = ""
     similar: str = ""
     ranking: str = ""
+    shadow: str = ""
+    """Asked for the same slates, which nobody is shown: what they were worth is counted (`shadow_purchases`)."""
     k: int = 10
 
 
@@ -49,6 +51,11 @@ class Storefront:
     async def recommendations(self, user: str, context: Mapping[str, str]) -> Slate | None:
         """GetRecommendations."""
         wanted = {"campaignArn": self.targets.campaign, "userId": user, "numResults": self.targets.k}
+        return await self._slate("/recommendations", {**wanted, "context": dict(context)}, "itemList")
+
+    async def shadow(self, user: str, context: Mapping[str, str]) -> Slate | None:
+        """GetRecommendations of a campaign whose slates are shown to nobody."""
+        wanted = {"campaignArn": self.targets.shadow, "userId": user, "numResults": self.targets.k}
         return await self._slate("/recommendations", {**wanted, "context": dict(context)}, "itemList")
 
     async def similar(self, user: str, item: str) -> Slate | None:

@@ -77,6 +77,10 @@ class Feed(Generic[F]):
         replay(self._log, _Past(into, self))
         return into
 
+    def newest(self) -> list[F]:
+        """What was added last of each shop that is fed."""
+        return [fed[-1] for fed in self._fed.copy().values()]
+
     def keep(self, wanted: Iterable[F]) -> None:
         """Feed only these from now on."""
         kept = {id(each) for each in wanted}

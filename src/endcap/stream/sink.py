@@ -71,9 +71,10 @@ def sink(
     """Move what the log holds now into the tables of all shops, or of one; what cannot be read into `poison`.
 
     `since` are offsets by partition to begin after, where that is earlier than all was sunk to: each table takes only
-    what it lacks. `groups` are the accounts' feature groups: without them feature records stay in the log. Safe to run again whenever
-    it was killed, and in any process; runs wait for each other. A shop whose tables refuse keeps its records in the log
-    and does not hold up the others. With `shop` alone nothing may be trimmed afterwards.
+    what it lacks. `groups` are the accounts' feature groups: without them feature records stay in the log.
+
+    Safe to run again whenever it was killed, and in any process; runs wait for each other. A shop whose tables refuse
+    keeps its records in the log and does not hold up the others. With `shop` alone nothing may be trimmed afterwards.
     """
     report = SinkReport()
     if not log.identity:

@@ -54,8 +54,8 @@ DECISIONS = pa.schema(
         ("judged", pa.list_(pa.float32())),
     ]
 )
-"""One row per answer; empty texts are null, `score` is null where there was none. `judged` is what the ranker said of each
-of `candidates`, null where nothing was ranked."""
+"""One row per answer; empty texts are null, `score` is null where there was none. `judged` is what the ranker said of
+each of `candidates`, null where nothing was ranked."""
 _TEXTS = ("variant", "version", "recipe", USER_ID, ITEM_ID, "filter", "promotion", "rules", "feature_set", "features")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from endcap.errors import ArtefactError, InputError
 from endcap.stream import windows_kernels as kernels
+from endcap.stream.windows_closing import closed, mark_listed
 from endcap.stream.windows_seen import Seen
 from endcap.types import DAY, Float64, Int16, Int64
 
@@ -228,9 +229,9 @@ class Windows:
             while True:
                 out = _unfilled(room)
                 given = (upto, self._code, self._weights, self._plan, n_keys, self._keys, self._rows, out)
-                found = kernels.closed(*given)
+                found = closed(*given)
                 if found <= room:
-                    kernels.mark_listed(upto, n_keys, self._keys[4])
+                    mark_listed(upto, n_keys, self._keys[4])
                     self._state[kernels.LISTED] = max(self._state[kernels.LISTED], upto)
                     return out
                 room = found

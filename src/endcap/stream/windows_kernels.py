@@ -44,7 +44,7 @@ def _slot(key: int, slots: Int32, keys: Int64) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _above(time: Int64, low: int, high: int, bound: int) -> int:
+def above_row(time: Int64, low: int, high: int, bound: int) -> int:
     """The first row of sorted `time[low:high]` at or after `bound`."""
     while low < high:
         middle = (low + high) >> 1
@@ -70,11 +70,11 @@ def _beginning(plan: Int64, now: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _next(plan: Int64, time: Int64, low: int, high: int) -> Any:
+def next_window(plan: Int64, time: Int64, low: int, high: int) -> Any:
     """(row after the window that opens at row `low`, its end): stagger and session windows."""
     if plan[KIND] == STAGGER:
         end = time[low] + plan[LENGTH]
-        return _above(time, low, high, end), end
+        return above_row(time, low, high, end), end
     place = low + 1
     while place < high and time[place] - time[place - 1] < plan[LENGTH]:
         place += 1
@@ -92,9 +92,9 @@ def _horizon(plan: Int64, state: Int64) -> int:
 def _settled(plan: Int64, time: Int64, low: int, high: int, horizon: int) -> Any:
     """The first row that an answer at or after `horizon` may need."""
     if plan[KIND] == TUMBLING or plan[KIND] == SLIDING:
-        return _above(time, low, high, _beginning(plan, horizon))
+        return above_row(time, low, high, _beginning(plan, horizon))
     while low < high:
-        following, end = _next(plan, time, low, high)
+        following, end = next_window(plan, time, low, high)
         if end > horizon:
             break
         low = following
@@ -104,9 +104,9 @@ def _settled(plan: Int64, time: Int64, low: int, high: int, horizon: int) -> Any
 @njit(cache=True, nogil=True)
 def open_window(plan: Int64, time: Int64, low: int, high: int, now: int) -> Any:
     """(first row, row after the last) of the window that is open at `now`; an empty range where none is."""
-    high = _above(time, low, high, now + 1)
+    high = above_row(time, low, high, now + 1)
     if plan[KIND] == TUMBLING or plan[KIND] == SLIDING:
-        return _above(time, low, high, _beginning(plan, now)), high
+        return above_row(time, low, high, _beginning(plan, now)), high
     if low == high:
         return high, high
     if plan[KIND] == SESSION:
@@ -115,7 +115,7 @@ def open_window(plan: Int64, time: Int64, low: int, high: int, now: int) -> Any:
             first -= 1
         return (first if now < time[high - 1] + plan[LENGTH] else high), high
     while True:
-        following, end = _next(plan, time, low, high)
+        following, end = next_window(plan, time, low, high)
         if following >= high:
             return (low if now < end else high), high
         low = following
@@ -303,64 +303,6 @@ def newest(of: Int64, nows: Int64, n: int, plan: Int64, slots: Int32, keys: Any,
 
 
 @njit(cache=True, nogil=True)
-def closed(
-    upto: int, aggregate: int, weights: Float64, plan: Int64, n_keys: int, keys: Any, rows: Any, out: Any
-) -> int:
-    """How many windows ended after what was `listed` of their key and until `upto`; with room in `out` they are written
-    there: key, start, end, value."""
-    key_of, start, length, _, listed = keys
-    time, _, other, kind, count = rows
-    of, starts, ends, amounts = out
-    chained = plan[KIND] == STAGGER or plan[KIND] == SESSION
-    found = 0
-    for key in range(n_keys):
-        high = start[key] + length[key]
-        low = max(start[key], high - plan[CAP])
-        if low == high or time[high - 1] + plan[LENGTH] <= listed[key]:
-            continue
-        first = last = low
-        end = listed[key]
-        while True:
-            if chained:
-                first = last
-                if first == high:
-                    break
-                begins = time[first]
-                last, end = _next(plan, time, first, high)
-            else:
-                first, last, end = _next_step(plan, time, low, high, max(end, time[low]))
-                begins = end - plan[LENGTH]
-            if end > upto or first == last:
-                break
-            if end <= listed[key]:
-                continue
-            if found < len(of):
-                total = amount(aggregate, first, last, end, time, other, kind, count, weights)
-                of[found], starts[found], ends[found], amounts[found] = key_of[key], begins, end, total
-            found += 1
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _next_step(plan: Int64, time: Int64, low: int, high: int, after: int) -> Any:
-    """(first row, row after the last, end) of the first tumbling or stepped window with an event that ends after
-    `after`; an empty range where there is none."""
-    step = plan[LENGTH] if plan[KIND] == TUMBLING else plan[STEP]
-    end = (after // step + 1) * step
-    first = _above(time, low, high, end - plan[LENGTH])
-    if first < high and time[first] >= end:
-        end = (time[first] // step + 1) * step
-    return first, _above(time, first, high, end), end
-
-
-@njit(cache=True, nogil=True)
-def mark_listed(upto: int, n_keys: int, listed: Int64) -> None:
-    """What ended until `upto` has been listed, of every key."""
-    for key in range(n_keys):
-        listed[key] = max(listed[key], upto)
-
-
-@njit(cache=True, nogil=True)
 def kept(plan: Int64, state: Int64, keys: Any, time: Int64) -> Int64:
     """int64 [keys]: how many rows of each key a compaction must keep."""
     _, start, length, _, _ = keys
@@ -409,31 +351,7 @@ def openings(of: Int64, time: Int64, plan: Int64) -> Int64:
         while high < len(of) and of[high] == of[low]:
             high += 1
         while low < high:
-            following, _ = _next(plan, time, low, high)
+            following, _ = next_window(plan, time, low, high)
             found[low:following] = low
             low = following
     return found
-
-
-@njit(cache=True, nogil=True)
-def first_times(names: Int64, young: Int64, old: Int64, begin: int, fresh: Any, size: int) -> Any:
-    """Which names were not met before, by two hash tables of names (0 is free); (row where `young` is half full or the
-    block's length, names in `young`)."""
-    mask = np.uint64(len(young) - 1)
-    behind = np.uint64(len(old) - 1)
-    for row in range(begin, len(names)):
-        if 2 * (size + 1) > len(young):
-            return row, size
-        named = names[row] if names[row] != 0 else np.int64(0x9E3779B97F4A7C1)  # 0 means free
-        slot = mixed(named) & mask
-        while young[slot] != 0 and young[slot] != named:
-            slot = (slot + np.uint64(1)) & mask
-        fresh[row] = young[slot] == 0
-        if young[slot] == 0:
-            young[slot] = named
-            size += 1
-            past = mixed(named) & behind
-            while old[past] != 0 and old[past] != named:
-                past = (past + np.uint64(1)) & behind
-            fresh[row] = old[past] == 0
-    return len(names), size

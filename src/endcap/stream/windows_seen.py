@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numba import njit
 
 from endcap.errors import ArtefactError
-from endcap.stream.windows_kernels import first_times
+from endcap.stream.windows_kernels import mixed
 from endcap.types import Bool, Int64
 
 LARGEST = 1 << 19
@@ -53,3 +55,27 @@ class Seen:
             if table.dtype != np.int64 or size < 2 or size & (size - 1) or 2 * np.count_nonzero(table) > size:
                 raise ArtefactError("The names of events are damaged.", fix="Delete the directory; it is built again.")
         self._young, self._old, self._size = young.copy(), old.copy(), int(np.count_nonzero(young))
+
+
+@njit(cache=True, nogil=True)
+def first_times(names: Int64, young: Int64, old: Int64, begin: int, fresh: Any, size: int) -> Any:
+    """Which names were not met before, by two hash tables of names (0 is free); (row where `young` is half full or the
+    block's length, names in `young`)."""
+    mask = np.uint64(len(young) - 1)
+    behind = np.uint64(len(old) - 1)
+    for row in range(begin, len(names)):
+        if 2 * (size + 1) > len(young):
+            return row, size
+        named = names[row] if names[row] != 0 else np.int64(0x9E3779B97F4A7C1)  # 0 means free
+        slot = mixed(named) & mask
+        while young[slot] != 0 and young[slot] != named:
+            slot = (slot + np.uint64(1)) & mask
+        fresh[row] = young[slot] == 0
+        if young[slot] == 0:
+            young[slot] = named
+            size += 1
+            past = mixed(named) & behind
+            while old[past] != 0 and old[past] != named:
+                past = (past + np.uint64(1)) & behind
+            fresh[row] = old[past] == 0
+    return len(names), size

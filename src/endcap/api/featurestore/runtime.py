@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
@@ -34,11 +34,22 @@ PATH = "/FeatureGroup/{FeatureGroupName}"
 BODY_LIMIT = 4 << 20
 """Bytes: twenty-five records may come in one body."""
 STORES: Mapping[str, Store] = {"OnlineStore": "online", "OfflineStore": "offline"}
+READING: tuple[Access, ...] = ("runtime",)
+WRITING: tuple[Access, ...] = ("runtime", "events")
+"""Both: a back end's key may write, one that a browser carries (`events`) or that only reads may not."""
 MOST_NAMES = 2_600
 """Values that a query may have: a name for every feature that a group can have."""
 _DONE = Reply(200, b"{}")
 _ENCODER = msgspec.json.Encoder()
 Answer = Callable[[AccountKey, dict[str, Any], Exchange], Awaitable[Reply]]
+
+
+class Windowed(Protocol):
+    """What declared windows amount to now, by feature name: `jobs.feature_feed.WindowFeed`."""
+
+    def values(self, group: FeatureGroup, ids: Sequence[str]) -> list[dict[str, str]]: ...
+
+    def idle(self, group: FeatureGroup) -> dict[str, str]: ...
 
 
 class FeatureRuntime:
@@ -54,18 +65,20 @@ class FeatureRuntime:
         clock: Clock,
         *,
         remote: bool = False,
+        windows: Windowed | None = None,
     ) -> None:
+        self._windows = windows
         self._groups, self._log, self._store, self._feed = groups, log, store, feed
         self._metrics, self._clock, self._remote = metrics, clock, remote
 
     def routes(self) -> tuple[Route, ...]:
         """The service's rows of the table."""
-        rows: tuple[tuple[str, str, str, Answer, Access], ...] = (
-            ("PUT", PATH, "PutRecord", self.put_record, "events"),
-            ("GET", PATH, "GetRecord", self.get_record, "runtime"),
-            ("DELETE", PATH, "DeleteRecord", self.delete_record, "events"),
-            ("POST", "/BatchGetRecord", "BatchGetRecord", self.batch_get_record, "runtime"),
-            ("POST", "/BatchWriteRecord", "BatchWriteRecord", self.batch_write_record, "events"),
+        rows: tuple[tuple[str, str, str, Answer, tuple[Access, ...]], ...] = (
+            ("PUT", PATH, "PutRecord", self.put_record, WRITING),
+            ("GET", PATH, "GetRecord", self.get_record, READING),
+            ("DELETE", PATH, "DeleteRecord", self.delete_record, WRITING),
+            ("POST", "/BatchGetRecord", "BatchGetRecord", self.batch_get_record, READING),
+            ("POST", "/BatchWriteRecord", "BatchWriteRecord", self.batch_write_record, WRITING),
         )
         return tuple(
             Route(method, path, self._operation(name, answer, access), BODY_LIMIT)
@@ -107,7 +120,8 @@ class FeatureRuntime:
         group = await self._groups.group(account, given["FeatureGroupName"])
         names = await self._names(group, given.get("FeatureNames"))
         (found,) = await self._read([(group, group.identity(given["RecordIdentifierValueAsString"]))])
-        return _reply({} if found is None else _record(found, names, _wants_expiry(given)))
+        live = self._live(group, given["RecordIdentifierValueAsString"], found)
+        return _reply(_record(found, names, _wants_expiry(given), live))
 
     async def batch_get_record(self, account: AccountKey, given: dict[str, Any], exchange: Exchange) -> Reply:
         """BatchGetRecord: all records in one question to the store."""
@@ -126,19 +140,23 @@ class FeatureRuntime:
                 code = "ResourceNotFound" if isinstance(error, UnknownName) else "ValidationError"
                 errors += [_error(named, identity, code, str(error)) for identity in ids]
         expiry, records = _wants_expiry(given), []
-        for (named, identity, names), found in zip(told[: len(wanted)], await self._read(wanted), strict=True):
-            record = None if found is None else _record(found, names, expiry)
+        read = await self._read(wanted)
+        for (named, identity, names), (group, _), found in zip(told[: len(wanted)], wanted, read, strict=True):
+            record = _record(found, names, expiry, self._live(group, identity, found))
             if record:
                 records.append({"FeatureGroupName": named, "RecordIdentifierValueAsString": identity, **record})
         return _reply({"Records": records, "Errors": errors, "UnprocessedIdentifiers": []})
 
-    def _operation(self, name: str, answer: Answer, access: Access) -> Callable[[Exchange], Awaitable[Reply]]:
+    def _operation(
+        self, name: str, answer: Answer, needed: tuple[Access, ...]
+    ) -> Callable[[Exchange], Awaitable[Reply]]:
         model = service(SERVICE).operation_model(name)
         modelled = {shape.name for shape in model.error_shapes}
 
         async def handler(exchange: Exchange) -> Reply:
             try:
-                exchange.caller.require(access)
+                for access in needed:
+                    exchange.caller.require(access)
                 given = validated(_given(model, exchange), model.input_shape)
                 return await answer(exchange.caller.account, given, exchange)
             except Refusal as refusal:
@@ -179,6 +197,19 @@ class FeatureRuntime:
         ]
         await asyncio.wrap_future(self._log.submit(made))
         self._metrics.taken("feature", len(made))
+
+    def _live(self, group: FeatureGroup, identity: str, found: Found | None) -> dict[str, str]:
+        """What declared windows add to a record, or all there is of one that was never written."""
+        if self._windows is None:
+            return {}
+        (live,) = self._windows.values(group, [identity])
+        if found is not None:
+            return self._windows.idle(group) | live
+        moment = self._clock.now()
+        at = repr(moment / SECOND)
+        if group.by_name[group.event_time].type == "String":
+            at = datetime.fromtimestamp(moment / SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {group.identifier: identity, group.event_time: at, **live} if live else {}
 
     async def _read(self, wanted: Sequence[tuple[FeatureGroup, str]]) -> list[Found | None]:
         if not self._feed.is_ready:
@@ -243,8 +274,8 @@ def _wants_expiry(given: Mapping[str, Any]) -> bool:
     return given.get("ExpirationTimeResponse") == "Enabled"
 
 
-def _record(found: Found, names: Sequence[str] | None, expiry: bool) -> dict[str, Any]:
-    values = found.values()
+def _record(found: Found | None, names: Sequence[str] | None, expiry: bool, live: Mapping[str, str]) -> dict[str, Any]:
+    values = {**(found.values() if found else {}), **live}
     if names is not None:
         values = {name: values[name] for name in names if name in values}
     made: dict[str, Any] = {
@@ -255,7 +286,7 @@ def _record(found: Found, names: Sequence[str] | None, expiry: bool) -> dict[str
     }
     if not values:
         made = {}
-    if expiry and found.until:
+    if expiry and found and found.until:
         made["ExpiresAt"] = datetime.fromtimestamp(found.until // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return made
 

@@ -10,15 +10,14 @@ from endcap.api.featurestore.finding import GroupFinder
 from endcap.api.featurestore.runtime import FeatureRuntime
 from endcap.api.metrics import Metrics
 from endcap.api.targets import Answer
-from endcap.features.groups import FeatureGroup
-from endcap.features.offline import load_online
+from endcap.features.offline import OnlineLoad
 from endcap.features.online import BOUNDS, OnlineStore
 from endcap.features.online_feed import OnlineFeed
+from endcap.jobs.feature_feed import WindowFeed
 from endcap.jobs.workspace import Workspace
 from endcap.registry.feature_groups import FeatureGroups
 from endcap.storage.log import Log
-from endcap.storage.state import open_state
-from endcap.types import AccountKey
+from endcap.storage.state import StateStore, open_state
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,30 @@ class FeatureStore:
     feed: OnlineFeed
     control: FeatureControl
     runtime: FeatureRuntime
+    windows: WindowFeed
 
     @classmethod
     def open(cls, workspace: Workspace, log: Log, metrics: Metrics) -> FeatureStore:
         """Over the process's log; nothing is filled before `start`."""
         url, clock, lake = workspace.settings.state_url, workspace.clock, workspace.lake
         groups = FeatureGroups(workspace.database, clock=clock)
-        online = OnlineStore(open_state(url or "memory:", bounds=BOUNDS, clock=clock), clock)
+
+        def state() -> StateStore:
+            return open_state(url or "memory:", bounds=BOUNDS, clock=clock)
+
+        online = OnlineStore(state(), clock)
         feed = OnlineFeed(
             log,
             online,
-            lambda store: load_online(lake, store, _by_account(groups)),
+            OnlineLoad(lake, groups.everywhere, shared=bool(url)),
             lambda: lake.places.sunk(log.identity),
+            None if url else state,
         )
-        runtime = FeatureRuntime(GroupFinder(groups), log, online, feed, metrics, clock, remote=bool(url))
-        return cls(groups, online, feed, FeatureControl(groups), runtime)
+        windows = WindowFeed(workspace, log)
+        runtime = FeatureRuntime(
+            GroupFinder(groups), log, online, feed, metrics, clock, remote=bool(url), windows=windows
+        )
+        return cls(groups, online, feed, FeatureControl(groups), runtime, windows)
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
@@ -58,15 +66,10 @@ class FeatureStore:
     def start(self) -> None:
         """Fill the online store."""
         self.feed.start()
+        self.windows.start()
 
     def close(self) -> None:
         """Let the threads end."""
         self.feed.close()
+        self.windows.close()
         self.control.close()
-
-
-def _by_account(groups: FeatureGroups) -> dict[AccountKey, list[FeatureGroup]]:
-    found: dict[AccountKey, list[FeatureGroup]] = {}
-    for group in groups.everywhere():
-        found.setdefault(group.account, []).append(group)
-    return found

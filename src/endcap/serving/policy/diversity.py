@@ -2,8 +2,8 @@
 
 Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): of those left, the one with the highest
 (1 - d) · relevance - d · (likeness to the likest before it) comes next. Relevance is 1 for the first item and falls by
-equal steps to 0, so that a setting means the same whatever scale a model scores on. Likeness is the mean of the cosine of
-the model's item vectors, where it has any, and the share of category, sub-category and brand that two items have in
+equal steps to 0, so that a setting means the same whatever scale a model scores on. Likeness is the mean of the cosine
+of the model's item vectors, where it has any, and the share of category, sub-category and brand that two items have in
 common.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from endcap.serving.slate import POOL, Slate
-from endcap.types import Float32, Int32
+from endcap.types import Bool, Float32, Int32
 
 
 def diversify(slate: Slate) -> None:
@@ -52,30 +52,15 @@ def _vectors(slate: Slate, pool: Int32) -> Float32:
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _greedy(vectors: Float32, kinds: Int32, dial: np.float32, count: int) -> Int32:
-    m, d = vectors.shape
-    likest, placed = np.zeros(m, np.float32), np.zeros(m, np.bool_)
-    taken, order = np.zeros(m, np.bool_), np.empty(m, np.int32)
-    for place in range(m):
-        for at in range(d):
-            placed[place] |= vectors[place, at] != 0
-    step = np.float32(1) / np.float32(max(m - 1, 1))
+    m = len(vectors)
+    likest, taken, order = np.zeros(m, np.float32), np.zeros(m, np.bool_), np.empty(m, np.int32)
     for at in range(count):
-        chosen, most = -1, np.float32(-np.inf)
-        for place in range(m):
-            if not taken[place]:
-                worth = (np.float32(1) - dial) * (np.float32(1) - place * step) - dial * likest[place]
-                if worth > most:
-                    chosen, most = place, worth
+        chosen = _next(likest, taken, dial)
         order[at] = chosen
         taken[chosen] = True
         for place in range(m):
-            if taken[place]:
-                continue
-            cosine = np.float32(0)
-            for column in range(d):
-                cosine += vectors[chosen, column] * vectors[place, column]
-            in_space = placed[chosen] and placed[place]
-            likest[place] = max(likest[place], _alike(cosine, in_space, kinds, chosen, place))
+            if not taken[place]:
+                likest[place] = max(likest[place], _alike(vectors, kinds, chosen, place))
     for place in range(m):
         if not taken[place]:
             order[count] = place
@@ -84,14 +69,33 @@ def _greedy(vectors: Float32, kinds: Int32, dial: np.float32, count: int) -> Int
 
 
 @njit(cache=True, nogil=True)
-def _alike(cosine: np.float32, in_space: bool, kinds: Int32, one: int, other: int) -> np.float32:
+def _next(likest: Float32, taken: Bool, dial: np.float32) -> int:
+    m = len(likest)
+    step = np.float32(1) / np.float32(max(m - 1, 1))
+    chosen, most = -1, np.float32(-np.inf)
+    for place in range(m):
+        if not taken[place]:
+            worth = (np.float32(1) - dial) * (np.float32(1) - place * step) - dial * likest[place]
+            if worth > most:
+                chosen, most = place, worth
+    return chosen
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _alike(vectors: Float32, kinds: Int32, one: int, other: int) -> np.float32:
     """0 … 1."""
+    cosine, length, longer = np.float32(0), np.float32(0), np.float32(0)
+    for column in range(vectors.shape[1]):
+        cosine += vectors[one, column] * vectors[other, column]
+        length += abs(vectors[one, column])
+        longer += abs(vectors[other, column])
     same, told = np.float32(0), np.float32(0)
     for column in range(kinds.shape[1]):
         if kinds[one, column] >= 0 and kinds[other, column] >= 0:
             told += np.float32(1)
             same += np.float32(kinds[one, column] == kinds[other, column])
     near = min(max(cosine, np.float32(0)), np.float32(1))
+    in_space = length > 0 and longer > 0
     if told == 0:
         return near if in_space else np.float32(0)
     return (near + same / told) / np.float32(2) if in_space else same / told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.features.facts import INTERVAL
+from endcap.serving.attributes import NumberColumn
 from endcap.serving.filters import parse
 from endcap.serving.filters.evaluation import FilterView, evaluate
 from endcap.serving.histories import purchases
@@ -38,8 +39,8 @@ def out_of_stock(slate: Slate) -> Int32:
     The array is kept until the catalogue or an item changes.
     """
     snapshot = slate.snapshot
-    if STOCK not in snapshot.attributes.items.table.columns:
-        return np.zeros(0, np.int32)
+    if not isinstance(snapshot.attributes.items.table.columns.get(STOCK), NumberColumn):
+        return np.zeros(0, np.int32)  # there is no such column, or it says something else than how many
     in_stock = evaluate(_IN_STOCK, FilterView(snapshot.attributes.items))
     held = snapshot.sold_out.get(STOCK)
     if held is None or held[0] is not in_stock:

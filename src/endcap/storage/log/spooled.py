@@ -2,7 +2,8 @@
 
 What cannot be appended is flushed into a SQLite log of this process's own and told to its subscribers at once, under
 the partition `SPOOLED`. As long as anything waits there, whatever comes is put behind it. When the server is back, it
-is appended in order; a crash in between only repeats what the shared log knows by its ids.
+is appended in order; a crash in between only repeats what the shared log knows by its ids. What comes while the last of
+it is appended is held back for that moment, in memory and not acknowledged: so the spool is left under any load.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -23,8 +25,11 @@ from endcap.storage.log.subscribers import Subscribers
 MOST_WAITING = 1_000_000
 PART = 1_000
 """Records that are appended at once when the server is back."""
-TRIM_EVERY = 5_000
-"""What was appended is taken out of the spool in parts of so many, and at the end."""
+DEEP = 3
+"""Such appends that are underway at once."""
+FEW = 50_000
+"""When no more wait, what comes is held back until they are appended, for about a second."""
+MOST_HELD = 20_000
 MOST_FILES = 1_000
 LOOK_SECONDS = 0.1
 ADOPT_SECONDS = 5.0
@@ -44,7 +49,9 @@ class SpooledLog:
         self._clock = clock or SystemClock()
         self._subscribers = Subscribers()
         self._own = _own_file(folder)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._held: deque[tuple[Sequence[Record], Future[Offsets]]] = deque()
+        self._holding, self._drained = False, 0
         self._waiting = _left(self._own)
         self._since = int(self._clock.now()) if self._waiting else 0
         self.spooled = 0
@@ -120,10 +127,18 @@ class SpooledLog:
         """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `ResourceError` when as many
         wait as may."""
         done: Future[Offsets] = Future()
-        if self._waiting or self._shared.away:
-            self._spool(records, done)
-        else:
-            self._shared.submit(records).add_done_callback(lambda taken: self._taken(taken, records, done))
+        if not self._waiting and not self._holding and not self._shared.away:
+            self._straight(records, done)
+            return done
+        with self._lock:
+            if self._holding:
+                self._held.append((records, done))
+                if sum(len(each) for each, _ in self._held) > MOST_HELD:
+                    self._let_go(self._spool)
+            elif self._waiting or self._shared.away:
+                self._spool(records, done)
+            else:
+                self._straight(records, done)
         return done
 
     def append(self, records: Sequence[Record]) -> Offsets:
@@ -136,6 +151,16 @@ class SpooledLog:
         self._thread.join()
         self._shared.close()
         self._own.close()
+
+    def _straight(self, records: Sequence[Record], done: Future[Offsets]) -> None:
+        self._shared.submit(records).add_done_callback(lambda taken: self._taken(taken, records, done))
+
+    def _let_go(self, to: Callable[[Sequence[Record], Future[Offsets]], None]) -> None:
+        """What was held back goes on, in order."""
+        with self._lock:
+            while self._held:
+                to(*self._held.popleft())
+            self._holding = False
 
     def _taken(self, taken: Future[Offsets], records: Sequence[Record], done: Future[Offsets]) -> None:
         error = taken.exception()
@@ -187,7 +212,7 @@ class SpooledLog:
             why = self._shared.away
             try:
                 if not why and self._waiting:
-                    self._drain(self._own)
+                    self._return()
                 if not why and time.monotonic() - adopted > ADOPT_SECONDS:
                     adopted = time.monotonic()
                     self._adopt()
@@ -197,27 +222,36 @@ class SpooledLog:
                 _log.warning("Spool %s: %s", self._own.path, why or "what waited was appended.")
                 said = why
 
-    def _drain(self, spool: SqliteLog) -> None:
-        """Append all that is in a spool, oldest first. Raises what is in the way."""
-        first = spool.read(0, 0, 1)
-        if not first:
-            return
-        after = trimmed = first[0][0].n - 1
-        try:
-            while not self._closing.is_set() and (rows := spool.read(0, after, PART)):
-                self._shared.append([record for _, record in rows])
-                after = rows[-1][0].n
-                if after - trimmed >= TRIM_EVERY:
-                    trimmed = self._take_out(spool, trimmed, after)
-        finally:
-            if after > trimmed:
-                self._take_out(spool, trimmed, after)
+    def _return(self) -> None:
+        """Append what waits here, until nothing does, then take it out. Raises what is in the way."""
 
-    def _take_out(self, spool: SqliteLog, trimmed: int, upto: int) -> int:
-        spool.trim(0, upto)
-        if spool is self._own:
-            self._gone(upto - trimmed)
-        return upto
+        def done(upto: int, rows: int) -> None:
+            self._drained = upto
+            self._gone(rows)
+            with self._lock:
+                self._holding = self._holding or self._waiting <= FEW
+
+        try:
+            while self._waiting and not self._closing.wait(0.001):
+                self._drain(self._own, self._drained, done)
+        finally:
+            self._let_go(self._spool if self._waiting else self._straight)
+        self._own.trim(0, self._drained)
+
+    def _drain(self, spool: SqliteLog, after: int, done: Callable[[int, int], None]) -> None:
+        """Append what follows an offset, oldest first; `done` is told how far, and how many more that is."""
+        underway: deque[tuple[Future[Offsets], int, int]] = deque()
+        while not self._closing.is_set():
+            rows = spool.read(0, after, PART) if len(underway) < DEEP else []
+            if rows:
+                after = rows[-1][0].n
+                underway.append((self._shared.submit([record for _, record in rows]), after, len(rows)))
+            elif underway:
+                taken, upto, count = underway.popleft()
+                taken.result()
+                done(upto, count)
+            else:
+                return
 
     def _adopt(self) -> None:
         """Empty the files of processes that are gone. They stay: another process may be taking one just now."""
@@ -228,8 +262,11 @@ class SpooledLog:
                 spool = SqliteLog(path, forget=True)
             except StateError:  # its process lives
                 continue
+            appended: list[tuple[int, int]] = []
             try:
-                self._drain(spool)
+                self._drain(spool, 0, lambda *more: appended.append(more))  # noqa: B023 - called before the next round
+                if appended:
+                    spool.trim(0, appended[-1][0])
             finally:
                 spool.close()
             self._emptied[path] = path.stat().st_mtime_ns

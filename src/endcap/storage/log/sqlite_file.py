@@ -116,7 +116,8 @@ class LogFile:
         with self._committing():
             if forget:
                 mine = "SELECT shop, id FROM records WHERE partition = ? AND n <= ?"
-                self._connection.execute(f"DELETE FROM ids WHERE (shop, id) IN ({mine})", (partition, upto))  # noqa: S608
+                ids = self._connection.execute(mine, (partition, upto)).fetchall()
+                self._connection.executemany("DELETE FROM ids WHERE shop = ? AND id = ?", ids)
             self._connection.execute("DELETE FROM records WHERE partition = ? AND n <= ?", (partition, upto))
             query = "UPDATE partitions SET trimmed = max(trimmed, ?) WHERE number = ?"
             self._connection.execute(query, (upto, partition))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import click_shop
 import numpy as np
 import pytest
-from click_shop import category
 from shops import SHOP, Registry
 
+import click_shop
+from click_shop import category
 from endcap.lake.tables import Lake
 from endcap.recipes import create
 from endcap.registry.campaigns import CampaignConfig
@@ -78,7 +78,8 @@ def test_clicks_raise_their_category_and_the_window_closes(snapshot: Snapshot, l
     tell(log, "u3", some[2], now + 3 * SECOND, "AddToCart")
     at_once = recommend(snapshot, Request(10, "u3", asked=now + 4 * SECOND))
     assert share(at_once, wanted) >= share(before, wanted) + 0.3
-    assert set(column(at_once, "category_activity_2min")[item] for item in at_once.items if category(item) == wanted) == {2.0}
+    active = column(at_once, "category_activity_2min")
+    assert {active[item] for item in at_once.items if category(item) == wanted} == {2.0}
     closed = recommend(snapshot, Request(72, "u3", asked=now + 3 * MINUTE))
     assert set(column(closed, "category_activity_2min").values()) == {0.0}, "the two minutes are over"
     later = recommend(snapshot, Request(10, "u3", asked=now + DAY))

@@ -23,19 +23,19 @@ def category(item: str) -> str:
     return f"c{int(item[1:]) // EACH}"
 
 
-def history(users: int = 150, sessions: int = 6, seed: int = 2) -> pa.Table:
-    """Sessions of views, a cart now and then and a purchase at the end, all of one category that chance chooses."""
+def history(users: int = 150, sessions: int = 6, seed: int = 2, begin: int = START) -> pa.Table:
+    """Sessions of views, a cart and a purchase at the end, all of one category that chance chooses, in 60 days."""
     draw = rng(seed)
     rows = []
     for user in range(users):
         for _ in range(sessions):
             after = int(draw.integers(CATEGORIES))
             items = [after * EACH + int(min(draw.geometric(0.25) - 1, EACH - 1)) for _ in range(5)]
-            start = START + int(draw.integers(0, 60 * DAY)) // MINUTE * MINUTE
+            start = begin + int(draw.integers(0, 60 * DAY)) // MINUTE * MINUTE
             for step, item in enumerate(items):
                 kind = "Purchase" if step == 4 else "AddToCart" if step == 3 else "View"
                 rows.append((f"u{user}", f"i{item}", kind, start + step * MINUTE // 2))
-    rows += [("u0", f"i{item}", "View", START + item) for item in range(ITEMS)]
+    rows += [("u0", f"i{item}", "View", begin + item) for item in range(ITEMS)]
     names = ("user_id", "item_id", "event_type", "timestamp")
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
