@@ -16,8 +16,8 @@ from live_home import ACTION_TRACKING, TRACKING, furnished
 from shop_server import ARN, SHOP, Home, Server, bearer, running
 
 from endcap.api.app import create_app
-from endcap.api.collect import PATHS
 from endcap.api.callers import ROLES
+from endcap.api.collect import PATHS
 from endcap.registry.keys import AccessKey
 from endcap.settings import Settings
 
