@@ -110,10 +110,9 @@ class Ranker:
 def _of_one_visit(examples: Examples) -> Bool:
     """bool [m]: rows that tell how likely it is that an item is acted on there and then: what was shown; where nothing
     was, what was asked after the cut, for questions at the cut itself are answered by weeks."""
-    if (examples.position > 0).any():
-        return examples.position > 0
-    later = (examples.time > examples.time.min())[examples.owner]
-    return later if later.any() else ~later
+    shown: Bool = examples.position > 0
+    later: Bool = (examples.time > examples.time.min())[examples.owner]
+    return shown if shown.any() else later if later.any() else ~later
 
 
 def _grown(

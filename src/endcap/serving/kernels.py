@@ -130,8 +130,10 @@ def _scan(scores: Float32, k: int) -> Int32:
 @njit(cache=True, nogil=True)
 def _gather(scores: Float32, k: int) -> Int32:
     """As `_scan` for a larger k: a sample says above what about as many lie, the others are passed over."""
-    found = _above(scores, k, _guess(scores, k))
-    return found if len(found) == k else _above(scores, k, np.float32(-np.inf))
+    found: Int32 = _above(scores, k, _guess(scores, k))
+    if len(found) < k:
+        found = _above(scores, k, np.float32(-np.inf))
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -144,7 +146,8 @@ def _guess(scores: Float32, k: int) -> np.float32:
     sample = np.empty(size, np.float32)
     for place in range(size):
         sample[place] = scores[place * SAMPLED]
-    return np.partition(sample, size - wanted)[size - wanted]
+    bound: np.float32 = np.partition(sample, size - wanted)[size - wanted]
+    return bound
 
 
 @njit(cache=True, nogil=True)
