@@ -266,7 +266,7 @@ def test_cuts_go_back_from_the_end() -> None:
     assert edges[-1] - Plan(cuts=2, days=400).edges(shop)[0] <= 45 * DAY  # never more than half of what there is
     few = Plan(cuts=3, days=10, enough=5).moments(shop)
     assert [cut for cut, _ in few] == edges[1:3]
-    parts = replay(shop, Popularity, Plan(cuts=3, days=10, most=20, depth=8), no_progress)
+    parts = replay(shop, Popularity, Plan(cuts=3, days=10, most=20, depth=8, filtered=2), no_progress)
     assert [len(part) for part in parts] == [60, 60, 60]  # every second question twice
     assert all(
         (part.time >= edge).all() and (part.time < edge + 10 * DAY).all()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from endcap.errors import ResourceError, StateError
+from endcap.errors import StateError
 from endcap.seams import FrozenClock
-from endcap.storage.log import SPOOLED, Log, Offset, Record, SpooledLog, open_log
+from endcap.storage.log import SPOOLED, Log, Offset, QueueFull, Record, SpooledLog, open_log
 from endcap.storage.log import spooled as spooled_module
 from endcap.storage.log.sqlite import SqliteLog
 from endcap.testing.logs import LogContract, record, whole
@@ -84,7 +84,7 @@ def test_a_spool_that_is_full_refuses(own_valkey: Valkey, tmp_path: Path) -> Non
     log = SpooledLog(open_log(own_valkey.url), tmp_path, most=5)
     away(log, own_valkey)
     log.append([record(f"r{n}") for n in range(4)])
-    with pytest.raises(ResourceError, match="4 records wait"):
+    with pytest.raises(QueueFull, match="4 records wait"):
         log.append([record("x"), record("y")])
     assert log.append([record("x")]) == (Offset(SPOOLED, 5),)
     own_valkey.start()
@@ -101,7 +101,7 @@ log = SpooledLog(open_log(sys.argv[1]), __import__("pathlib").Path(sys.argv[2]))
 print("opened", flush=True)
 sys.stdin.readline()
 for n in range(50):
-    log.append([record(f"r{n}", key="k")])
+    log.append([record(f"{sys.argv[3]}{n}", key="k")])
 assert log.waiting == 50
 os.kill(os.getpid(), 9)
 """
@@ -113,18 +113,44 @@ def test_what_a_process_left_in_its_spool_is_appended(
 ) -> None:
     monkeypatch.setattr(spooled_module, "ADOPT_SECONDS", 0.05)
     living = SpooledLog(open_log(own_valkey.url), tmp_path) if again == "by another" else None
-    command = [sys.executable, "-c", CRASH, own_valkey.url, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None and child.stdout.readline() == b"opened\n"
-        own_valkey.kill()
-        child.communicate(b"\n")
-    assert child.returncode == -9
+    crashed(own_valkey, tmp_path, "r")
     own_valkey.start()
     log = living or SpooledLog(open_log(own_valkey.url), tmp_path)
     until(lambda: not log.away and sum(log.ends()) == 50)
     assert [each.id for _, each in whole(log)] == [record(f"r{n}").id for n in range(50)]
     until(lambda: not log.waiting)
     log.close()
+
+
+def test_a_file_that_was_emptied_is_emptied_again_when_another_process_left_it(
+    own_valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_module, "ADOPT_SECONDS", 0.05)
+    (tmp_path / "spool-7.db").write_bytes(b"damaged, and nobody waits behind it" * 100)
+    log = SpooledLog(open_log(own_valkey.url), tmp_path)
+    for turn, name in enumerate(("first", "second"), 1):
+        crashed(own_valkey, tmp_path, name)
+        own_valkey.start()
+        until(lambda turn=turn: not log.away and sum(log.ends()) == 50 * turn)  # type: ignore[misc]
+    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["spool-0.db", "spool-1.db", "spool-7.db"]
+    log.close()
+
+
+def test_a_damaged_file_stops_no_start(own_valkey: Valkey, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "spool-0.db").write_bytes(b"damaged" * 1_000)
+    log = SpooledLog(open_log(own_valkey.url), tmp_path)
+    assert log.append([record("a")])[0] and "spool-0.db is damaged" in caplog.text
+    log.close()
+
+
+def crashed(server: Valkey, folder: Path, name: str) -> None:
+    """A process acknowledges 50 records from its spool while the server is away, and is killed."""
+    command = [sys.executable, "-c", CRASH, server.url, str(folder), name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"opened\n"
+        server.kill()
+        child.communicate(b"\n")
+    assert child.returncode == -9
 
 
 def test_ids_in_a_spool_are_kept_no_longer_than_their_records(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from endcap.stream.collect import event_record
 from endcap.stream.dialects import dialect, dialects, recognise
 from endcap.stream.dialects.page import render
 from endcap.stream.dialects.paths import moment
-from endcap.stream.dialects.reading import MOST_ITEMS, read
+from endcap.stream.dialects.reading import MOST, MOST_ITEMS, TooMany, read
 from endcap.stream.records import Event
 from endcap.types import SECOND, AccountKey, ShopKey
 
@@ -140,11 +140,44 @@ def test_a_bad_event_holds_up_no_other() -> None:
         {"event_type": "View", "item_id": "a", "session_id": "s", "timestamp": -5},
         {"event_type": "View", "item_id": "a", "session_id": "s", "value": "much"},
         {"event_type": "View", "session_id": "s", "items": [{"item_id": "a"}] * (MOST_ITEMS + 1)},
+        *({**good, "timestamp": text} for text in ("nan", "inf", "-inf", "1e400", "9" * 400)),
+        {**good, "item_id": [1]},
         "not an object",
     ]
     found = read(dialect("endcap"), {"events": [good, *bad, good]}, NOW)
-    assert len(found.events) == 2 and [each.index for each in found.rejected] == list(range(1, 9))
+    assert len(found.events) == 2 and [each.index for each in found.rejected] == list(range(1, len(bad) + 1))
     assert all(each.reason for each in found.rejected)
+
+
+def test_an_event_that_cannot_be_decoded_holds_up_no_other() -> None:
+    call = snowplow(True)
+    call["data"].insert(0, {"e": "ue", "uid": "ann", "ue_px": "!!!"})
+    found = read(recognise(call), call, NOW)
+    assert [event.item_id for event in found.events] == ["sku-1"]
+    assert [(each.index, each.event) for each in found.rejected] == [(0, call["data"][0])]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"events": [1] * (MOST + 1)},
+        {"session_id": "s", "events": [{"event_type": "View", "items": ["a"] * MOST_ITEMS}] * 100_000},
+    ],
+    ids=["events", "events of items"],
+)
+def test_a_call_of_too_many_is_refused_before_they_are_made(call: Any) -> None:
+    with pytest.raises(TooMany, match="at most"):
+        read(dialect("endcap"), call, NOW)
+
+
+def test_a_message_repeats_little_of_what_was_given() -> None:
+    call = {"user_id": ["x" * 1_000] * 1_000, "events": [{"event_type": "View", "item_id": "a"}]}
+    assert read(dialect("endcap"), call, NOW).rejected[0].reason == "user_id is of the type list, expected a text."
+
+
+def test_names_of_columns_are_no_longer_than_ids() -> None:
+    event = {"event_type": "View", "item_id": "a", "session_id": "s", "n" * 257: 1, "m" * 256: 2}
+    assert read(dialect("endcap"), event, NOW).events[0].properties == {"m" * 256: 2}
 
 
 def test_flags_of_traffic() -> None:
@@ -182,7 +215,12 @@ def test_every_dialect_is_told_apart_and_shown() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["nan", "-inf", "1e400", "2026-11-22"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
         st.sampled_from(

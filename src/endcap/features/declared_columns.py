@@ -7,8 +7,10 @@ value depends on nothing but the events, and a training row sees what the answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from endcap.features.declared import HOT, Declaration
 from endcap.features.family import Feature
 from endcap.features.kinds import KIND_NAMES
 from endcap.stream.histories import Past
-from endcap.stream.windows import Block, Windows
+from endcap.stream.windows import LATE, Block, Windows
 from endcap.stream.windows_past import past_item_values, past_values
 from endcap.types import HOUR, Float32, Float64, Int16, Int32, Int64
 
@@ -56,7 +58,7 @@ class RankingWindows:
         """A column for each; those of at most an hour are live."""
         keys = {"user": "user", "pair": "user-item", "item": "item", "category": "category"}
         return tuple(
-            Feature(each.name, keys[each.key], _told(each), each.length <= HOUR)  # type: ignore[arg-type]
+            Feature(each.name, keys[each.key], _told(each), each.length <= HOUR, _meaning(each))  # type: ignore[arg-type]
             for each in self.declarations
         )
 
@@ -92,6 +94,24 @@ class RankingWindows:
             told[:, place] = np.repeat(mine, lengths)
         return told
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Named arrays, to be saved with what names the declarations: the counts that a later moment may ask about."""
+        told = {"windows.number": np.array([self._number], np.int64)}
+        for place, windows in self._counts.items():
+            short = _counts(self.declarations[place], LATE)
+            plan = short.arrays()["plan"]
+            kept = short.restore({**windows.arrays(), "plan": plan}).arrays()
+            told |= {f"windows.{place}/{name}": kept[name] for name in kept}
+        return told
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take what `arrays` gave of the same declarations. Raises `ArtefactError` where it does not fit."""
+        for place, windows in self._counts.items():
+            under = f"windows.{place}/"
+            mine = {name.removeprefix(under): each for name, each in arrays.items() if name.startswith(under)}
+            windows.restore({**mine, "plan": windows.arrays()["plan"]})
+        self._number = int(arrays["windows.number"][0]) if "windows.number" in arrays else 0
+
     def _shared(self, place: int, declared: Declaration, now: Int64, items: Int32) -> Float64:
         of = items.astype(np.int64) if declared.key == "item" else self._category(items)
         pane = declared.window().pane
@@ -104,9 +124,9 @@ class RankingWindows:
         return table[np.where((event_type >= 0) & (event_type < len(table) - 1), event_type, -1)]
 
 
-def _counts(declared: Declaration) -> Windows:
+def _counts(declared: Declaration, late: int = FOR_EVER) -> Windows:
     above, below, prior = declared.tables()
-    window = replace(declared.window(), entries=1 << 20, late=FOR_EVER)
+    window = replace(declared.window(), entries=1 << 20, late=late)
     return Windows(window, declared.aggregate, above, per=below, prior=prior, distinct=True)
 
 
@@ -116,3 +136,9 @@ def _nowhere(items: Int32) -> Int64:
 
 def _told(declared: Declaration) -> str:
     return f"{declared.aggregate} over a {declared.kind} window, declared"
+
+
+def _meaning(declared: Declaration) -> str:
+    """What two windows of one name differ by, unless they tell the same; the feature group is nothing to a ranker."""
+    document = {name: value for name, value in declared.document().items() if name not in ("name", "group")}
+    return blake2b(json.dumps(document, sort_keys=True).encode(), digest_size=8).hexdigest()

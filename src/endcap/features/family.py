@@ -15,12 +15,14 @@ Key = Literal["candidate", "item", "category", "user-item", "user-category", "us
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of a block. `live` says that it reads the session or the last minutes or hour."""
+    """One column of a block. `live` says that it reads the session or the last minutes or hour. `meaning` tells two
+    features of one name apart: windows are declared, removed, and declared otherwise."""
 
     name: str
     key: Key
     doc: str
     live: bool = False
+    meaning: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ import numpy as np
 from endcap.errors import ArtefactError, InputError
 from endcap.features.count_kernels import COLUMNS, FAR, lower, read
 from endcap.features.counts import Counts, boundary
+from endcap.features.declared import Declaration
+from endcap.features.declared_columns import RankingWindows
 from endcap.features.facts import CATEGORY, INTERVAL, ItemFacts
 from endcap.features.family import Block, Extra, Feature
 from endcap.features.intervals import usual_intervals
@@ -47,6 +49,7 @@ class ShopFeatures:
         self._counts = counts or Counts(facts)
         self._first = np.full(len(facts), FAR, np.int64)
         """The first event of each place."""
+        self._windows: RankingWindows | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -58,7 +61,8 @@ class ShopFeatures:
         *,
         until: int | None = None,
     ) -> ShopFeatures:
-        """Facts and all events of a dataset, those that recipes do not learn from among them.
+        """Facts and all events of a dataset, those that recipes do not learn from among them; its declared windows are
+        features too.
 
         Row i of the dataset's items is place `places[i]` of `size`, or i. `until`: the rhythm of repeat purchases, the
         one fact that is learnt from events, is learnt from those before (microseconds); all events are folded anyway,
@@ -68,6 +72,7 @@ class ShopFeatures:
         held = max(int(rows.max(initial=-1)) + 1, size or 0)
         facts = ItemFacts.of(dataset.item_metadata, held, rows)
         made = cls(facts, dataset.event_types)
+        made._declare([Declaration.of_document(each) for each in dataset.windows])
         bought = kinds_at(made._kinds, dataset.interactions.event_type)
         facts.numbers[rows, INTERVAL] = usual_intervals(dataset, bought, facts.codes[rows, CATEGORY], until)
         parts: list[Interactions] = [dataset.interactions]
@@ -99,7 +104,12 @@ class ShopFeatures:
     @property
     def signature(self) -> str:
         """16 hex digits: the same ones mean the same features in the same columns."""
-        return blake2b(json.dumps([FORMAT, self.names]).encode(), digest_size=8).hexdigest()
+        return signature_of(self.features)
+
+    @property
+    def declared(self) -> str:
+        """The declared windows that are features, as JSON; empty for none."""
+        return "" if self._windows is None else _documents(self._windows.declarations)
 
     def code(self, event_type: str) -> int:
         """Code of an event type as it is written anywhere, for `fold` and `Past.event_type`.
@@ -123,6 +133,8 @@ class ShopFeatures:
             self._grow(int(item.max()) + 1)
             lower(self._first, item, time)
             self._counts.fold(item, time, kind, amount)
+            if self._windows is not None:
+                self._windows.fold(item, time, _plain(event_type, np.int16))
 
     def put(self, place: int, properties: Mapping[str, Value]) -> None:
         """Lay live properties of an item (by column, in any case) over what is known of it."""
@@ -219,6 +231,17 @@ class ShopFeatures:
             of_shop,
         )
 
+    def _declare(self, declarations: Sequence[Declaration]) -> None:
+        """Before anything is folded: windows whose values are features beside the others."""
+        windows = RankingWindows(declarations, self.event_types, self._category)
+        if windows.declarations:
+            self._windows, self.extras = windows, (windows,)
+
+    def _category(self, places: Int32) -> Int64:
+        codes = self.facts.codes
+        known = (places >= 0) & (places < len(codes))
+        return np.where(known, codes[np.where(known, places, 0), CATEGORY] if len(codes) else -1, -1).astype(np.int64)
+
     def _grow(self, size: int) -> None:
         self.facts.grow(size)
         more = len(self.facts) - len(self._first)
@@ -231,22 +254,44 @@ class ShopFeatures:
             facts = self.facts.arrays()
             counts, horizon = self._counts.arrays()
             notes = {"features.signature": self.signature, "features.event_types": json.dumps(self.event_types)}
+            if self._windows is not None:
+                notes["features.windows"] = self.declared
+                counts |= self._windows.arrays()
             return {**facts, **counts, "features.first": self._first}, {**horizon, **notes}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> ShopFeatures:
-        """What `arrays` gave, copied, without extras. Raises `ArtefactError` when the parts do not fit together."""
+        """What `arrays` gave, copied; of extras the declared windows. Raises `ArtefactError` when the parts do not fit
+        together."""
         facts = ItemFacts.from_arrays(arrays)
         counts = Counts.from_arrays(facts, arrays, notes)
         try:
             made = cls(facts, json.loads(notes["features.event_types"]), counts)
             first = np.array(arrays["features.first"], np.int64)
+            made._declare([Declaration.of_document(each) for each in json.loads(notes.get("features.windows", "[]"))])
         except (KeyError, ValueError, TypeError) as error:
             raise ArtefactError(f"The features are damaged: {error}.", fix=_AGAIN) from error
         if first.shape != (len(facts),):
             raise ArtefactError("The features do not fit their items.", fix=_AGAIN)
         made._first = first
+        if made._windows is not None:
+            made._windows.restore(arrays)
         return made
+
+
+def signature_of(features: Sequence[Feature]) -> str:
+    """16 hex digits for these features, in this order."""
+    told = [f"{each.name} {each.meaning}" if each.meaning else each.name for each in features]
+    return blake2b(json.dumps([FORMAT, told]).encode(), digest_size=8).hexdigest()
+
+
+def declared_of(notes: Mapping[str, str]) -> str:
+    """`ShopFeatures.declared` of the features that have these notes."""
+    return notes.get("features.windows", "")
+
+
+def _documents(declarations: Sequence[Declaration]) -> str:
+    return json.dumps([each.document() for each in declarations], sort_keys=True)
 
 
 _PAST = {

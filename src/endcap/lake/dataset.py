@@ -5,9 +5,10 @@ Everything is plain NumPy and Arrow, sorted by (user, time, order of arrival), s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +107,8 @@ class Dataset:
     """(session_id, user_id, last): sessions whose events are a user's here."""
     decisions: pa.Table | None = None
     """What was shown, with the features it was ranked by and what became of it (`logged.LOGGED`); for rankers."""
+    windows: tuple[Mapping[str, Any], ...] = ()
+    """Windows that the shop has declared, as documents (`features.declared`): further ranking features."""
 
     @classmethod
     def from_table(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 from scipy import sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.queries import Queries
 from endcap.recipes.related import taken_together
+from endcap.recipes.words import item_words
 from endcap.seams import Progress
-from endcap.types import ITEM_ID, Float32, Int32
-
-LONGEST_CATEGORY = 60
-"""Texts up to this long also count as a whole: as the name of a category, a brand, a genre."""
-_WORD = re.compile(r"\w+")
+from endcap.types import Float32, Int32
 
 
 @dataclass
@@ -67,42 +62,3 @@ class Content(Recipe):
         scores = (asked @ together).toarray() * np.float32(share)
         scores += ((asked @ self.words_) @ words.T).toarray() * np.float32(1 - share)
         return np.where(scores > 0, scores, np.nan).astype(np.float32)
-
-
-def item_words(metadata: pa.Table | None, n_items: int) -> sparse.csr_matrix:
-    """float32 [n_items, words]: tf-idf of the words and short texts in all text columns, rows of length 1 (or 0).
-
-    What only one item says is left out: it makes nothing similar. Words are numbered in order of appearance.
-    """
-    texts = [] if metadata is None else [name for name in metadata.column_names if name != ITEM_ID]
-    rows: list[int] = []
-    codes: list[int] = []
-    numbers: dict[str, int] = {}
-    for name in texts:
-        assert metadata is not None
-        if not pa.types.is_string(metadata[name].type) and not pa.types.is_large_string(metadata[name].type):
-            continue
-        for row, text in enumerate(metadata[name].to_pylist()):
-            for word in _words(name, text):
-                rows.append(row)
-                codes.append(numbers.setdefault(word, len(numbers)))
-    shape = (n_items, max(len(numbers), 1))
-    counts = sparse.csr_matrix((np.ones(len(rows)), (rows, codes)), shape=shape)
-    counts.sum_duplicates()
-    spread = np.bincount(counts.indices, minlength=shape[1])
-    counts = counts[:, spread > 1].tocsr()
-    if not counts.nnz:
-        return sparse.csr_matrix((n_items, 1), dtype=np.float32)
-    rarity = np.log(n_items / spread[spread > 1]) + 1e-6
-    counts.data = (1 + np.log(counts.data)) * rarity[counts.indices]
-    lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(1)).ravel())
-    return (sparse.diags(1 / np.maximum(lengths, 1e-12)) @ counts).tocsr().astype(np.float32)
-
-
-def _words(column: str, text: str | None) -> list[str]:
-    if not text:
-        return []
-    found = _WORD.findall(text.lower())
-    if len(text) <= LONGEST_CATEGORY:
-        found += [f"{column}={part.strip().lower()}" for part in text.split("|") if part.strip()]
-    return found

@@ -25,9 +25,6 @@ from endcap.types import DAY, Float32, Int32, Int64
 
 MOST_SPAN = 0.5
 """At most this share of the history's time is gone back to."""
-FILTERED = 2
-"""Every second question is asked again as behind a filter: candidates that are all new to the shopper are another
-population, and a ranker that never saw it put it in a worse order than it came in."""
 QUERIES = 1024
 """Questions whose features are told at once."""
 
@@ -36,13 +33,14 @@ QUERIES = 1024
 class Plan:
     """Which moments are replayed: at most `cuts` of `days` each before the end, the newest ones that hold `enough`
     questions; of each cut at most `most` asked at the cut and as many asked when shoppers came back, with `depth`
-    candidates each."""
+    candidates each. Every `filtered`-th question is asked again as behind a filter on what was bought; 0: none."""
 
     cuts: int = 6
     days: float = 28.0
-    most: int = 1000
-    enough: int = 6000
+    most: int = 1500
+    enough: int = 8000
     depth: int = 100
+    filtered: int = 0
     seed: int = 0
 
     def edges(self, dataset: Dataset) -> list[int]:
@@ -111,10 +109,7 @@ def before(dataset: Dataset, moment: int) -> Dataset:
 
 
 def replay(dataset: Dataset, make: Callable[[], Recipe], plan: Plan, progress: Progress) -> list[Examples]:
-    """Examples of each cut, oldest first. `make` gives an unfitted retrieval; it is fitted on what was before a cut.
-
-    Every second question is there twice: see `FILTERED`.
-    """
+    """Examples of each cut, oldest first. `make` gives an unfitted retrieval; it is fitted on what was before a cut."""
     found, moments = [], plan.moments(dataset)
     if not moments:
         return []
@@ -122,9 +117,11 @@ def replay(dataset: Dataset, make: Callable[[], Recipe], plan: Plan, progress: P
     with progress("Replaying history", total=len(moments), unit="cuts") as tick:
         for cut, asked in moments:
             retrieval = make().fit(before(dataset, cut))
-            whole = shop.examples(retrieval, asked, plan.depth)
-            some = asked.take(np.arange(0, len(asked), FILTERED))
-            found.append(Examples.join([whole, shop.examples(retrieval, some, plan.depth, only_new=True)]))
+            parts = [shop.examples(retrieval, asked, plan.depth)]
+            if plan.filtered:
+                some = asked.take(np.arange(0, len(asked), plan.filtered))
+                parts.append(shop.examples(retrieval, some, plan.depth, only_new=True))
+            found.append(Examples.join(parts))
             tick(1)
     return found
 

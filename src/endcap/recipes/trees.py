@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class Forest:
     """t trees of one depth d, shallower ones filled up below their leaves (a leaf's value then stands there 2^n times).
 
     `column` int32 [t, 2^d - 1] is twice the feature asked, plus 1 where a missing value goes left; `threshold` float32
-    alike: smaller values go left. `leaf` is float32 [t, 2^d], `mean` float64 [t, 2^(d + 1) - 1], see `contribute`.
+    alike: smaller values go left. `leaf` is float32 [t, 2^d], `mean` float64 [t, 2^(d + 1) - 1] the mean of the leaves
+    under each node, by how many rows reached them.
     """
 
     column: Int32
@@ -72,8 +74,16 @@ class Forest:
         """
         block = self._checked(block)
         out = np.zeros(block.shape, np.float64)
-        contribute(block, self.column, self.threshold, self.mean, self.depth, out)
+        contribute(block, self.column, self.threshold, self.change, self.depth, out)
         return out.astype(np.float32)
+
+    @cached_property
+    def change(self) -> Float64:
+        """float64 [t, 2^(d + 1) - 1]: the mean under each node less that under its parent; 0 at the root."""
+        change = np.zeros_like(self.mean)
+        below = np.arange(1, self.mean.shape[1])
+        change[:, below] = self.mean[:, below] - self.mean[:, (below - 1) // 2]
+        return change
 
     @property
     def bias(self) -> float:

@@ -12,8 +12,8 @@ from scipy import sparse
 from endcap.lake.dataset import Dataset, Vocabulary
 from endcap.recipes import create
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.content import item_words
 from endcap.recipes.queries import Queries
+from endcap.recipes.words import item_words
 from endcap.seams import Progress
 from endcap.types import Float32, Int32
 

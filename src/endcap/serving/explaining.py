@@ -15,6 +15,7 @@ from endcap.recipes.content import Content
 from endcap.recipes.ease import EASE
 from endcap.recipes.item_item import ItemItem
 from endcap.recipes.repeat import Repeat
+from endcap.serving import segment_rung
 from endcap.serving.histories import past_of
 from endcap.serving.memory import Memory
 from endcap.serving.ranked_words import TRIED, Subject, columns_with_words, spoken
@@ -23,12 +24,15 @@ from endcap.serving.slate import Slate
 
 PROMOTED, EXPLORED, POPULAR = "Promoted item", "Exploration", "Popular item"
 """The service's own words."""
+NEW_ALIKE, LIKE_THIS = "New, like what you looked at", "Similar to what you are looking at"
+"""What most resembles others is there: because those would be, and because one of them is new and asked about."""
 OWN_ITEM = Repeat.reason
 """A reason that says what the shopper did with the item."""
 FRAMES: Mapping[str, str] = {
     ItemItem.reason: "Goes with what you {}",
     EASE.reason: "Goes with what you {}",
     Content.reason: "Similar to what you {}",
+    NEW_ALIKE: "New, like what you {}",
 }
 """Reasons that say what the shopper did with others."""
 PLAIN = "Recommended for you"
@@ -47,9 +51,13 @@ def explain(slate: Slate) -> None:
         "new": f"New in this shop{because}",
         "catalogue": f"From the catalogue{because}",
         "explored": "New in this shop",
+        "alike": LIKE_THIS if slate.request.item_id and not slate.retrieved else NEW_ALIKE,
+        "segment": f"Popular in this shop{because}",
     }
     slate.reasons = [words[rung] for rung in slate.rungs]
-    known = {"explored": EXPLORED, "popular": POPULAR}
+    for place in [place for place, rung in enumerate(slate.rungs) if rung == "segment"]:
+        slate.reasons[place] = segment_rung.words(slate, slate.ordinals[place]) or words["segment"]
+    known = {"explored": EXPLORED, "popular": POPULAR, "segment": POPULAR}
     told = [known.get(rung, "") for rung in slate.rungs]
     if slate.promotions:
         told = [PROMOTED if name else word for name, word in zip(slate.promotions, told, strict=True)]

@@ -16,6 +16,7 @@ from endcap.lake.dataset import Dataset
 from endcap.lake.schemas import DatasetKind, Schema
 from endcap.lake.streaming import REMOVED
 from endcap.lake.tables import Lake, Snapshot
+from endcap.serving.segment_columns import wanted_of
 from endcap.serving.shop import EVENTS, About, ShopState, ShopStates
 from endcap.types import ACTION_ID, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, AccountKey, ShopKey
 
@@ -48,7 +49,21 @@ class LakeShops:
 
     def state(self, shop: ShopKey) -> ShopState:
         """The snapshot, read."""
-        return ShopState.of(self.dataset(shop), self.about, self._known(shop))
+        return ShopState.of(self.dataset(shop), self.about, self._known(shop), self._happened(shop))
+
+    def _happened(self, shop: ShopKey) -> pa.Table | None:
+        """What interactions tell of where they happened; None where nothing."""
+        version = Snapshot.parse(self.text(shop)).versions.get("interactions")
+        if self.about != "items" or version is None:
+            return None
+        table = self.lake.open(shop, "interactions", version)
+        names = wanted_of([each.name for each in table.schema().fields])
+        if not names:
+            return None
+        from pyarrow.dataset import ParquetReadOptions  # noqa: PLC0415 - loads pandas, which an import need not
+
+        options = ParquetReadOptions(dictionary_columns=set(names) - {TIMESTAMP})
+        return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names)
 
     def dataset(self, shop: ShopKey) -> Dataset:
         """What the state is made of; a shop without interactions has its items and users all the same."""

@@ -15,13 +15,14 @@ import numpy as np
 
 from endcap.lake.event_types import is_left_out, weight
 from endcap.serving.live_features import News
+from endcap.serving.newcomers import Newcomers
 from endcap.serving.shop import About, ShopState
 from endcap.serving.shop_attributes import ShopAttributes
 from endcap.stream import packed
 from endcap.stream.histories import PURCHASES, Past
 from endcap.stream.live import Live, Records
 from endcap.stream.packed import Recent
-from endcap.stream.records import ActionEvent, Event, Put, decode
+from endcap.stream.records import ActionEvent, Event, Put, Value, decode
 from endcap.types import Bool, Float32, Float64, Int16, Int32, Int64
 
 NOTED: Mapping[About, Mapping[str, type[Event | ActionEvent | Put]]] = {
@@ -115,6 +116,8 @@ class LiveShop:
         """What rankers are told, with what was streamed; None where the items are actions."""
         self._types: dict[str, tuple[int, float, bool]] = {}
         self._lock = threading.Lock()
+        self.newcomers = Newcomers(state.content, self._properties)
+        """Items that no version may know, and what is most like them."""
         for name in [name for name in self._shown_before if state.ordinal(name) >= 0]:
             self.shown.add(state.ordinal(name), self._shown_before.pop(name))
 
@@ -135,7 +138,10 @@ class LiveShop:
 
     def _note(self, told: Event | ActionEvent | Put, news: News) -> None:
         if isinstance(told, Put):
-            news.put(self._place(told.id, told.time), told.properties)
+            ordinal = self._place(told.id, told.time)
+            news.put(ordinal, told.properties)
+            if ordinal >= self.base or not self.state.counts[ordinal]:  # no version has learned of it
+                self.newcomers.put(ordinal)
             return
         self.last_time = max(self.last_time, told.time)
         name = told.item_id if isinstance(told, Event) else told.action_id
@@ -159,6 +165,12 @@ class LiveShop:
         if name in self._shown_before:
             self.shown.add(ordinal, self._shown_before.pop(name))
         return ordinal
+
+    def _properties(self, ordinal: int) -> Mapping[str, Value]:
+        """What is known of an item by lower-case column, with what was put."""
+        name = self.names(np.array([ordinal], np.int32))[0]
+        held = self.state.items.row(ordinal) if ordinal < self.base else {}
+        return {**held, **(self.live.put("item", name) or {})}
 
     def ordinal(self, item_id: str) -> int:
         """Ordinal of an item, -1 where unknown."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from endcap.errors import InputError
 
-RUNGS = ("personal", "similar", "general", "trending", "popular", "catalogue", "new", "explored")
+RUNGS = ("personal", "similar", "general", "trending", "popular", "catalogue", "new", "explored", "segment", "alike")
 """Where an item came from, best first: the shopper's model, the model asked about an item, a model that is the same for
-all, what rises in the shop, what sells in the shop, and the catalogue's own order. Their numbers are part of stored
-ids: only ever append."""
+all, what rises in the shop, what sells in the shop, and the catalogue's own order; then what is new, what exploration
+drew, what sells in the shopper's segments, and what is most like others. Their numbers are part of stored ids: only
+ever append."""
 
 _FORMAT = 1
 _ID = re.compile(r"RID-([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{2})([0-9a-f])([0-9a-f])-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from endcap.serving import segment_rung
 from endcap.serving.calibration import probabilities
 from endcap.serving.histories import past_of, say_why_not
 from endcap.serving.influence import influenced
@@ -63,11 +64,24 @@ def _personal(slates: Sequence[Slate]) -> None:
 def _similar(slate: Slate) -> None:
     row = int(slate.model.rows_of(np.array([slate.current], np.int32))[0]) if slate.current >= 0 else -1
     if row < 0:
+        if _kin(slate):
+            return
         slate.cause = "the item asked about is not known" if slate.current < 0 else "the item asked about is new"
         return
     _choose(slate, slate.model.related(row), "similar")
     if not slate.ordinals:
         slate.cause = "nothing is known to go with this item"
+
+
+def _kin(slate: Slate) -> bool:
+    """Answer a question about a new item with what is most like it; False where nothing is known to be."""
+    live = slate.snapshot.live
+    if live is None or slate.current < 0:
+        return False
+    near = live.newcomers.now.near(slate.current)
+    found = take(near[near < slate.size], barred_for(slate, slate.allowed, []), slate.reach).tolist()
+    slate.ordinals, slate.rungs, slate.scores = found, ["alike"] * len(found), [None] * len(found)
+    return bool(found)
 
 
 def _choose(slate: Slate, scores: Float32, rung: str) -> None:
@@ -148,13 +162,15 @@ def barred_for(slate: Slate, allowed: Bool | None, taken: Sequence[int]) -> Bool
 
 
 def descend(slate: Slate, barred: Bool, count: int) -> Iterable[tuple[int, str]]:
-    """(ordinal, rung) of up to `count` items: trending, popular, new, then the catalogue in its own order.
+    """(ordinal, rung) of up to `count` items: what sells in the shopper's segments where nothing else is known of them,
+    trending, popular, new, then the catalogue in its own order.
 
     `barred` bool [ordinals] is marked with what was found.
     """
     state, live = slate.snapshot.state, slate.snapshot.live
     new = live.new_items(slate.size) if live is not None else state.trending[:0]
     ladder: Iterable[tuple[str, Int32]] = (
+        (segment_rung.RUNG, segment_rung.find(slate)),
         ("trending", state.trending),
         ("popular", state.popular),
         ("new", new),

@@ -8,14 +8,15 @@ square root of their number, because they seldom are: score = log p + Σ_s log(p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from endcap.errors import ArtefactError
-from endcap.types import DAY, HOUR, Float32, Int32
+from endcap.types import DAY, HOUR, Float32, Int32, Int64
 
 HOURS = "hour"
 """The name of the time of day among what is told."""
@@ -109,15 +110,15 @@ NO_SEGMENTS = Segments((), np.zeros(0, np.int32), np.zeros(0, np.float32), np.ze
 
 def value_of(column: str, text: str) -> str:
     """A value as it is looked up: numbers of age and hour as their band, of several values the first."""
-    told = text.split("|")[0].strip()
+    told = text.split("|", maxsplit=1)[0].strip()
     if column == AGE:
         return _banded(told, band_of_age)
     return _banded(told, part_of_day) if column == HOURS else told.casefold()
 
 
-def _banded(text: str, band: Mapping[int, str] | object) -> str:
+def _banded(text: str, band: Callable[[int], str]) -> str:
     try:
-        return band(int(float(text)))  # type: ignore[no-any-return, operator]
+        return band(int(float(text)))
     except (ValueError, OverflowError):
         return text.casefold()
 
@@ -134,6 +135,9 @@ def part_of_day(hour: int) -> str:
     return f"{start:02}-{start + PART:02}"
 
 
-def hour_of(micros: int) -> int:
+Moments = TypeVar("Moments", int, Int64)
+
+
+def hour_of(micros: Moments) -> Moments:
     """The hour of the day, UTC."""
     return micros % DAY // HOUR

@@ -25,6 +25,9 @@ from endcap.recipes.queries import Queries
 from endcap.recipes.trending import Trending
 from endcap.seams import Disk
 from endcap.serving.attributes import AttributeTable
+from endcap.serving.content import NO_CONTENT, Content, content_of
+from endcap.serving.segment_counts import segments_of
+from endcap.serving.segments import NO_SEGMENTS, Segments
 from endcap.storage.directories import publish_directory
 from endcap.stream.arrays import map_arrays, pack
 from endcap.stream.histories import Histories
@@ -33,10 +36,12 @@ from endcap.types import ACTION_ID, ITEM_ID, Bool, Float32, Int32, Int64, ShopKe
 
 About = Literal["items", "actions"]
 EVENTS: Mapping[About, DatasetKind] = {"items": "interactions", "actions": "action_interactions"}
-FORMAT = "4"
+FORMAT = "5"
 FILE = "state.safetensors"
 FEATURES = "features/"
 """What the names of the features' own arrays begin with."""
+SEGMENTS, CONTENT = "segments/", "content/"
+"""Likewise those of segments' bestsellers and of what items' texts say."""
 CREATED = "creation_timestamp"
 
 
@@ -62,12 +67,21 @@ class ShopState:
     snapshot: str
     kept_features: tuple[Mapping[str, np.ndarray], Mapping[str, str]] | None = field(default=None, repr=False)
     """Arrays and notes of `ShopFeatures`; None where the items are actions."""
+    segments: Segments = field(default=NO_SEGMENTS, repr=False)
+    """What sells to shoppers of whom nothing is known but their attributes and where they ask from."""
+    content: Content = field(default=NO_CONTENT, repr=False)
+    """What the items' texts say, so that new ones find their kind."""
 
     @classmethod
     def of(
-        cls, dataset: Dataset, about: About = "items", schemas: Mapping[DatasetKind, Schema] | None = None
+        cls,
+        dataset: Dataset,
+        about: About = "items",
+        schemas: Mapping[DatasetKind, Schema] | None = None,
+        happened: pa.Table | None = None,
     ) -> ShopState:
-        """From a dataset with ordinals. `schemas` say what the columns of items (actions) and users hold."""
+        """From a dataset with ordinals. `schemas` say what the columns of items (actions) and users hold, `happened`
+        are interactions with what they tell of where they happened (`segment_columns.wanted_of`)."""
         schemas = schemas or {}
         catalogue, listed = _catalogue(dataset.items)
         nobody = Queries.about(np.full(1, -1, np.int32), dataset.last_time + 1)
@@ -89,8 +103,13 @@ class ShopState:
         users = AttributeTable.of(dataset.user_metadata, everyone, size=dataset.n_users, schema=schemas.get("users"))
         histories = Histories.of(dataset, kind=EVENTS[about])
         kept = ShopFeatures.of(dataset, dataset.items.ordinals, len(listed)).arrays() if about == "items" else None
+        segments, content = NO_SEGMENTS, NO_CONTENT
+        if about == "items":
+            segments = segments_of(dataset, schemas.get("users"), happened)
+            content = content_of(dataset, created, counts)
         return cls(
-            *(histories, catalogue, listed, orders[0], orders[1], created, counts, items, users, dataset.snapshot), kept
+            *(histories, catalogue, listed, orders[0], orders[1], created, counts, items, users, dataset.snapshot),
+            *(kept, segments, content),
         )
 
     @cached_property
@@ -126,6 +145,9 @@ class ShopState:
         features, more = self.kept_features or ({}, {})
         notes = {**notes, **{f"{FEATURES}{name}": more[name] for name in more}}
         named = {name: getattr(self, name) for name in ("listed", "trending", "popular", "created", "counts")}
+        segments, dimensions = self.segments.arrays()
+        named |= {f"{SEGMENTS}{name}": segments[name] for name in segments}
+        named |= {f"{CONTENT}{name}": array for name, array in self.content.arrays().items()}
         return pack(
             {
                 **arrays,
@@ -135,7 +157,7 @@ class ShopState:
                 **{f"{FEATURES}{name}": features[name] for name in features},
                 **named,
             },
-            {**notes, "format": FORMAT, "snapshot": self.snapshot},
+            {**notes, "format": FORMAT, "snapshot": self.snapshot, SEGMENTS: dimensions},
         )
 
     @classmethod
@@ -160,15 +182,23 @@ class ShopState:
         items, users = AttributeTable.from_arrays(arrays, "items"), AttributeTable.from_arrays(arrays, "users-known")
         if items.size != len(catalogue) or users.size != len(histories):
             raise ArtefactError(f"The attributes of {path} are damaged.", fix=_AGAIN)
-        features = {name.removeprefix(FEATURES): arrays[name] for name in arrays if name.startswith(FEATURES)}
+        features, found, said = (_under(arrays, prefix) for prefix in (FEATURES, SEGMENTS, CONTENT))
+        segments, content = Segments.from_arrays(found, notes.get(SEGMENTS, "")), Content.from_arrays(said)
+        if max(int(segments.items.max(initial=-1)), content.last) >= len(catalogue):
+            raise ArtefactError(f"{path} names items outside its catalogue.", fix=_AGAIN)
         more = {name.removeprefix(FEATURES): notes[name] for name in notes if name.startswith(FEATURES)}
         return cls(
             *(histories, catalogue, listed, trending, popular, created, counts, items, users, notes["snapshot"]),
             (features, more) if features else None,
+            *(segments, content),
         )
 
 
 _AGAIN = "Delete the directory; it is built again."
+
+
+def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
 def _catalogue(items: Vocabulary) -> tuple[IdIndex, Bool]:

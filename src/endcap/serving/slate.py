@@ -94,6 +94,8 @@ class Slate:
     words: list[str] = field(default_factory=list)
     propensities: list[float] = field(default_factory=list)
     promotions: list[str] = field(default_factory=list)
+    segments: tuple[int, ...] = ()
+    """The segments (`ShopState.segments`) of who asks, where those were asked for."""
     cause: str = ""
     """Why the answer is not personal, in words; empty where it is."""
     recommendation_id: str = ""
@@ -146,7 +148,7 @@ class Slate:
     def reset(self) -> None:
         """Back to the question alone."""
         self.row = self.current = -1
-        self.fresh, self.allowed, self.cause = None, None, ""
+        self.fresh, self.allowed, self.cause, self.segments = None, None, "", ()
         self.barred, self.candidates, self.candidate_scores = NOBODY, NOBODY, NO_SCORES
         self.promotable, self.promotable_scores = NOBODY, NO_SCORES
         self.promoted, self.counts = [], {}

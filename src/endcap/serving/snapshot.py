@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from endcap.features.facts import BRAND, CATEGORY
+from endcap.features.family import Extra
 from endcap.features.kinds import KIND_NAMES, OTHER, Kinds, kinds_of
 from endcap.features.shop import ShopFeatures
 from endcap.registry.campaigns import Deployment
@@ -151,10 +152,21 @@ class Snapshot:
         """What rankers are told, with what was streamed; None where the items are actions."""
         return self.live.features if self.live is not None else self.state.features
 
-    @cached_property
+    @property
     def feature_set(self) -> str:
-        """Signature of those features."""
-        return self.features.signature if self.features is not None else ""
+        """Signature of those features, declared ones among them."""
+        features = self.features
+        if features is None:
+            return ""
+        held = self._signed.get("")
+        if held is None or held[0] is not features.extras:
+            held = self._signed[""] = features.extras, features.signature
+        return held[1]
+
+    @cached_property
+    def _signed(self) -> dict[str, tuple[tuple[Extra, ...], str]]:
+        """The signature, and of which declared features it was taken."""
+        return {}
 
     def kinds(self, ordinals: Int32) -> Int32:
         """int32 [m, 3]: codes of category, sub-category and brand of items, -1 where unknown."""

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from endcap.errors import InputError, UnknownName
-from endcap.storage.log.contract import RECORD_KINDS, SPOOLED, Committed, Log, LogReader, Offset, Record, RecordKind
+from endcap.storage.log.contract import (
+    RECORD_KINDS,
+    SPOOLED,
+    Committed,
+    Log,
+    LogReader,
+    Offset,
+    QueueFull,
+    Record,
+    RecordKind,
+)
 from endcap.storage.log.spooled import SpooledLog
 from endcap.storage.log.sqlite import SqliteLog
 from endcap.storage.log.sqlite_reader import SqliteReader
@@ -27,6 +37,7 @@ __all__ = [
     "Log",
     "LogReader",
     "Offset",
+    "QueueFull",
     "Record",
     "RecordKind",
     "SpooledLog",

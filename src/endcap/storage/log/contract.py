@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Literal, NamedTuple, Protocol, get_args
 
+from endcap.errors import ResourceError
 from endcap.types import Micros, ShopKey
 
 RecordKind = Literal["event", "item", "user", "action", "action_event", "decision", "feature"]
@@ -17,6 +18,10 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 MOST_PARTITIONS = 1024
 SPOOLED = -1
 """The partition of what is told from a process's own spool: durable, and not in the shared log yet."""
+
+
+class QueueFull(ResourceError):
+    """As many records wait already as may: nothing is broken, and there is room again soon."""
 
 
 class Offset(NamedTuple):
@@ -94,8 +99,8 @@ class Log(LogReader, Protocol):
     def submit(self, records: Sequence[Record]) -> Future[tuple[Offset | None, ...]]:
         """Done when all survive a power cut and were folded: their offsets, None for each that was there before.
 
-        Fails with `ResourceError` when the disk or the server's memory refuses (nothing of this batch is then taken)
-        or the queue is full, with `UnavailableError` when a shared log cannot be reached: then it may have been taken,
+        Fails with `ResourceError` when the disk or the server's memory refuses (nothing of this batch is then taken),
+        with `QueueFull` when too many wait, with `UnavailableError` when a shared log cannot be reached: then it may have been taken,
         and is to be submitted again, which takes nothing twice.
         """
 

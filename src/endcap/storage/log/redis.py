@@ -7,6 +7,7 @@ does after its flush (`appendfsync always`), and the follower has told it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from endcap.errors import EndcapError, InputError, ResourceError, StateError, UnavailableError
-from endcap.storage.log.contract import Committed, Offset, Record
+from endcap.storage.log.contract import Committed, Offset, QueueFull, Record
 from endcap.storage.log.redis_barrier import Barrier
 from endcap.storage.log.redis_follower import Durable, Follower
 from endcap.storage.log.redis_place import RedisPlace, Row
@@ -27,6 +28,7 @@ MOST_BYTES = 4 << 20
 """An append takes what is queued up to these: the server answers nobody else meanwhile."""
 
 Offsets = tuple[Offset | None, ...]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class RedisLog(RedisReader):
                 done.set_exception(UnavailableError(self._follower.away))
             elif self._waiting and self._waiting + len(records) > self._most:
                 fix = "Send fewer at once, or give it a faster server."
-                done.set_exception(ResourceError(f"{self._waiting:,} records wait for the log already.", fix=fix))
+                done.set_exception(QueueFull(f"{self._waiting:,} records wait for the log already.", fix=fix))
             else:
                 self._waiting += len(records)
                 self._queue.append(_Submitted(records, rows, size, done))
@@ -146,6 +148,11 @@ class RedisLog(RedisReader):
                 if not isinstance(error, ResourceError):
                     self._follower.lost(error)
                 self._refuse(taken, error)
+            except Exception as error:  # without this thread nothing would ever be answered again
+                _log.exception("appending to the log failed")
+                said = EndcapError(f"{self._place.shown} answers what nobody understands: {error}.")
+                self._follower.lost(said)
+                self._refuse(taken, said)
 
     def _group(self) -> list[_Submitted]:
         """Whole submissions only: each is taken or refused as one."""

@@ -14,11 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
-from endcap.errors import EndcapError, ResourceError, StateError, UnavailableError
+from endcap.errors import ArtefactError, EndcapError, StateError, UnavailableError
 from endcap.seams import Clock, SystemClock
-from endcap.storage.log.contract import SPOOLED, Committed, Log, Offset, Record
+from endcap.storage.log.contract import SPOOLED, Committed, Log, Offset, QueueFull, Record
 from endcap.storage.log.sqlite import SqliteLog
 from endcap.storage.log.subscribers import Subscribers
 
@@ -37,6 +38,7 @@ ADOPT_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 Offsets = tuple[Offset | None, ...]
+_Looks = tuple[int, ...]
 
 
 class SpooledLog:
@@ -56,7 +58,7 @@ class SpooledLog:
         self._since = int(self._clock.now()) if self._waiting else 0
         self.spooled = 0
         """Records that were acknowledged from the spool since the start."""
-        self._emptied: dict[Path, int] = {}
+        self._emptied: dict[Path, _Looks] = {}
         self._closing = threading.Event()
         shared.subscribe(self._subscribers.tell)
         self._own.subscribe(self._told_here)
@@ -124,8 +126,8 @@ class SpooledLog:
         self._subscribers.add(committed)
 
     def submit(self, records: Sequence[Record]) -> Future[Offsets]:
-        """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `ResourceError` when as many
-        wait as may."""
+        """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `QueueFull` when as many wait as
+        may."""
         done: Future[Offsets] = Future()
         if not self._waiting and not self._holding and not self._shared.away:
             self._straight(records, done)
@@ -180,7 +182,8 @@ class SpooledLog:
                 self._since = self._since or int(self._clock.now())
         if full:
             fix = "Bring the log's server back; it is tried again by itself."
-            done.set_exception(ResourceError(f"{self._waiting:,} records wait for it in the spool already.", fix=fix))
+            if done.set_running_or_notify_cancel():
+                done.set_exception(QueueFull(f"{self._waiting:,} records wait for it in the spool already.", fix=fix))
             return
         self._own.submit(records).add_done_callback(lambda taken: self._spooled(taken, len(records), done))
 
@@ -202,7 +205,7 @@ class SpooledLog:
 
     def _gone(self, rows: int) -> None:
         with self._lock:
-            self._waiting -= rows
+            self._waiting = max(0, self._waiting - rows)  # what a disk refused may have stayed there after all
             if not self._waiting:
                 self._since = 0
 
@@ -218,6 +221,9 @@ class SpooledLog:
                     self._adopt()
             except (EndcapError, OSError) as error:
                 why = str(error)
+            except Exception as error:  # without this thread what waits would wait for ever
+                _log.exception("emptying spools failed; it is tried again")
+                why = repr(error)
             if why != said:
                 _log.warning("Spool %s: %s", self._own.path, why or "what waited was appended.")
                 said = why
@@ -256,11 +262,15 @@ class SpooledLog:
     def _adopt(self) -> None:
         """Empty the files of processes that are gone. They stay: another process may be taking one just now."""
         for path in self._folder.glob("spool-*.db"):
-            if path == self._own.path or self._emptied.get(path) == path.stat().st_mtime_ns:
+            if path == self._own.path or self._emptied.get(path) == _looks(path):
                 continue
             try:
                 spool = SqliteLog(path, forget=True)
             except StateError:  # its process lives
+                continue
+            except ArtefactError as error:  # nothing can be had from it until somebody mends it; others wait behind it
+                _log.error("A spool is passed over: %s", error)
+                self._emptied[path] = _looks(path)
                 continue
             appended: list[tuple[int, int]] = []
             try:
@@ -269,7 +279,7 @@ class SpooledLog:
                     spool.trim(0, appended[-1][0])
             finally:
                 spool.close()
-            self._emptied[path] = path.stat().st_mtime_ns
+            self._emptied[path] = _looks(path)
 
 
 def _own_file(folder: Path) -> SqliteLog:
@@ -278,7 +288,19 @@ def _own_file(folder: Path) -> SqliteLog:
             return SqliteLog(folder / f"spool-{number}.db", forget=True)
         except StateError:  # another process has it
             continue
+        except ArtefactError as error:
+            _log.error("A spool is passed over: %s", error)
     raise StateError(f"{MOST_FILES:,} processes have a spool in {folder} already.", fix="Name another folder.")
+
+
+def _looks(path: Path) -> _Looks:
+    """Another one after every commit: what is in the write-ahead log changes nothing in the file itself."""
+    found: list[int] = []
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(FileNotFoundError):
+            told = each.stat()
+            found += (told.st_mtime_ns, told.st_size)
+    return tuple(found)
 
 
 def _left(spool: SqliteLog) -> int:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from endcap.errors import EndcapError, InputError, ResourceError, StateError
-from endcap.storage.log.contract import Committed, Offset, Record
+from endcap.storage.log.contract import Committed, Offset, QueueFull, Record
 from endcap.storage.log.sqlite_file import LogFile, held_by_one_writer
 from endcap.storage.log.sqlite_reader import SqliteReader
 from endcap.storage.log.subscribers import Subscribers
@@ -191,7 +191,7 @@ class SqliteLog:
                 self._commit(file, taken)
             if not self._queue or file.is_long():
                 file.carry_over()
-        except (sqlite3.Error, EndcapError, OSError) as error:
+        except Exception as error:  # whatever it is: without this thread nothing would ever be answered again
             self._give_up(taken, error)
 
     def _commit(self, file: LogFile, taken: list[_Submitted]) -> None:
@@ -255,8 +255,8 @@ def _answer(done: Future[Offsets], offsets: Offsets) -> None:
         done.set_result(offsets)
 
 
-def _full(waiting: int) -> ResourceError:
-    return ResourceError(
+def _full(waiting: int) -> QueueFull:
+    return QueueFull(
         f"{waiting:,} records wait for the log's disk already.", fix="Send fewer at once, or give it a faster disk."
     )
 

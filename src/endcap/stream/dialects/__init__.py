@@ -52,9 +52,14 @@ class Dialect:
         for path in self.events:
             found = lists(call, path)
             if found is not None:
-                unwrap = UNWRAPPED.get(self.key)
-                return [unwrap(each) for each in found] if unwrap else found
+                return found
         raise InputError(f"The call holds no events in the dialect {self.key}.", fix="See docs/reference/collect.md.")
+
+
+    def unwrapped(self, event: Any) -> Any:
+        """An event with the parts decoded that it holds encoded. Raises `InputError`."""
+        unwrap = UNWRAPPED.get(self.key)
+        return unwrap(event) if unwrap else event
 
 
 UNWRAPPED: Mapping[str, Callable[[Any], Any]] = {"snowplow": unwrapped}

@@ -70,15 +70,21 @@ def moment(given: Any, unit: str, now: int) -> int:
         number, unit = _iso(given), "s"
     elif not unit or unit == "iso":
         unit = "s" if number < 1e11 else "ms" if number < 1e14 else "us"
-    found = round(number * _MICROS[unit])
-    if not 0 <= found < LATEST * SECOND:
-        raise InputError(f"The time is {str(given)[:40]!r}, expected a moment since 1970.")
+    exact = number * _MICROS[unit]
+    if not 0 <= exact < LATEST * SECOND:  # nor is any that is no number, or no finite one
+        raise InputError(f"The time is {shown(given)}, expected a moment since 1970.")
+    found = round(exact)
     return found if found <= now + 15 * MINUTE else now
+
+
+def shown(given: Any) -> str:
+    """What a message repeats of a value: little, and of lists and objects only what they are."""
+    return repr(str(given)[:40]) if isinstance(given, str | int | float) else f"of the type {type(given).__name__}"
 
 
 def _number(given: Any) -> float | None:
     if isinstance(given, bool):
-        raise InputError(f"The time is {given!r}, expected a number or a time in ISO 8601.")
+        raise InputError(f"The time is {shown(given)}, expected a number or a time in ISO 8601.")
     if isinstance(given, int | float):
         return float(given)
     try:
@@ -92,4 +98,4 @@ def _iso(given: Any) -> float:
         told = datetime.fromisoformat(given)
         return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
-        raise InputError(f"The time is {str(given)[:40]!r}, expected a number or a time in ISO 8601.") from None
+        raise InputError(f"The time is {shown(given)}, expected a number or a time in ISO 8601.") from None

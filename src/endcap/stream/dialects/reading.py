@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 from endcap.errors import InputError
 from endcap.stream.dialects import Dialect
-from endcap.stream.dialects.paths import Path, first, moment
+from endcap.stream.dialects.paths import Path, first, moment, shown
 from endcap.stream.records import Event, Value
 
+MOST = 1_000
+"""Events of one call, as they are given and as they are read."""
 LONGEST = 256
-"""Characters of an id."""
+"""Characters of an id, and of a further column's name."""
 LONGEST_VALUE = 4_000
-"""Characters of a further column; a longer text is left out."""
+"""Characters of a further column; what is longer is left out."""
 MOST_COLUMNS = 64
 MOST_ITEMS = 500
 """Items of one event."""
@@ -22,6 +24,10 @@ SHOWN = frozenset({"Impression"})
 """Types whose items are one event's impression, not an event each."""
 _WHOLE = 2**63
 _TRUE = frozenset({True, "1", "true", "True"})
+
+
+class TooMany(InputError):
+    """A call says more events than one may."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +51,27 @@ class Read:
 def read(dialect: Dialect, call: Any, now: int, traffic: str = "") -> Read:
     """Read one call. `now` (microseconds) stands in for events without a time; `traffic` flags them all.
 
-    Raises `InputError` where the call holds no events; a bad event is set aside and holds up no other.
+    Raises `InputError` where the call holds no events, `TooMany` where it holds more than `MOST`, before they are made;
+    a bad event is set aside and holds up no other.
     """
     found = Read()
-    for index, event in enumerate(dialect.events_in(call)):
+    given = dialect.events_in(call)
+    _require_few(len(given))
+    for index, event in enumerate(given):
         try:
-            made = _events(dialect, call, event, now, traffic)
+            made = _events(dialect, call, dialect.unwrapped(event), now, traffic)
         except InputError as error:
             found.rejected.append(Rejected(index, error.message, event))
             continue
         found.events += made
         found.ignored += not made
+        _require_few(len(found.events))
     return found
+
+
+def _require_few(events: int) -> None:
+    if events > MOST:
+        raise TooMany(f"The call says {events} events or more, at most {MOST} are allowed.")
 
 
 def _events(dialect: Dialect, call: Any, event: Any, now: int, traffic: str) -> list[Event]:
@@ -138,7 +153,7 @@ class _Told(NamedTuple):
             for given in (self.given, inner) if type(inner) is dict else (self.given,):
                 if not given.keys() <= own:
                     found.update(
-                        {key.lower(): value for key, value in given.items() if key not in own and is_value(value)}
+                        {key.lower(): value for key, value in given.items() if key not in own and _is_column(key, value)}
                     )
         if len(found) > MOST_COLUMNS:
             raise InputError(f"The event has {len(found)} further values, at most {MOST_COLUMNS} are allowed.")
@@ -155,7 +170,7 @@ def _number(value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(value, bool):
-        raise InputError(f"The value is {str(value)[:40]!r}, expected a number.")
+        raise InputError(f"The value is {shown(value)}, expected a number.")
     return number
 
 
@@ -165,6 +180,10 @@ def _traffic(told: Any, internal: Any) -> str:
     if told in ("bot", "internal"):
         return str(told)
     return "internal" if isinstance(internal, bool | int | str) and internal in _TRUE else ""
+
+
+def _is_column(name: str, value: Any) -> bool:
+    return len(name) <= LONGEST and is_value(value)
 
 
 def is_value(value: Any) -> bool:
@@ -196,5 +215,5 @@ def _text(name: str, given: Any) -> str:
     if isinstance(given, str):
         raise InputError(f"{name} has {len(given)} characters, at most {LONGEST} without NUL are allowed.")
     if isinstance(given, bool) or not is_value(given):
-        raise InputError(f"{name} is {str(given)[:40]!r}, expected a text.")
+        raise InputError(f"{name} is {shown(given)}, expected a text.")
     return str(int(given)) if given == given // 1 else str(given)
