@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from endcap.evaluation.compare import Estimate, differences, estimates
 from endcap.evaluation.metrics import per_query
-from endcap.lake.dataset import Dataset
+from endcap.lake.dataset import Dataset, Vocabulary
 from endcap.lake.splits import Targets
 from endcap.seams import rng
 from endcap.serving.segment_counts import segments_of
@@ -50,7 +50,7 @@ def main() -> None:
     detail = {"seed": SEED, "households": len(scores["popular"]), "kept": [each[1] for each in parts]}
     for name, estimate in estimates(scores, seed=SEED).items():
         _row(f"Complete Journey, newcomers, ndcg@{K} · {name}", estimate, **detail)
-    for name in ("popular", "trending"):
+    for name in ("popular", "trending", "shop's part of segments"):
         gap = differences({"gap": scores["segments"]}, {"gap": scores[name]}, seed=SEED)["gap"]
         _row(f"Complete Journey, newcomers, ndcg@{K} · segments - {name}", gap, **detail)
 
@@ -74,6 +74,7 @@ def judged(
     shown = {
         "popular": np.repeat(popular[None, :], len(asks), axis=0),
         "trending": np.repeat(trending[None, :], len(asks), axis=0),
+        "shop's part of segments": np.repeat(segments.order(())[None, :K], len(asks), axis=0),
         "segments": np.stack([segments.order(segments.find(told[at]))[:K] for at in asks.tolist()]),
     }
     return {name: per_query(top, targets, K)["ndcg"] for name, top in shown.items()}, list(segments.columns)
@@ -84,9 +85,7 @@ def _index(known: pa.Table, ids: pa.Array) -> list[int]:
     return [place.get(name, -1) for name in ids.to_pylist()]
 
 
-def _vocabulary(table: pa.Table) -> object:
-    from endcap.lake.dataset import Vocabulary
-
+def _vocabulary(table: pa.Table) -> Vocabulary:
     return Vocabulary.of(table["user_id"].combine_chunks())
 
 

@@ -41,7 +41,7 @@ from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, temporal
 from endcap.recipes import create
 from endcap.recipes.base import Recipe
-from endcap.recipes.ranked import Ranked
+from endcap.recipes.ranked import OF_THE_CLOCK, Ranked
 from endcap.recipes.ranker import Ranker
 from endcap.recipes.ranker_examples import Examples, Judge
 from endcap.recipes.ranker_moments import visits
@@ -148,7 +148,7 @@ def _of_shop(dataset: Dataset) -> dict[str, np.ndarray]:
     asked = shop.examples(inner, moments, settings.depth)
     names, live = shop.features.names, set(shop.features.live_names)
     orders = {"candidates": -np.arange(len(asked.item), dtype=np.float32)}
-    for label, left_out in (("ranked", set()), ("without live windows", live)):
+    for label, left_out in (("ranked", {*OF_THE_CLOCK}), ("without live windows", live | {*OF_THE_CLOCK})):
         columns = np.array([at for at, name in enumerate(names) if name not in left_out], np.int32)
         ranker = Ranker.fit(Examples.join(parts[:-1]), parts[-1], names, columns, settings.growth)
         if ranker.forest is not None:

@@ -25,6 +25,8 @@ SCRIPTS = {
     "topn": ["topn.py", "--runs", "3"],
     "serving": ["serving.py"],
     "pipeline": ["pipeline.py"],
+    "index": ["index.py"],
+    "cold_start": ["cold_start.py"],
     "batch": ["batch.py", "--runs", "3"],
     "api": ["api.py"],
     "events": ["events.py"],

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from shops import SHOP, Registry
 from test_live import event, follow, lively, log  # noqa: F401
 
@@ -20,7 +21,7 @@ from endcap.recipes import create
 from endcap.seams import rng
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.recommend import Request, recommend
-from endcap.serving.segment_counts import evidence, segments_of
+from endcap.serving.segment_counts import STRENGTHS, evidence, segments_of
 from endcap.serving.segment_rung import phrase
 from endcap.serving.segments import Segments, value_of
 from endcap.serving.shop import ShopState
@@ -147,22 +148,20 @@ def test_chance_is_no_evidence(seed: int, columns: int) -> None:
 
 def test_small_segments_lean_on_the_shop() -> None:
     data = shop()
-    assert data.user_metadata is not None
-    lonely = [name if at % 3 else "Ohio" for at, name in enumerate(["Utah"] * data.n_users)]
-    lonely[:12] = ["Alaska"] * 12
-    table = pa.table({"user_id": data.users.ids, "location": lonely})
+    homes = [REGIONS[int(name[1:]) % 3] for name in data.users.ids.to_pylist()]
+    moved = [at for at, home in enumerate(homes) if home == "Ohio"][:12]
+    table = pa.table(
+        {"user_id": data.users.ids, "location": ["Alaska" if at in moved else home for at, home in enumerate(homes)]}
+    )
     segments = segments_of(replace(data, user_metadata=table))
-    if "location" in segments.columns:
-        spread = {name: float(np.abs(segments.lift[row]).mean()) for row, (_, name) in enumerate(segments.names)}
-        assert spread["Alaska"] < 3 * max(spread["Ohio"], spread["Utah"])
-    counts = segments_counts(np.array([[5.0, 5.0], [500.0, 500.0]]))
-    assert evidence(counts)[0] <= 0.0 or evidence(counts)[1] == 1e7
-
-
-def segments_counts(dense: np.ndarray):  # type: ignore[no-untyped-def]
-    from scipy import sparse
-
-    return sparse.csr_matrix(dense)
+    own = np.isin(segments.items, np.flatnonzero([region(name) == "Ohio" for name in data.items.ids.to_pylist()]))
+    few, many = (segments.lift[segments.find({"location": name})[0]] for name in ("Alaska", "Ohio"))
+    assert 0 < few[own].mean() < many[own].mean()
+    among = np.array([20.0, 1000.0])
+    gain, strength = evidence(sparse.csr_matrix([[5.0, 5.0], [500.0, 500.0]]), among)
+    assert gain <= 0 and strength == STRENGTHS[-1], "equal shares are no evidence, and lean on the shop as far as may be"
+    gain, strength = evidence(sparse.csr_matrix([[5.0, 500.0], [500.0, 5.0]]), np.array([1000.0, 1000.0]))
+    assert gain > 100 and strength == STRENGTHS[0]
 
 
 def test_what_was_saved_is_what_was_built(tmp_path: Path) -> None:

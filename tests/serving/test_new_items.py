@@ -130,7 +130,6 @@ def test_a_later_put_changes_its_kin(quiet: Snapshot, log: Log, tmp_path: Path) 
     log.append([put_record(SHOP, "item", Put(id="fresh", time=9, properties=properties("coats", 61)))])
     assert streamed.items.newcomers.settle(10)
     assert {kind(name) for name in recommend(snapshot, Request(6, item_id="fresh")).items} == {"coats"}
-    assert "fresh" in recommend(snapshot, Request(10, "u4")).items
 
 
 def test_likeness_is_that_of_words_and_price() -> None:

@@ -28,6 +28,7 @@ from endcap.api.workers import Slot
 from endcap.jobs.following import Notes, named
 from endcap.jobs.workspace import Workspace, open_workspace
 from endcap.registry.development import is_loopback
+from endcap.registry.feature_windows import ShopWindows
 from endcap.registry.keys import Keys
 from endcap.seams import Clock
 from endcap.serving.decisions import Decisions
@@ -141,7 +142,7 @@ def _watch(workspace: Workspace, log: Log, live: LiveShops, slot: Slot | None) -
     schemas = ShopSchemas(workspace.resources)
     loader = Loader(
         workspace.versions,
-        ShopStates(LakeShops(workspace.lake, schemas=schemas), root),
+        ShopStates(LakeShops(workspace.lake, schemas=schemas, windows=ShopWindows(workspace.resources)), root),
         resources=workspace.resources,
         actions=ShopStates(LakeShops(workspace.lake, "actions", schemas=schemas), root / "actions"),
         live=live,

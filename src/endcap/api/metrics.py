@@ -118,6 +118,17 @@ class _Served(Collector):
         weight = GaugeMetricFamily(
             "endcap_variant_weight", "Per cent of shoppers.", labels=("campaign", "variant", "version", "recipe")
         )
+        recall = GaugeMetricFamily(
+            "endcap_index_recall", "Share of the hundred best that a version's index finds.", labels=("version",)
+        )
+        indexed = {
+            name: model.index.recall
+            for snapshot in self._watch.snapshots.values()
+            for name, model in snapshot.models.items()
+            if model.index is not None
+        }
+        for version, share in indexed.items():
+            recall.add_metric((version,), share)
         for arn, snapshot in self._watch.snapshots.items():
             generation.add_metric((arn,), snapshot.generation)
             for variant in snapshot.deployment.variants:
@@ -132,7 +143,7 @@ class _Served(Collector):
         stale.add_metric((), len(status.failures))
         away = GaugeMetricFamily("endcap_registry_away", "1 while the metadata database does not answer.")
         away.add_metric((), float(bool(status.error)))
-        return [generation, weight, swaps, failed, stale, away]
+        return [generation, weight, recall, swaps, failed, stale, away]
 
 
 class _Written(Collector):

@@ -33,8 +33,16 @@ def command(
     shop: ShopName = None,
     declared: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Of a window: key, kind, length, aggregate, weights, group …, as key=value."),
+        typer.Option("--set", help="Anything else of a window: per, prior, strength, of, n …, as key=value."),
     ] = None,
+    key: Annotated[str, typer.Option(help="Of a window: user, session, item, category, pair.")] = "",
+    kind: Annotated[str, typer.Option(help="Of a window: stagger, tumbling, sliding, session.")] = "",
+    length: Annotated[str, typer.Option(help="Of a window: 30s, 2m, 1h, 7d, 2w.")] = "",
+    gap: Annotated[str, typer.Option(help="Of a session: how long nothing may happen.")] = "",
+    step: Annotated[str, typer.Option(help="Of a sliding window.")] = "",
+    aggregate: Annotated[str, typer.Option(help="count, sum, rate, distinct, recency, last.")] = "",
+    weights: Annotated[str, typer.Option(help="Of event types: like=1,add_to_cart=2, or view,click.")] = "",
+    group: Annotated[str, typer.Option(help="The feature group that a window is a feature of.")] = "",
     sample: Annotated[int, typer.Option(help="How many logged answers parity recomputes.")] = 1000,
     as_json: AsJson = False,
 ) -> None:
@@ -42,13 +50,18 @@ def command(
 
     endcap features put customers customer_id=c1 EventTime=1767225600 age=41
 
-    endcap features add activity --set key=user --set kind=stagger --set length=2m --set aggregate=sum
-    --set weights=like=1,add_to_cart=2 --set group=clickstream
+    endcap features add activity --key user --kind stagger --length 2m --aggregate sum
+    --weights like=1,add_to_cart=2 --group clickstream
     """
     from endcap.jobs.workspace import open_workspace
 
     given = names or []
     _require(action, given)
+    said = {"key": key, "kind": kind, "length": length, "gap": gap, "step": step}
+    said |= {"aggregate": aggregate, "weights": weights, "group": group}
+    texts = {**{name: text for name, text in said.items() if text}, **assignments(declared)}
+    if texts and action != "add":
+        raise typer.BadParameter(f"endcap features {action} takes no {next(iter(texts))}", param_hint="--set")
     workspace = open_workspace(settings())
     if action == "list":
         _list(workspace, shop, as_json)
@@ -61,7 +74,7 @@ def command(
     elif action == "history":
         _history(workspace, given[0], given[1], as_json)
     elif action == "add":
-        _add(workspace, shop, given[0], assignments(declared), as_json)
+        _add(workspace, shop, given[0], texts, as_json)
     elif action == "remove":
         _remove(workspace, shop, given[0], as_json)
     elif action == "backfill":
@@ -184,6 +197,7 @@ def _history(workspace: Workspace, group: str, identity: str, as_json: bool) -> 
 
 
 def _add(workspace: Workspace, shop: str | None, name: str, texts: dict[str, str], as_json: bool) -> None:
+    from endcap.features.declared_columns import can_rank
     from endcap.jobs.feature_windows import add_window
 
     key = workspace.shop(shop)
@@ -191,7 +205,9 @@ def _add(workspace: Workspace, shop: str | None, name: str, texts: dict[str, str
     if as_json:
         emit({"shop": key.group, **made.document()})
         return
-    into = f"a feature of the group {made.group}" if made.group else "for the ranker alone"
+    uses = [f"a feature of the group {made.group}"] if made.group else []
+    uses += ["a column of rankers that are trained from now on"] if can_rank(made) else []
+    into = " and ".join(uses) or "of no use to rankers, and without a group nobody reads it"
     say(f"Declared {made.name}: {made.aggregate} over {made.kind} windows of {_time(made.length)}, {into}.")
     say(f"Next: endcap features backfill --shop {key.group}")
 

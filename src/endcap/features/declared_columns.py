@@ -17,10 +17,11 @@ import numpy as np
 from endcap.features.declared import HOT, Declaration
 from endcap.features.family import Feature
 from endcap.features.kinds import KIND_NAMES
+from endcap.lake.event_types import is_left_out
 from endcap.stream.histories import Past
 from endcap.stream.windows import LATE, Block, Windows
 from endcap.stream.windows_past import past_item_values, past_values
-from endcap.types import HOUR, Float32, Float64, Int16, Int32, Int64
+from endcap.types import DAY, HOUR, MINUTE, SECOND, Float32, Float64, Int16, Int32, Int64
 
 RANKED = ("count", "sum", "rate", "distinct", "recency")
 """Aggregates that are one number."""
@@ -58,7 +59,7 @@ class RankingWindows:
         """A column for each; those of at most an hour are live."""
         keys = {"user": "user", "pair": "user-item", "item": "item", "category": "category"}
         return tuple(
-            Feature(each.name, keys[each.key], _told(each), each.length <= HOUR, _meaning(each))  # type: ignore[arg-type]
+            Feature(each.name, keys[each.key], _told(each), each.length <= HOUR, _meaning(each), said(each))  # type: ignore[arg-type]
             for each in self.declarations
         )
 
@@ -136,6 +137,24 @@ def _nowhere(items: Int32) -> Int64:
 
 def _told(declared: Declaration) -> str:
     return f"{declared.aggregate} over a {declared.kind} window, declared"
+
+
+def said(declared: Declaration) -> str:
+    """What a value above 0 is to the shopper; empty where that is no reason to show an item: one number for all items,
+    a rate, a time, or events that may speak against it."""
+    speaks_for = min(declared.weights.values(), default=1.0) > 0 and not any(map(is_left_out, declared.weights))
+    if not speaks_for or declared.aggregate not in ("count", "sum"):
+        return ""
+    unit, size = next((name, size) for name, size in _UNITS if declared.length % size == 0 or name == "second")
+    many = declared.length // size
+    lately = f"in the last {f'{many} {unit}s' if many > 1 else unit}"
+    if declared.kind == "session":
+        lately = "on this visit"
+    words = {"item": "Popular", "category": "From a category that was popular", "pair": "You showed interest"}
+    return f"{words[declared.key]} {lately}" if declared.key in words else ""
+
+
+_UNITS = (("week", 7 * DAY), ("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 
 
 def _meaning(declared: Declaration) -> str:

@@ -9,13 +9,13 @@ windows.of_group("clickstream", ["u1", "u2"])
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from endcap.features.declared import Declaration, Key
+from endcap.features.declared import DECLARED_KEYS, Declaration, Key
 from endcap.features.declared_events import Events
 from endcap.seams import Clock, SystemClock
 from endcap.stream.windows import ENTRIES, Block, Counts, Windows
@@ -56,19 +56,22 @@ class DeclaredWindows:
         """Of all declared windows, in their order."""
         return tuple(self._held)
 
-    def fold(self, events: Events) -> None:
-        """Take live events, in any order, any number of times; the clock's now is the watermark."""
-        self._fold(events, self._clock.now())
+    def fold(self, events: Events, of: Collection[Key] = DECLARED_KEYS) -> None:
+        """Take live events, in any order, any number of times; the clock's now is the watermark. `of`: into windows of
+        these kinds of keys only."""
+        self._fold(events, self._clock.now(), of)
 
-    def fold_history(self, events: Events) -> None:
+    def fold_history(self, events: Events, of: Collection[Key] = DECLARED_KEYS) -> None:
         """Take events of the past, each block sorted here; the watermark goes with their times."""
         order = np.argsort(events.time, kind="stable")
         for begin in range(0, len(events), _STEP):
-            self._fold(events.take(order[begin : begin + _STEP]), None)
+            self._fold(events.take(order[begin : begin + _STEP]), None, of)
 
-    def _fold(self, events: Events, now: int | None) -> None:
+    def _fold(self, events: Events, now: int | None, of: Collection[Key] = DECLARED_KEYS) -> None:
         for held in self._held.values():
             declared = held.declaration
+            if declared.key not in of:
+                continue
             kinds = declared.kinds(events.event_types)[events.type] if len(events) else events.type
             key = events.keys(declared.key)
             other = events.keys(declared.of) if declared.of else np.zeros(len(key), np.int64)

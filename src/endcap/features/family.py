@@ -16,13 +16,15 @@ Key = Literal["candidate", "item", "category", "user-item", "user-category", "us
 @dataclass(frozen=True)
 class Feature:
     """One column of a block. `live` says that it reads the session or the last minutes or hour. `meaning` tells two
-    features of one name apart: windows are declared, removed, and declared otherwise."""
+    features of one name apart: windows are declared, removed, and declared otherwise. `said` is what a value above 0
+    is to the shopper, as a reason; empty where it is none."""
 
     name: str
     key: Key
     doc: str
     live: bool = False
     meaning: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from endcap.errors import ArtefactError, InputError
 from endcap.features.count_kernels import COLUMNS, FAR, lower, read
 from endcap.features.counts import Counts, boundary
 from endcap.features.declared import Declaration
-from endcap.features.declared_columns import RankingWindows
+from endcap.features.declared_columns import RankingWindows, can_rank
 from endcap.features.facts import CATEGORY, INTERVAL, ItemFacts
 from endcap.features.family import Block, Extra, Feature
 from endcap.features.intervals import usual_intervals
@@ -109,7 +109,7 @@ class ShopFeatures:
     @property
     def declared(self) -> str:
         """The declared windows that are features, as JSON; empty for none."""
-        return "" if self._windows is None else _documents(self._windows.declarations)
+        return declared_text([] if self._windows is None else [each.document() for each in self._windows.declarations])
 
     def code(self, event_type: str) -> int:
         """Code of an event type as it is written anywhere, for `fold` and `Past.event_type`.
@@ -290,8 +290,10 @@ def declared_of(notes: Mapping[str, str]) -> str:
     return notes.get("features.windows", "")
 
 
-def _documents(declarations: Sequence[Declaration]) -> str:
-    return json.dumps([each.document() for each in declarations], sort_keys=True)
+def declared_text(documents: Sequence[Mapping[str, Any]]) -> str:
+    """`ShopFeatures.declared` of the features of a dataset with these windows."""
+    wanted = [each for each in documents if can_rank(Declaration.of_document(each))]
+    return json.dumps(wanted, sort_keys=True) if wanted else ""
 
 
 _PAST = {

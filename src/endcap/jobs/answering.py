@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from endcap.jobs.workspace import Workspace
 from endcap.lake.tables import Lake
 from endcap.registry.campaigns import Deployment
+from endcap.registry.feature_windows import ShopWindows
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopStates
@@ -21,9 +22,13 @@ TITLE_COLUMNS = ("name", "title", "item_name", "product_name", "description", "p
 
 def open_states(workspace: Workspace) -> ShopStates:
     """The histories and catalogues that serving maps into memory, kept under `home/state`."""
-    return ShopStates(
-        LakeShops(workspace.lake, schemas=ShopSchemas(workspace.resources)), workspace.settings.home / "state"
-    )
+    return ShopStates(lake_shops(workspace), workspace.settings.home / "state")
+
+
+def lake_shops(workspace: Workspace) -> LakeShops:
+    """What such states are made of."""
+    resources = workspace.resources
+    return LakeShops(workspace.lake, schemas=ShopSchemas(resources), windows=ShopWindows(resources))
 
 
 def open_snapshot(workspace: Workspace, deployment: Deployment) -> Snapshot:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from endcap.errors import EndcapError, InputError
+from endcap.jobs.answering import lake_shops
 from endcap.jobs.batch import CHUNK, Totals, data_path, job_folder
 from endcap.jobs.batch_answers import Answers
 from endcap.jobs.batch_filters import ItemSieve
@@ -22,10 +23,8 @@ from endcap.registry.recipe_arns import Offer, offer
 from endcap.registry.resources import Resource
 from endcap.registry.variants import SLOTS, Variant
 from endcap.seams import Progress, no_progress
-from endcap.serving.lake_shops import LakeShops
 from endcap.serving.model import ServedModel
 from endcap.serving.shop import ShopState, ShopStates
-from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.snapshot import Snapshot as Served
 from endcap.storage.objects import open_objects
 from endcap.types import ShopKey
@@ -114,8 +113,7 @@ def find_version(workspace: Workspace, document: Mapping[str, Any]) -> tuple[str
 
 def open_state(workspace: Workspace, shop: ShopKey, snapshot: Snapshot) -> ShopState:
     """Histories and catalogue at one snapshot, kept under `home/state` like those that are served."""
-    shops = LakeShops(workspace.lake, schemas=ShopSchemas(workspace.resources))
-    return ShopStates(shops.at(snapshot.text), workspace.settings.home / "state").load(shop)
+    return ShopStates(lake_shops(workspace).at(snapshot.text), workspace.settings.home / "state").load(shop)
 
 
 def threads(workspace: Workspace) -> int:

@@ -17,10 +17,11 @@ from endcap.features.declared_state import Amount
 from endcap.features.groups import FeatureGroup
 from endcap.jobs.feature_windows import list_windows
 from endcap.jobs.workspace import Workspace
+from endcap.lake.links import resolved
 from endcap.storage.log import Log
 from endcap.stream.replay import Feed
 from endcap.stream.windows import LATE
-from endcap.types import TIMESTAMP, ShopKey
+from endcap.types import SESSION_ID, TIMESTAMP, USER_ID, ShopKey
 
 LOOK = 1.0
 """Seconds between looks for what was declared."""
@@ -99,7 +100,9 @@ class WindowFeed:
         since = clock.now() - LATE - max(each.length for each in declared)
         if lake.exists(shop, "interactions"):
             rows = lake.open(shop, "interactions").to_pyarrow_dataset().to_table(filter=pc.field(TIMESTAMP) >= since)
-            live.prime(events_of_table(rows, categories))
+            links = lake.links(shop)
+            users = dict(zip(links[SESSION_ID].to_pylist(), links[USER_ID].to_pylist(), strict=True))
+            live.prime(events_of_table(resolved(rows, links), categories), users)
         return self._feed.add(shop, live)
 
     def _run(self) -> None:

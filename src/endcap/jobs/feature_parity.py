@@ -26,6 +26,7 @@ from endcap.features.kinds import kinds_at, kinds_of
 from endcap.features.shop import ShopFeatures
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
+from endcap.registry.feature_windows import window_documents
 from endcap.seams import Progress, no_progress, rng
 from endcap.stream.histories import CAP, Past
 from endcap.types import ITEM_ID, TIMESTAMP, USER_ID, Bool, Float32, Int32, Int64, ShopKey
@@ -82,12 +83,12 @@ def check_parity(
 ) -> ParityReport:
     """Compare the features of at most `sample` answers, drawn from those given from `since` on (microseconds).
 
-    `extras` are further features that were served with the shop's own, over the rows of its dataset. Raises
-    `StateError` where no answers with features are in the lake.
+    `extras` are further features that were served with the shop's own and those of its declared windows, over the rows
+    of its dataset. Raises `StateError` where no answers with features are in the lake.
     """
-    dataset = workspace.lake.dataset(shop)
+    dataset = replace(workspace.lake.dataset(shop), windows=window_documents(workspace.resources, shop))
     features = ShopFeatures.of(dataset)
-    features.extras = tuple(extras)
+    features.extras = (*features.extras, *extras)
     rows, left_out = _logged(workspace, shop, features, since)
     if not rows.num_rows:
         raise StateError(

@@ -10,10 +10,10 @@ from endcap.features.declared import Declaration, Key
 from endcap.features.groups import Feature, FeatureGroup
 from endcap.jobs.workspace import Workspace
 from endcap.registry.feature_groups import FeatureGroups
+from endcap.registry.feature_windows import KIND, declared_windows
 from endcap.registry.resources import Resource, add, ensure_shop
 from endcap.types import ShopKey
 
-KIND = "feature-window"
 MOST = 64
 """Windows that a shop may declare: each event is folded into each."""
 IDENTIFIERS: Mapping[Key, str] = {
@@ -54,8 +54,7 @@ def add_window(workspace: Workspace, shop: ShopKey, declaration: Declaration | M
 
 def list_windows(workspace: Workspace, shop: ShopKey) -> list[Declaration]:
     """The windows that a shop has declared, the oldest first."""
-    held = workspace.resources.list(shop.account, KIND, shop=shop.group)
-    return [Declaration.of_document(each.document["declaration"]) for each in held]
+    return declared_windows(workspace.resources, shop)
 
 
 def remove_window(workspace: Workspace, shop: ShopKey, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from endcap.evaluation.shop import DAYS, Judgement, judge
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create, recipe_class
+from endcap.registry.feature_windows import window_documents
 from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
 
@@ -36,6 +38,7 @@ def judge_shop(
     for name in recipes:
         recipe_class(name)
     data = dataset or workspace.lake.dataset(shop)
+    data = replace(data, windows=window_documents(workspace.resources, shop))
     judgement = judge(
         data, {name: partial(create, name) for name in recipes}, days=days, at=at, seed=seed, progress=progress
     )

@@ -26,6 +26,7 @@ from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset, Interactions, Vocabulary
 from endcap.lake.locks import locked
 from endcap.registry import artefacts
+from endcap.registry.feature_windows import window_documents
 from endcap.registry.jobs import Job
 from endcap.registry.lineage import Lineage
 from endcap.registry.ownership import hold
@@ -133,6 +134,7 @@ def _train(
         before=_before(workspace, shop, solution) if asked.mode == "UPDATE" else None,
         least_interactions=minimum.interactions,
         least_users=minimum.users,
+        windows=tuple(map(dict, window_documents(workspace.resources, shop))),
     )
     threads = workspace.settings.threads
     try:

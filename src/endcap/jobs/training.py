@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from endcap.jobs.solution_data import LEARN_FROM_DECISIONS, with_decisions
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
+from endcap.registry.feature_windows import window_documents
 from endcap.registry.lineage import Lineage
 from endcap.registry.versions import Version
 from endcap.seams import Progress, no_progress
@@ -37,6 +39,7 @@ def train(
     data = dataset or workspace.lake.dataset(shop, snapshot=snapshot)
     if recipe in LEARN_FROM_DECISIONS:
         data = with_decisions(workspace.lake, shop, data)
+        data = replace(data, windows=window_documents(workspace.resources, shop))
     started = time.perf_counter()
     model.fit(data, progress)
     lineage = Lineage(

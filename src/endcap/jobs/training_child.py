@@ -62,6 +62,8 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
     before: Trained | None = None
     least_interactions: int = MINIMUM.interactions
     least_users: int = MINIMUM.users
+    windows: tuple[dict[str, Any], ...] = ()
+    """Windows that the shop has declared, as documents."""
 
 
 class Report(msgspec.Struct, kw_only=True, frozen=True):
@@ -80,7 +82,7 @@ def run_training(request: Request, progress: Progress) -> Report:
 
     def data(wanted: Offer) -> Dataset:
         view = View.of(wanted, solution.config, solution.event_type)
-        return training_data(lake, shop, snapshot, wanted, view, minimum)
+        return replace(training_data(lake, shop, snapshot, wanted, view, minimum), windows=request.windows)
 
     started = time.perf_counter()
     if solution.mode == "UPDATE":

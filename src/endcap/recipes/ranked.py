@@ -33,6 +33,9 @@ RETRIEVAL = "retrieval_score"
 """The feature that is the score of the retrieval."""
 RISING = ("retrieval_score", "retrieval_gap")
 """Features of which more never counts against an item."""
+OF_THE_CLOCK = ("hour_of_week", "season")
+"""Features that are not read where history was replayed: cuts are whole weeks apart, so trees would tell by the hour
+the questions at a cut, whose answers took weeks, from those of a visit, and be wrong about any other hour."""
 NOTES = "notes"
 HELD_BACK = 0.2
 """Share of logged answers, the newest, that trees are judged and calibrated on."""
@@ -195,25 +198,29 @@ class Ranked(Recipe):
         self.__dict__.pop("_read", None)
 
     def _learned(self, dataset: Dataset, features: ShopFeatures, progress: Progress) -> Ranker:
-        names, left = features.names, {name.strip() for name in self.without.split(",") if name.strip()}
-        if unknown := left - set(names):
-            raise UnknownName("feature", min(unknown), names)
-        columns = np.array([at for at, name in enumerate(names) if name not in left], np.int32)
-        logged = logged_examples(
-            dataset.decisions, features.signature, len(names), names.index(RETRIEVAL), seed=self.seed
-        )
+        names = features.names
+        width, score = len(names), names.index(RETRIEVAL)
+        logged = logged_examples(dataset.decisions, features.signature, width, score, seed=self.seed)
         parts: list[tuple[Examples, Examples]] = []
         if logged is not None:
             parts.append(_halves(logged))
+        columns = self._columns(names, replayed=False)
         if self.trees and (logged is None or len(logged.answered) < PLENTY):
             make = cast(Callable[[], Recipe], partial(create, self.retrieval))
-            found = replay(dataset, make, self.plan, progress)
+            columns, found = self._columns(names, replayed=True), replay(dataset, make, self.plan, progress)
             if len(found) > 1:
                 parts.append((Examples.join(found[:-1]), found[-1]))
         if not self.trees or not parts:
             return Ranker.untrained()
         train, held_back = (Examples.join(side) for side in zip(*parts, strict=True))
         return Ranker.fit(train, held_back, names, columns, self.growth)
+
+    def _columns(self, names: tuple[str, ...], *, replayed: bool) -> Int32:
+        left = {name.strip() for name in self.without.split(",") if name.strip()}
+        if unknown := left - set(names):
+            raise UnknownName("feature", min(unknown), names)
+        left |= set(OF_THE_CLOCK) if replayed else set()
+        return np.array([at for at, name in enumerate(names) if name not in left], np.int32)
 
     @property
     def _forest(self) -> Forest | None:

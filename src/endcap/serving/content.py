@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -110,7 +110,7 @@ class Content:
         try:
             names = IdIndex.from_arrays(arrays, "names")
             kin = Kin(arrays["kin.items"], arrays["kin.near"], arrays["kin.alike"])
-            made = cls(names, *(arrays[name] for name in _KINDS), kin)
+            made = cls(names=names, kin=kin, **{name: arrays[name] for name in _KINDS})
         except KeyError as error:
             raise ArtefactError(f"The words of items are damaged: {error} is missing.", fix=_AGAIN) from error
         kinds = all(getattr(made, name).dtype == kind for name, kind in _KINDS.items())
@@ -136,7 +136,13 @@ _NO_ITEMS, _NO_NUMBERS = np.zeros(0, np.int32), np.zeros(0, np.float32)
 NO_KIN = Kin.of({})
 NO_CONTENT = Content(
     IdIndex.of(pa.array([], pa.string())),
-    *(_NO_NUMBERS, np.zeros(1, np.int64), _NO_ITEMS, _NO_NUMBERS, _NO_ITEMS, _NO_NUMBERS, NO_KIN),
+    _NO_NUMBERS,
+    np.zeros(1, np.int64),
+    _NO_ITEMS,
+    _NO_NUMBERS,
+    _NO_ITEMS,
+    _NO_NUMBERS,
+    NO_KIN,
 )
 
 
@@ -146,7 +152,8 @@ def content_of(dataset: Dataset, created: Int64, counts: Float32) -> Content:
     if metadata is None:
         return NO_CONTENT
     taken = np.flatnonzero(counts[ordinals] > 0)
-    rows = np.sort(taken[np.argsort(-counts[ordinals[taken]], kind="stable")[:ITEMS]])
+    # The most taken first: of those equally like a new item they are the nearest.
+    rows = taken[np.argsort(-counts[ordinals[taken]], kind="stable")[:ITEMS]]
     words = Words.of(metadata.take(pa.array(rows)), len(rows))
     if not len(words.names):
         return NO_CONTENT
@@ -166,7 +173,7 @@ def content_of(dataset: Dataset, created: Int64, counts: Float32) -> Content:
     found = {}
     for row, told in zip(newest.tolist(), metadata.take(pa.array(newest)).to_pylist(), strict=True):
         found[int(ordinals[row])] = made.near(told, int(ordinals[row]))
-    return Content(*(getattr(made, name) for name in ("names", *_KINDS)), Kin.of(found))
+    return replace(made, kin=Kin.of(found))
 
 
 def _shortened(words: Words) -> sparse.csr_matrix:

@@ -18,7 +18,8 @@ from endcap.recipes.repeat import Repeat
 from endcap.serving import segment_rung
 from endcap.serving.histories import past_of
 from endcap.serving.memory import Memory
-from endcap.serving.ranked_words import TRIED, Subject, columns_with_words, spoken
+from endcap.serving.ranked_words import TRIED, Subject, columns_with_words, places_of, spoken
+from endcap.serving.reranking import PERSONAL, chosen
 from endcap.serving.retrieval import currents, moments
 from endcap.serving.slate import Slate
 
@@ -107,21 +108,24 @@ def account(slates: Sequence[Slate]) -> None:
 def _account(slates: Sequence[Slate]) -> None:
     ranker = slates[0].model.ranker
     assert ranker is not None
-    names = ranker.feature_names
-    can, column = columns_with_words(names), {name: at for at, name in enumerate(names)}
-    adds = ranker.contributions(np.concatenate([slate.told for slate in slates]))
+    names, snapshot = ranker.feature_names, slates[0].snapshot
+    columns = snapshot.columns(ranker.signature, names)
+    assert snapshot.features is not None and columns is not None  # or nothing were told
+    can, column = columns_with_words(names, snapshot.features.extras), places_of(snapshot.features.names)
+    adds = ranker.contributions(chosen(np.concatenate([slate.told for slate in slates]), columns))
     # Several columns of one feature are rare: the three strongest of each row are enough to find words.
     strongest = can[np.argsort(-adds[:, can], axis=1, kind="stable")[:, :TRIED]]
-    at = 0
+    loudest = np.where(np.take_along_axis(adds, strongest, axis=1) > 0, strongest, -1).tolist()
+    ordinals = np.array([ordinal for slate in slates for ordinal in slate.ordinals], np.int32)
+    subjects = zip(loudest, snapshot.kinds(ordinals).tolist(), strict=True)
     for slate in slates:
-        memory, codes = Memory(slate), slate.snapshot.kinds(np.array(slate.ordinals, np.int32))
+        memory = Memory(slate)
         for place, (ordinal, rung) in enumerate(zip(slate.ordinals, slate.rungs, strict=True)):
-            if rung in ("personal", "general"):
-                subject = Subject(slate, memory, ordinal, slate.told[place], column, codes[place])
-                words = spoken(subject, names, strongest[at + place], adds[at + place])
+            tried, codes = next(subjects)
+            if rung in PERSONAL:
+                words = spoken(Subject(slate, memory, ordinal, slate.told[place], column, codes), names, tried)
                 if words:
                     slate.reasons[place] = words
-        at += len(slate.ordinals)
 
 
 def remind(slate: Slate) -> None:

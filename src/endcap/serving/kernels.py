@@ -10,17 +10,20 @@ import threading
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from endcap.types import Bool, Float32, Int32
 
 FEW = 64
-"""Up to this k the best are kept in order while scanning; above it a partition comes first."""
-TILE = 2048
-"""Items per block of a batched product: its scores stay in the cache until they are turned around."""
+"""Up to this k the best are kept in order while scanning; above it a bound is guessed first."""
+TILE = 8192
+"""Scores per block of a batched product: they stay in the cache until they are turned around, and BLAS takes products
+as small as this one without first copying the items."""
 BLOCK = 64
 """Scores passed over at once while scanning for the best, where none is above the k-th best so far."""
 SAMPLED = 16
 LN2 = math.log(2.0)
+Keys = NDArray[np.uint64]
 
 
 def inner_products(queries: Float32, items: Float32) -> Float32:
@@ -33,8 +36,9 @@ def inner_products(queries: Float32, items: Float32) -> Float32:
         np.dot(items, queries[0], out=scores[0])
         return scores
     turned = np.ascontiguousarray(queries.T)
-    for start in range(0, len(items), TILE):
-        scores[:, start : start + TILE] = (items[start : start + TILE] @ turned).T
+    step = max(TILE // len(queries), 1)
+    for start in range(0, len(items), step):
+        scores[:, start : start + step] = (items[start : start + step] @ turned).T
     return scores
 
 
@@ -56,8 +60,7 @@ def best(scores: Float32, k: int) -> Int32:
     if k <= FEW or k >= len(scores):
         found: Int32 = _scan(scores, min(k, len(scores)))
         return found
-    chosen: Int32 = _gather(scores, k)
-    return chosen
+    return _highest(scores, k)
 
 
 def log_total(scores: Float32, temperature: float) -> float:
@@ -127,35 +130,44 @@ def _scan(scores: Float32, k: int) -> Int32:
     return items[:size]
 
 
-@njit(cache=True, nogil=True)
-def _gather(scores: Float32, k: int) -> Int32:
+def _highest(scores: Float32, k: int) -> Int32:
     """As `_scan` for a larger k: a sample says above what about as many lie, the others are passed over."""
-    found: Int32 = _above(scores, k, _guess(scores, k))
-    if len(found) < k:
-        found = _above(scores, k, np.float32(-np.inf))
-    return found
+    bound, room = _guess(scores, k), _kept_keys(4 * k)
+    size = int(_keys_above(scores, bound, room))
+    if size < 0 or (size < k and bound > -np.inf):  # the sample misled
+        room = np.empty(len(scores), np.uint64)
+        size = int(_keys_above(scores, np.float32(-np.inf), room))
+    keys = room[:size]
+    keys.sort()
+    return (keys[:k] & _PLACE).astype(np.int32)
 
 
-@njit(cache=True, nogil=True)
+_PLACE = np.uint64(0xFFFFFFFF)
+
+
 def _guess(scores: Float32, k: int) -> np.float32:
     """A score that somewhat more than k are above, judged by one in `SAMPLED`; -inf where that cannot be told."""
-    size = len(scores) // SAMPLED
-    wanted = int(1.3 * k / SAMPLED) + 12
-    if wanted >= size:
-        return np.float32(-np.inf)
-    sample = np.empty(size, np.float32)
-    for place in range(size):
-        sample[place] = scores[place * SAMPLED]
-    bound: np.float32 = np.partition(sample, size - wanted)[size - wanted]
-    return bound
+    sample = scores[::SAMPLED]
+    above = len(sample) - (int(1.3 * k / SAMPLED) + 12)
+    bound: np.float32 = np.partition(sample, above)[above] if above > 0 else np.float32(-np.inf)
+    return bound if math.isfinite(bound) else np.float32(-np.inf)
+
+
+def _kept_keys(size: int) -> Keys:
+    held: Keys | None = getattr(_kept, "keys", None)
+    if held is None or len(held) < size:
+        held = _kept.keys = np.empty(size, np.uint64)
+    return held[:size]
 
 
 @njit(cache=True, nogil=True)
-def _above(scores: Float32, k: int, bound: np.float32) -> Int32:
-    """Places of the k highest above a bound, descending; when the room is full the bound is raised."""
-    room = max(4 * k, 2 * BLOCK)
-    items, values = np.empty(room, np.int32), np.empty(room, np.float32)
-    size = 0
+def _keys_above(scores: Float32, bound: np.float32, keys: Keys) -> int:
+    """Fill `keys` with a key of each score above a bound; how many, -1 where there is no room for them.
+
+    Keys rise as scores fall and, of equal scores, as places rise: the lower half of a key is its place, the upper half
+    the score's bits in an order that integers have.
+    """
+    size, bits, sign = 0, scores.view(np.uint32), np.uint32(0x80000000)
     for start in range(0, len(scores), BLOCK):
         block = scores[start : start + BLOCK]
         hits = np.int32(0)
@@ -163,32 +175,16 @@ def _above(scores: Float32, k: int, bound: np.float32) -> Int32:
             hits += np.int32(block[place] > bound)
         if hits == 0:
             continue
-        if size + hits > room:
-            size = _keep(items, values, size, k)
-            bound = values[:size].min()
+        if size + hits > len(keys):
+            return -1
         for place in range(len(block)):
             if block[place] > bound:
-                values[size], items[size] = block[place], start + place
+                told = bits[start + place]
+                told = np.uint32(0) if told == sign else told  # both zeros are one score
+                falling = told if told & sign else ~(told | sign)
+                keys[size] = (np.uint64(falling) << np.uint64(32)) | np.uint64(start + place)
                 size += 1
-    if size > k:
-        size = _keep(items, values, size, k)
-    return items[:size][np.argsort(-values[:size], kind="mergesort")]
-
-
-@njit(cache=True, nogil=True)
-def _keep(items: Int32, values: Float32, size: int, k: int) -> int:
-    """Move the k highest to the front in their order of place, of equal ones the first; how many are left."""
-    bound = np.partition(values[:size], size - k)[size - k]
-    above = 0
-    for place in range(size):
-        above += values[place] > bound
-    spare, kept = k - above, 0
-    for place in range(size):
-        if values[place] > bound or (values[place] == bound and spare > 0):
-            spare -= values[place] == bound
-            values[kept], items[kept] = values[place], items[place]
-            kept += 1
-    return kept
+    return size
 
 
 @njit(cache=True, nogil=True)

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from endcap.errors import EndcapError
+from endcap.features.shop import declared_text
 from endcap.lake.assemble import assemble
 from endcap.lake.dataset import Dataset
 from endcap.lake.schemas import DatasetKind, Schema
@@ -29,6 +31,8 @@ SMALL = 4 << 20
 """Bytes of interactions that are read in less time than a process takes to start."""
 Schemas = Callable[[ShopKey, DatasetKind], Schema | None]
 """The schema of a shop's dataset, None where it has none."""
+Windows = Callable[[ShopKey], tuple[Mapping[str, Any], ...]]
+"""The windows that a shop has declared, as documents."""
 _NO_EVENTS = pa.schema(
     [(USER_ID, pa.string()), (ITEM_ID, pa.string()), (TIMESTAMP, pa.int64()), (EVENT_TYPE, pa.string())]
 )
@@ -36,16 +40,25 @@ _NO_EVENTS = pa.schema(
 
 @dataclass(frozen=True)
 class LakeShops:
-    """A `Shops` over a lake, at the newest snapshot or held at one. `schemas` tells what datasets hold."""
+    """A `Shops` over a lake, at the newest snapshot or held at one. `schemas` tells what datasets hold, `windows` which
+    ranking features were declared."""
 
     lake: Lake
     about: About = "items"
     held: str = ""
     schemas: Schemas | None = None
+    windows: Windows | None = None
 
     def text(self, shop: ShopKey) -> str:
         """Names the snapshot."""
         return self.held or self.lake.snapshot(shop).text
+
+    def declared(self, shop: ShopKey) -> str:
+        """The declared windows that rankers are told, as `ShopFeatures.declared` has them."""
+        return declared_text(self._windows(shop))
+
+    def _windows(self, shop: ShopKey) -> tuple[Mapping[str, Any], ...]:
+        return self.windows(shop) if self.windows is not None and self.about == "items" else ()
 
     def state(self, shop: ShopKey) -> ShopState:
         """The snapshot, read."""
@@ -69,8 +82,10 @@ class LakeShops:
         """What the state is made of; a shop without interactions has its items and users all the same."""
         snapshot = Snapshot.parse(self.text(shop))
         if self.about == "items" and "interactions" in snapshot.versions:
-            return self.lake.dataset(shop, snapshot=snapshot)
-        return _assembled(self.lake, shop, snapshot, self.about)
+            found = self.lake.dataset(shop, snapshot=snapshot)
+        else:
+            found = _assembled(self.lake, shop, snapshot, self.about)
+        return replace(found, windows=self._windows(shop))
 
     def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
         """Whether a table was dropped between two snapshots, or users were removed from one."""
@@ -96,7 +111,7 @@ class LakeShops:
         if version is None or sum(Path(file).stat().st_size for file in self.lake.files(shop, kind, version)) < SMALL:
             return None
         known = {kind: [schema.to_avro(), schema.domain] for kind, schema in self._known(shop).items()}
-        told = json.dumps([str(self.lake.root), self.about, text, str(root), *shop.parts(), known])
+        told = json.dumps([str(self.lake.root), self.about, text, str(root), *shop.parts(), known, self._windows(shop)])
         return [sys.executable, "-m", "endcap.serving.lake_shops", told]
 
     def _known(self, shop: ShopKey) -> dict[DatasetKind, Schema]:
@@ -121,10 +136,10 @@ def _assembled(lake: Lake, shop: ShopKey, snapshot: Snapshot, about: About) -> D
 
 def main(arguments: list[str]) -> int:
     """The child process of `command`."""
-    lake, about, text, root, account, region, group, given = json.loads(arguments[0])
+    lake, about, text, root, account, region, group, given, windows = json.loads(arguments[0])
     try:
         known = {kind: Schema.from_avro(avro, domain) for kind, (avro, domain) in given.items()}
-        shops = LakeShops(Lake(Path(lake)), about, text, lambda _, kind: known.get(kind))
+        shops = LakeShops(Lake(Path(lake)), about, text, lambda _, kind: known.get(kind), lambda _: tuple(windows))
         ShopStates(shops, Path(root)).load(ShopKey(AccountKey(account, region), group))
     except EndcapError as error:
         sys.stderr.write(f"{error}\n")

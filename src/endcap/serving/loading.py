@@ -47,12 +47,13 @@ class Loader:
     def base(self, shop: ShopKey, announced: str, before: Base | None, *, wait: bool) -> Base | None:
         """The shop's state at the announced snapshot (the newest where none is); None while it is being built."""
         text = announced or self._states.newest(shop)
-        if before is not None and before.state.snapshot == text:
+        declared = self._states.declared(shop)
+        if before is not None and (before.state.snapshot, before.state.declared) == (text, declared):
             return before
         state = self._states.load(shop) if wait and not announced else self._ready(self._states, shop, text, wait=wait)
         if state is None:
             return None
-        if before is not None and before.state.snapshot == state.snapshot:
+        if before is not None and (before.state.snapshot, before.state.declared) == (state.snapshot, state.declared):
             return before
         actions = None
         if self._actions is not None and "action" in text:
@@ -86,6 +87,10 @@ class Loader:
         made = Snapshot(deployment, state, models, live, asked)
         warm(made)
         return made
+
+    def is_old(self, base: Base, text: str) -> bool:
+        """Whether another snapshot than the base's was announced, or other windows are declared than it has."""
+        return bool(text) and (base.state.snapshot, base.state.declared) != (text, self._states.declared(base.shop))
 
     def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
         """Whether something was deleted between two snapshots, which must not be served any longer."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from endcap.errors import ArtefactError
+from endcap.errors import ArtefactError, StateError
 from endcap.features.kinds import KIND_NAMES
 from endcap.recipes import RECIPES, recipe_class
 from endcap.recipes.base import InnerProductRecipe, Recipe
 from endcap.recipes.queries import Queries
+from endcap.recipes.vector_index import VectorIndex
 from endcap.registry.versions import Model
 from endcap.serving.calibration import spread, temperature_of
 from endcap.serving.kernels import inner_products, withhold, withhold_in_order
@@ -25,6 +26,8 @@ from endcap.types import Bool, Float32, Int16, Int32, Int64
 COMPUTE = threading.Lock()
 """Held while a recipe computes: a version is warmed while requests are answered, and numba's work queue, its threading
 layer of last resort, aborts the process when two threads use it at once."""
+INDEXED = 100_000
+"""Above so many items those of inner products are searched by an index, and probabilities are estimated."""
 SAMPLED = 64
 """Histories looked at when a model is loaded."""
 
@@ -78,6 +81,8 @@ class ServedModel:
     personal: bool = True
     general: bool = False
     temperature: float = 1.0
+    index: VectorIndex | None = field(default=None, repr=False)
+    """Over the retriever's item vectors, where there are so many that not all are looked at."""
 
     @classmethod
     def of(cls, model: Model, state: ShopState) -> ServedModel:
@@ -102,7 +107,9 @@ class ServedModel:
     def on(self, state: ShopState) -> ServedModel:
         """The same version tied to a later state; what was found out about it is kept."""
         tied = self._tied(self.version, self.recipe, self.recipe_name, self.given, self.event_types, state)
-        return replace(tied, personal=self.personal, general=self.general, temperature=self.temperature)
+        return replace(
+            tied, personal=self.personal, general=self.general, temperature=self.temperature, index=self.index
+        )
 
     @classmethod
     def _tied(
@@ -132,7 +139,10 @@ class ServedModel:
             block = np.full((1, len(self.ranker.feature_names)), np.nan, np.float32)
             self.ranker.propensities(self.ranker.rank(block))
             self.ranker.contributions(block)
-        return replace(self, personal=personal, general=not personal, temperature=temperature)
+        index = None
+        if personal and isinstance(self.retriever, InnerProductRecipe) and len(self.given) > INDEXED:
+            index = VectorIndex.build(self.retriever.item_vectors, self.vectors(queries))
+        return replace(self, personal=personal, general=not personal, temperature=temperature, index=index)
 
     def _sampled(self) -> tuple[Float32, Queries]:
         """(the scores of nobody, queries with histories)."""
@@ -210,8 +220,7 @@ class ServedModel:
         Holds until this thread asks again.
         """
         if isinstance(self.retriever, InnerProductRecipe):
-            with COMPUTE:
-                vectors = np.ascontiguousarray(self.retriever.query_vectors(queries), np.float32)
+            vectors = self.vectors(queries)
             scores = inner_products(vectors, self.retriever.item_vectors)
             # A row that the recipe cannot tell is NaN throughout.
             for row in np.flatnonzero(np.isnan(vectors[:, 0])).tolist():
@@ -219,6 +228,14 @@ class ServedModel:
             return scores
         with COMPUTE:
             return _told(self.retriever.score(queries))
+
+    def vectors(self, queries: Queries) -> Float32:
+        """float32 [q, d], C-contiguous: the query vectors of a recipe of inner products; a row of NaN where it cannot
+        tell. Raises `StateError` for another recipe."""
+        if not isinstance(self.retriever, InnerProductRecipe):
+            raise StateError(f"Version {self.version} does not score by inner products.", fix="Ask for its scores.")
+        with COMPUTE:
+            return np.ascontiguousarray(self.retriever.query_vectors(queries), np.float32)
 
     def scores_of(self, queries: Queries, rows: Int32) -> Float32:
         """float32 [q, m] of these rows only, -inf where the recipe cannot tell."""

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from endcap.serving.content import NO_KIN, Content, Kin
+from endcap.serving.model import ServedModel
 from endcap.stream.records import Value
 from endcap.types import Float32, Float64, Int32, Int64
 
@@ -62,7 +63,19 @@ class Kinship:
         counts = ends - starts
         flat = np.repeat(starts - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) + np.arange(counts.sum())
         rows, back = np.unique(who[flat], return_inverse=True)
-        return self.kin.items[rows], np.bincount(back, weights=shares[flat] * np.repeat(chances[hits], counts))
+        weighed = (shares[flat] * np.repeat(chances[hits], counts)).astype(np.float64)
+        return self.kin.items[rows], np.bincount(back, weights=weighed).astype(np.float64)
+
+    def has_strangers_to(self, model: ServedModel) -> bool:
+        """Whether any of them is not known to a version, which must be tied to the same state."""
+        known = self._strangers.get(model.version)
+        if known is None:
+            known = self._strangers[model.version] = bool((model.rows_of(self.kin.items) < 0).any())
+        return known
+
+    @cached_property
+    def _strangers(self) -> dict[str, bool]:
+        return {}
 
     def near(self, ordinal: int) -> Int32:
         """int32 ordinals of those most like a new item, nearest first; empty where it is none."""

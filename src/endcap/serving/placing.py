@@ -28,7 +28,7 @@ def place(slate: Slate) -> None:
         or slate.snapshot.is_about_actions
     ):
         return
-    if not len(live.newcomers.now.kin) or not slate.ordinals or slate.scores[0] is None:
+    if not live.newcomers.now.has_strangers_to(slate.model) or not slate.ordinals or slate.scores[0] is None:
         return
     ordinals, scores = live.newcomers.now.scores(*chances(slate))
     ordinals, scores = _free(slate, ordinals, scores)

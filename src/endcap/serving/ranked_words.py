@@ -6,11 +6,13 @@ that says nothing (nobody bought it this hour, however much the trees like that)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from endcap.features.family import Extra
 from endcap.serving.memory import Memory
 from endcap.serving.slate import Slate
 from endcap.types import Float32, Int32
@@ -21,19 +23,20 @@ NEW_DAYS = 30
 WELL_RATED = 4.0
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: one is made for every item shown, which would take four times as long
 class Subject:
-    """One item of a slate: `row` are its features by column, `column` finds them, `codes` its category and brand."""
+    """One item of a slate: `row` are its features by column, `column` finds them, `codes` its category, sub-category
+    and brand."""
 
     slate: Slate
     memory: Memory
     ordinal: int
     row: Float32
     column: Mapping[str, int]
-    codes: Int32
+    codes: Sequence[int]
 
     def __getitem__(self, name: str) -> float:
-        return float(self.row[self.column[name]])
+        return self.row.item(self.column[name])
 
 
 Words = Callable[[Subject], str]
@@ -56,16 +59,16 @@ def _rhythm(of: Subject) -> str:
 
 
 def _category(of: Subject) -> str:
-    return of.memory.of_category(int(of.codes[0]))
+    return of.memory.of_category(of.codes[0])
 
 
 def _usual_category(of: Subject) -> str:
-    name = of.slate.snapshot.category(int(of.codes[0]))
+    name = of.slate.snapshot.category(of.codes[0])
     return f"From {name}, where you often look" if name and of["category_share"] > 0.1 else ""
 
 
 def _brand(of: Subject) -> str:
-    name = of.slate.snapshot.brand(int(of.codes[2]))
+    name = of.slate.snapshot.brand(of.codes[2])
     return f"By {name}, a brand that you know" if name and of["brand_share"] > 0 else ""
 
 
@@ -122,19 +125,39 @@ TRIED = 3
 """So many of an item's strongest features are tried for words."""
 
 
-def spoken(subject: Subject, names: tuple[str, ...], strongest: Int32, adds: Float32) -> str:
-    """The words of the strongest of these features (columns) that adds to the score and has any; empty where the
-    retrieval speaks louder, or none has."""
-    for column in strongest.tolist():
+def spoken(subject: Subject, names: tuple[str, ...], strongest: Sequence[int]) -> str:
+    """The words of the strongest of these features (columns of the ranker, -1 for one that adds nothing) that has any;
+    empty where the retrieval speaks louder, or none has."""
+    for column in strongest:
         name = names[column]
-        if adds[column] <= 0 or name in RETRIEVED:
+        if column < 0 or name in RETRIEVED:
             return ""
-        words = WORDS[name](subject)
+        words = WORDS[name](subject) if name in WORDS else _declared(subject, name)
         if words:
             return words
     return ""
 
 
-def columns_with_words(names: tuple[str, ...]) -> Int32:
-    """int32 columns that can be a reason."""
-    return np.array([at for at, name in enumerate(names) if name in WORDS or name in RETRIEVED], np.int32)
+def _declared(subject: Subject, name: str) -> str:
+    """Of a feature that the shop has declared."""
+    features = subject.slate.snapshot.features
+    if features is None or not subject[name] > 0:
+        return ""
+    return next((each.said for extra in features.extras for each in extra.features if each.name == name), "")
+
+
+def columns_with_words(names: tuple[str, ...], extras: Sequence[Extra] = ()) -> Int32:
+    """int32 columns that can be a reason, declared ones among them."""
+    return _with_words(names, frozenset(each.name for extra in extras for each in extra.features if each.said))
+
+
+@lru_cache(64)
+def _with_words(names: tuple[str, ...], declared: frozenset[str]) -> Int32:
+    can = [at for at, name in enumerate(names) if name in WORDS or name in RETRIEVED or name in declared]
+    return np.array(can, np.int32)
+
+
+@lru_cache(64)
+def places_of(names: tuple[str, ...]) -> Mapping[str, int]:
+    """Where each of these is."""
+    return {name: at for at, name in enumerate(names)}

@@ -17,6 +17,7 @@ from numba import njit
 from endcap.serving.histories import past_of
 from endcap.serving.retrieval import moments
 from endcap.serving.slate import Slate
+from endcap.serving.snapshot import Columns
 from endcap.types import Float32, Float64, Int32
 
 _log = logging.getLogger("endcap.serving")
@@ -48,8 +49,9 @@ def _rerank(slates: Sequence[Slate]) -> None:
     ranker, snapshot = slates[0].model.ranker, slates[0].snapshot
     features = snapshot.features
     assert ranker is not None and features is not None
-    if ranker.signature != snapshot.feature_set:
-        # It was trained on other features: it would take one for another.
+    columns = snapshot.columns(ranker.signature, ranker.feature_names)
+    if columns is None:
+        # It was trained on features that are not there, or mean something else by now.
         for slate in slates:
             slate.counts["unranked"] = 1
         return
@@ -60,7 +62,7 @@ def _rerank(slates: Sequence[Slate]) -> None:
     askers = [slate for slate, _, _ in asked]
     contexts = [slate.request.context for slate in askers]
     block = features.values(past_of(askers), moments(askers), items, indptr, retrieval, contexts)
-    judged = ranker.rank(block)
+    judged = ranker.rank(chosen(block, columns))
     chances = ranker.propensities(judged)
     at = 0
     for slate in slates:
@@ -77,6 +79,11 @@ def _rerank(slates: Sequence[Slate]) -> None:
         if is_promoting:
             part = slice(high, int(indptr[at]))
             _promote(slate, block[part], judged[part], chances[part])
+
+
+def chosen(block: Float32, columns: Columns) -> Float32:
+    """float32 [m, columns]: these columns of a block; the block itself where they are all of it."""
+    return block if isinstance(columns, slice) else np.take(block, columns, axis=1)
 
 
 def _questions(slate: Slate, depth: int) -> list[tuple[Slate, Int32, Float32]]:

@@ -9,6 +9,7 @@ import numpy as np
 from endcap.serving import segment_rung
 from endcap.serving.calibration import probabilities
 from endcap.serving.histories import past_of, say_why_not
+from endcap.serving.indexed import search
 from endcap.serving.influence import influenced
 from endcap.serving.kernels import best, log_total, take
 from endcap.serving.policy.promotions import share
@@ -55,6 +56,15 @@ def _personal(slates: Sequence[Slate]) -> None:
         if is_told or model.general:
             usable.append((at, "personal" if is_told and model.personal else "general"))
     if not usable:
+        return
+    if model.index is not None:
+        for at, rung in usable:
+            slate, single = slates[at], queries.batch(at, at + 1)
+            found = search(slate, single, width(slate)) if rung == "personal" else None
+            if found is not None:
+                _lay_out(slate, found.rows, found.values, rung, found.total)
+            else:  # one by one: the scores of many would be many megabytes
+                _choose(slate, model.scores(single)[0], rung)
         return
     scores = model.scores(queries)
     for at, rung in usable:
@@ -103,8 +113,18 @@ def _choose(slate: Slate, scores: Float32, rung: str) -> None:
         _choose_promoted(slate, scores.copy(), rung, total)
     if slate.allowed is not None:
         slate.counts["allowed"] = model.withhold(scores, slate.allowed)
-    rows = best(scores, max(slate.reach, CANDIDATES if slate.depth else NOTED) if slate.wanted else 0)
-    values = scores[rows]
+    rows = best(scores, width(slate))
+    _lay_out(slate, rows, scores[rows], rung, total)
+
+
+def width(slate: Slate) -> int:
+    """How many candidates are retrieved."""
+    return max(slate.reach, CANDIDATES if slate.depth else NOTED) if slate.wanted else 0
+
+
+def _lay_out(slate: Slate, rows: Int32, values: Float32, rung: str, total: float) -> None:
+    """The candidates, and the answer so far, from the model's best rows with their scores."""
+    model, scored = slate.model, rung == "personal"
     slate.candidates, slate.candidate_scores, slate.retrieved = model.ordinals[rows], values, rung
     rows, values = rows[: slate.reach], values[: slate.reach]
     slate.ordinals = model.ordinals[rows].tolist()

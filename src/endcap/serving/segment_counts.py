@@ -1,10 +1,12 @@
 """Segments from a shop's history: which columns tell what sells, and how much likelier each item is in each segment.
 
-Counted are distinct shoppers of an item, each by the strongest thing they did with it. The shares p_s of a segment are
-those of a Dirichlet-multinomial around the shares p of all: p_s = (n_s + α p) / (Σ n_s + α). One α a column, where the
-marginal likelihood of the counts is highest (empirical Bayes): a column that tells little gets a large one, and a small
-segment leans on the shop. A column is kept for the evidence it gives: by how much that likelihood exceeds the one of
-equal shares, beyond what the same column, shuffled, seems to tell; the best of both kinds stay.
+Counted are distinct shoppers of an item, each by the strongest thing they did with it: n of the U of a segment, where e
+would be expected if the segment took what the shop takes, as much as it takes. The chance that one of them takes it is
+drawn from a beta distribution around e / U with a relative variance of about 1 / κ, so that the lift is
+(n + κ) / (e + κ). One κ a column, where the likelihood of the counts of the shop's best items is highest (empirical
+Bayes): a column that tells little gets a large one, and small segments and rare items lean on the shop. A column is
+kept for the evidence it gives: by how much that likelihood exceeds the one without any lift, beyond what the same
+column, dealt anew at random, seems to tell; the best of both kinds stay.
 """
 
 from __future__ import annotations
@@ -33,19 +35,21 @@ SHOPPERS = 10
 """A segment of fewer is none."""
 ITEMS, OF_EACH, POOL = 2_000, 100, 8_192
 """The shop's best, each segment's best, and most items of both together."""
-STRENGTHS = np.logspace(1, 7, 13)
-"""Values of α that are tried."""
+STRENGTHS = np.logspace(0, 5, 16)
+"""Values of κ that are tried."""
 EVENTS = 2_000_000
 """Of more events only the newest are counted."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """`counts` float64 csr [values, items]; `gain` is the evidence for it in nats, shuffled evidence taken off."""
+    """`counts` float64 csr [values, items] and `shoppers` float64 [values]; `strength` is κ, `gain` the evidence for it
+    in nats, that of chance taken off."""
 
     name: str
     values: tuple[str, ...]
     counts: sparse.csr_matrix
+    shoppers: Float64
     strength: float
     gain: float
 
@@ -88,9 +92,11 @@ def _made(kept: list[Column], shop: Float64, now: Float64, ordinals: Int32) -> S
     with np.errstate(divide="ignore"):
         base = np.log(shares)
     chosen = [np.argsort(-base, kind="stable")[:ITEMS]]
-    lifts = [_lift(column) for column in kept]
-    for lift in lifts:
-        chosen += [np.argsort(-(base + row), kind="stable")[:OF_EACH] for row in lift]
+    for column in kept:
+        for row in range(len(column.values)):
+            part = slice(column.counts.indptr[row], column.counts.indptr[row + 1])
+            items, counts = column.counts.indices[part], column.counts.data[part]
+            chosen.append(items[np.argsort(-counts, kind="stable")[:OF_EACH]])
     pool = np.unique(np.concatenate(chosen))
     pool = pool[shop[pool] > 0]
     pool = np.sort(pool[np.argsort(-base[pool], kind="stable")[:POOL]])
@@ -98,20 +104,22 @@ def _made(kept: list[Column], shop: Float64, now: Float64, ordinals: Int32) -> S
         tuple((column.name, column.values) for column in kept),
         ordinals[pool].astype(np.int32),
         base[pool].astype(np.float32),
-        np.concatenate([lift[:, pool] for lift in lifts]).astype(np.float32),
+        np.concatenate([_lift(column, pool) for column in kept]),
     )
 
 
-def _lift(column: Column) -> Float32:
-    """float32 [values, items]: log(p_s / p), 0 where nobody took an item."""
-    counts, strength = column.counts, column.strength
-    share = _shares(counts)
-    known = share > 0
-    lift = np.zeros(counts.shape, np.float32)
-    for row in range(counts.shape[0]):
-        told = counts[row].toarray().ravel()[known]
-        lift[row, known] = np.log((told + strength * share[known]) / ((told.sum() + strength) * share[known]))
-    return lift
+def _lift(column: Column, items: Int64) -> Float32:
+    """float32 [values, items]: log((n + κ) / (e + κ))."""
+    expected = _expected(column.counts, column.shoppers, items)
+    told = np.asarray(column.counts[:, items].todense())
+    return np.log((told + column.strength) / (expected + column.strength)).astype(np.float32)
+
+
+def _expected(counts: sparse.csr_matrix, shoppers: Float64, items: Int64) -> Float64:
+    """float64 [values, items]: what each segment would take if it took what all take, as much as it does take."""
+    sums, taken = np.asarray(counts.sum(1)).ravel(), np.asarray(counts.sum(0)).ravel()
+    expected: Float64 = sums[:, None] * (taken[items] / max(taken.sum(), 1e-12))[None, :]
+    return np.minimum(expected, 0.99 * shoppers[:, None])
 
 
 def _best(columns: list[Column | None], most: int) -> list[Column]:
@@ -137,11 +145,12 @@ def _column(given: Placed, dataset: Dataset) -> Column | None:
     known = codes >= 0
     codes, user, item, worth = codes[known], given.user[known], given.item[known], given.worth[known]
     counts = _summed(codes, user, item, worth, len(best), dataset.n_items)
-    gain, strength = evidence(counts)
+    among = shoppers[best].astype(np.float64)
+    gain, strength = evidence(counts, among)
     # Whatever is dealt at random among shoppers seems to tell a little.
     dealt = [_summed(_shuffled(codes, user, seed), user, item, worth, len(best), dataset.n_items) for seed in range(2)]
-    gain -= max(evidence(each)[0] for each in dealt)
-    return Column(given.name, tuple(given.values[at] for at in best.tolist()), counts, strength, gain)
+    gain -= max(evidence(each, among)[0] for each in dealt)
+    return Column(given.name, tuple(given.values[at] for at in best.tolist()), counts, among, strength, gain)
 
 
 def _shuffled(codes: Int32, user: Int32, seed: int) -> Int32:
@@ -177,22 +186,21 @@ def _strongest(codes: Int32, user: Int32, item: Int32, worth: Float64, n_items: 
     return order[edges]
 
 
-def evidence(counts: sparse.csr_matrix) -> tuple[float, float]:
-    """(by how many nats the Dirichlet-multinomial beats one share for all, its α) of float64 counts [values, items]."""
-    share = _shares(counts)
-    expected, told = share[counts.indices], counts.data
-    sums = np.asarray(counts.sum(1)).ravel()
-    equal = float(told @ np.log(expected))
+def evidence(counts: sparse.csr_matrix, shoppers: Float64) -> tuple[float, float]:
+    """(by how many nats the beta-binomial beats no lift, its κ) of float64 counts [values, items] of the shop's best
+    items, none above the `shoppers` float64 [values] of its segment."""
+    taken = np.asarray(counts.sum(0)).ravel()
+    best = np.argsort(-taken, kind="stable")[:ITEMS]
+    best = best[taken[best] > 0]
+    told = np.asarray(counts[:, best].todense(), np.float64)
+    all_of, chance = shoppers[:, None], _expected(counts, shoppers, best) / shoppers[:, None]
+    equal = told * np.log(chance) + (all_of - told) * np.log1p(-chance)
 
     def likelihood(strength: float) -> float:
-        rows = gammaln(strength) - gammaln(strength + sums)
-        return float(rows.sum() + (gammaln(told + strength * expected) - gammaln(strength * expected)).sum())
+        others = strength * (1 / chance - 1)
+        seen = gammaln(told + strength) + gammaln(all_of - told + others) - gammaln(all_of + strength + others)
+        return float((seen - gammaln(strength) - gammaln(others) + gammaln(strength + others) - equal).sum())
 
-    found = [likelihood(each) - equal for each in STRENGTHS]
-    best = int(np.argmax(found))
-    return found[best], float(STRENGTHS[best])
-
-
-def _shares(counts: sparse.csr_matrix) -> Float64:
-    sums: Float64 = np.asarray(counts.sum(0), np.float64).ravel()
-    return sums / sums.sum()
+    found = [likelihood(each) for each in STRENGTHS]
+    at = int(np.argmax(found))
+    return found[at], float(STRENGTHS[at])

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError, StateError
-from endcap.features.shop import ShopFeatures
+from endcap.features.shop import ShopFeatures, declared_of
 from endcap.lake.dataset import Dataset, Vocabulary
 from endcap.lake.schemas import DatasetKind, Schema
 from endcap.recipes.popularity import Popularity
@@ -116,6 +116,11 @@ class ShopState:
     def features(self) -> ShopFeatures | None:
         """What rankers are told, as of the snapshot; None where the items are actions. Not to be folded into."""
         return self.new_features()
+
+    @property
+    def declared(self) -> str:
+        """`ShopFeatures.declared` of those features."""
+        return "" if self.kept_features is None else declared_of(self.kept_features[1])
 
     def new_features(self) -> ShopFeatures | None:
         """A copy of the snapshot's features, to be folded into."""
@@ -252,8 +257,17 @@ class Following(Protocol):
         """Whether something was deleted between two snapshots, which must not be served any longer."""
 
 
+@runtime_checkable
+class Declaring(Protocol):
+    """`Shops` for which ranking features are declared."""
+
+    def declared(self, shop: ShopKey) -> str:
+        """The declared windows among them, as `ShopFeatures.declared` has them."""
+
+
 class ShopStates:
-    """States of shops, built once for each lake snapshot and kept as files under `root`, one directory per snapshot."""
+    """States of shops, built once for each lake snapshot, and again where other windows were declared; kept as files
+    under `root`, one directory for each."""
 
     def __init__(self, shops: Shops, root: Path, disk: Disk | None = None) -> None:
         self._shops, self._root, self._disk = shops, root, disk or Disk()
@@ -264,7 +278,7 @@ class ShopStates:
         return self._load(self._shops, shop)
 
     def _load(self, shops: Shops, shop: ShopKey) -> ShopState:
-        path = self._path(shop, shops.text(shop))
+        path = self._path(shop, shops.text(shop), shops)
         if not path.exists():
             data = shops.state(shop).pack()
             with suppress(StateError):  # another process was faster
@@ -309,6 +323,10 @@ class ShopStates:
         """Whether something was deleted between two snapshots, which must not be served any longer."""
         return isinstance(self._shops, Following) and self._shops.takes_away(shop, before, after)
 
+    def declared(self, shop: ShopKey) -> str:
+        """What `ShopState.declared` of a state that is built now would be."""
+        return self._shops.declared(shop) if isinstance(self._shops, Declaring) else ""
+
     def newest(self, shop: ShopKey) -> str:
         """Names the newest snapshot."""
         return self._shops.text(shop)
@@ -320,8 +338,11 @@ class ShopStates:
             child.communicate()
         self._children.clear()
 
-    def _path(self, shop: ShopKey, text: str) -> Path:
-        name = hashlib.sha256(json.dumps([FORMAT, text]).encode()).hexdigest()[:16]
+    def _path(self, shop: ShopKey, text: str, shops: Shops | None = None) -> Path:
+        asked = self._shops if shops is None else shops
+        declared = asked.declared(shop) if isinstance(asked, Declaring) else ""
+        parts = [FORMAT, text, declared] if declared else [FORMAT, text]
+        name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         return self._root.joinpath(*shop.parts(), name, FILE)
 
     def _reap(self, path: Path) -> str:

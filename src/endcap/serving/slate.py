@@ -135,11 +135,11 @@ class Slate:
 
     def reorder(self, places: Sequence[int]) -> None:
         """Lay the items found so far out in this order of their places."""
-        self.ordinals = [self.ordinals[place] for place in places]
-        self.scores = [self.scores[place] for place in places]
-        self.rungs = [self.rungs[place] for place in places]
+        self.ordinals = list(map(self.ordinals.__getitem__, places))
+        self.scores = list(map(self.scores.__getitem__, places))
+        self.rungs = list(map(self.rungs.__getitem__, places))
         if self.items:
-            self.items = [self.items[place] for place in places]
+            self.items = list(map(self.items.__getitem__, places))
 
     def cut(self) -> None:
         """Keep no more items than are wanted."""

@@ -11,7 +11,7 @@ import numpy as np
 from endcap.features.facts import BRAND, CATEGORY
 from endcap.features.family import Extra
 from endcap.features.kinds import KIND_NAMES, OTHER, Kinds, kinds_of
-from endcap.features.shop import ShopFeatures
+from endcap.features.shop import ShopFeatures, signature_of
 from endcap.registry.campaigns import Deployment
 from endcap.registry.recipe_arns import OWN, Offer
 from endcap.registry.variants import Variant
@@ -24,6 +24,8 @@ from endcap.types import DAY, Bool, Float32, Int16, Int32
 STALE = 30 * DAY
 """A shop whose newest event is older is asked as of then: history that was imported late is not all forgotten."""
 _NO_CODES = np.zeros((0, 3), np.int32)
+Columns = Int32 | slice
+"""Places of columns in a block; the slice is all of them."""
 EXPLORATION = 0.3
 """The service's default weight, for recipes that explore."""
 
@@ -163,6 +165,22 @@ class Snapshot:
             held = self._signed[""] = features.extras, features.signature
         return held[1]
 
+    def columns(self, signature: str, names: tuple[str, ...]) -> Columns | None:
+        """Where these features are in a block of `features`, for a model of this signature: windows that were declared
+        since it was trained are passed over. None where one is missing, or means something else by now."""
+        features = self.features
+        if features is None:
+            return None
+        held = self._columns.get(signature)
+        if held is None or held[0] is not features.extras:
+            held = self._columns[signature] = features.extras, _columns_in(features, signature, names)
+        return held[1]
+
+    @cached_property
+    def _columns(self) -> dict[str, tuple[tuple[Extra, ...], Columns | None]]:
+        """By signature, and of which declared features it was taken."""
+        return {}
+
     @cached_property
     def _signed(self) -> dict[str, tuple[tuple[Extra, ...], str]]:
         """The signature, and of which declared features it was taken."""
@@ -171,6 +189,9 @@ class Snapshot:
     def kinds(self, ordinals: Int32) -> Int32:
         """int32 [m, 3]: codes of category, sub-category and brand of items, -1 where unknown."""
         codes = self.features.facts.codes if self.features is not None else _NO_CODES
+        if len(ordinals) and int(ordinals.min()) >= 0 and int(ordinals.max()) < len(codes):
+            told: Int32 = codes[ordinals]
+            return told
         known = (ordinals >= 0) & (ordinals < len(codes))
         found: Int32 = np.where(known[:, None], codes[np.where(known, ordinals, -1)] if len(codes) else -1, -1)
         return found.astype(np.int32)
@@ -189,3 +210,14 @@ class Snapshot:
     def attributes(self) -> ShopAttributes:
         """What is known of its items and shoppers now."""
         return self.live.attributes if self.live is not None else ShopAttributes.fixed(self.state)
+
+
+def _columns_in(features: ShopFeatures, signature: str, names: tuple[str, ...]) -> Columns | None:
+    there = features.features
+    places = {each.name: place for place, each in enumerate(there)}
+    if any(name not in places for name in names):
+        return None
+    found = [places[name] for name in names]
+    if signature_of([there[place] for place in found]) != signature:
+        return None
+    return slice(None) if found == list(range(len(there))) else np.array(found, np.int32)

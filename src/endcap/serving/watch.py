@@ -191,7 +191,7 @@ class Watch:
         if held is None or held.generation != deployment.generation:
             return True
         base = self._bases.get(deployment.shop)
-        is_old = bool(text) and base is not None and base.state.snapshot != text
+        is_old = base is not None and self._loader.is_old(base, text)
         lags = base is not None and held.state is not base.state and held.state is not base.actions
         return lags or (is_old and self._tick() >= self._rested.get(deployment.shop, 0.0))
 

@@ -70,13 +70,21 @@ class IdIndex:
 
     def names(self, places: Int32) -> list[str]:
         """The ids at these places."""
-        held = self._bytes
         starts, ends = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
+        text = self._text
+        if text:
+            return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+        held = self._bytes
         return [held[start:end].decode() for start, end in zip(starts, ends, strict=True)]
 
     @cached_property
     def _bytes(self) -> bytes:
         return self.data.tobytes()
+
+    @cached_property
+    def _text(self) -> str:
+        """All ids as one text where each byte is a character, which takes half the time to cut; else empty."""
+        return self._bytes.decode() if self._bytes.isascii() else ""
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         """Named arrays, to be saved."""

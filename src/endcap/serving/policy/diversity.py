@@ -47,6 +47,9 @@ def _vectors(slate: Slate, pool: Int32) -> Float32:
     if known is None:
         return np.zeros((len(pool), 0), np.float32)
     rows = slate.model.rows_of(pool)
+    if int(rows.min()) >= 0:
+        vectors: Float32 = known[rows]
+        return vectors
     return np.where((rows >= 0)[:, None], known[rows], np.float32(0))
 
 
@@ -54,13 +57,18 @@ def _vectors(slate: Slate, pool: Int32) -> Float32:
 def _greedy(vectors: Float32, kinds: Int32, dial: np.float32, count: int) -> Int32:
     m = len(vectors)
     likest, taken, order = np.zeros(m, np.float32), np.zeros(m, np.bool_), np.empty(m, np.int32)
+    in_space = np.zeros(m, np.bool_)
+    for place in range(m):
+        for column in range(vectors.shape[1]):
+            in_space[place] |= vectors[place, column] != 0
     for at in range(count):
         chosen = _next(likest, taken, dial)
         order[at] = chosen
         taken[chosen] = True
         for place in range(m):
             if not taken[place]:
-                likest[place] = max(likest[place], _alike(vectors, kinds, chosen, place))
+                near = in_space[chosen] and in_space[place]
+                likest[place] = max(likest[place], _alike(vectors, kinds, chosen, place, near))
     for place in range(m):
         if not taken[place]:
             order[count] = place
@@ -82,20 +90,17 @@ def _next(likest: Float32, taken: Bool, dial: np.float32) -> int:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def _alike(vectors: Float32, kinds: Int32, one: int, other: int) -> np.float32:
-    """0 … 1."""
-    cosine, length, longer = np.float32(0), np.float32(0), np.float32(0)
+def _alike(vectors: Float32, kinds: Int32, one: int, other: int, in_space: bool) -> np.float32:
+    """0 … 1; `in_space`: whether both have vectors."""
+    cosine = np.float32(0)
     for column in range(vectors.shape[1]):
         cosine += vectors[one, column] * vectors[other, column]
-        length += abs(vectors[one, column])
-        longer += abs(vectors[other, column])
     same, told = np.float32(0), np.float32(0)
     for column in range(kinds.shape[1]):
         if kinds[one, column] >= 0 and kinds[other, column] >= 0:
             told += np.float32(1)
             same += np.float32(kinds[one, column] == kinds[other, column])
     near = min(max(cosine, np.float32(0)), np.float32(1))
-    in_space = length > 0 and longer > 0
     if told == 0:
         return near if in_space else np.float32(0)
     return (near + same / told) / np.float32(2) if in_space else same / told
