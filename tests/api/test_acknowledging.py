@@ -10,7 +10,7 @@ import pytest
 from endcap.api.acknowledging import acknowledged
 from endcap.api.wire import Refusal
 from endcap.errors import ResourceError
-from endcap.storage.log import Record, SpooledLog, open_log
+from endcap.storage.log import QueueFull, Record, SpooledLog, open_log
 from endcap.testing.logs import record
 from valkeys import Valkey
 
@@ -40,14 +40,23 @@ class Full:
 
     away = ""
 
+    def __init__(self, error: ResourceError) -> None:
+        self.error = error
+
     def submit(self, records: object) -> object:
         from concurrent.futures import Future  # noqa: PLC0415
 
         refused: Future[object] = Future()
-        refused.set_exception(ResourceError("The disk is full."))
+        refused.set_exception(self.error)
         return refused
 
 
 def test_a_process_whose_own_disk_refuses_says_so_as_before() -> None:
     with pytest.raises(ResourceError, match="disk is full"):
-        asyncio.run(acknowledged(Full(), []))  # type: ignore[arg-type]
+        asyncio.run(acknowledged(Full(ResourceError("The disk is full.")), []))  # type: ignore[arg-type]
+
+
+def test_a_queue_or_spool_that_is_full_throttles_also_while_the_log_is_there() -> None:
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(acknowledged(Full(QueueFull("5 records wait.")), []))  # type: ignore[arg-type]
+    assert (caught.value.status, caught.value.kind) == (429, "ThrottlingException")

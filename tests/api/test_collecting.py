@@ -115,6 +115,11 @@ def test_a_browser_asks_first(server: Server, key: WriteKey) -> None:
     status, headers, _ = send(server, f"/collect?key={key.text}", "", {"origin": "https://m.shop.example"}, "OPTIONS")
     assert status == 204 and headers["access-control-allow-origin"] == "https://m.shop.example"
     assert send(server, f"/collect?key={key.text}", "", {"origin": "https://shop.example.evil"}, "OPTIONS")[0] == 403
+    assert send(server, "/v1/track", "", method="OPTIONS")[0] == 403
+    event = {"events": [{"event_type": "view", "item_id": "i1", "session_id": "s"}]}
+    assert send(server, "/collect", event, {"x-endcap-write-key": key.text})[0] == 200
+    elsewhere = {"x-endcap-write-key": key.text, "origin": "https://shop.example.evil"}
+    assert send(server, "/collect", event, elsewhere)[0] == 403
 
 
 def test_a_back_end_sends_with_an_access_key(server: Server, home: Home) -> None:
@@ -153,6 +158,47 @@ def test_whatever_a_body_holds_there_is_an_answer(server: Server, key: WriteKey,
     assert status == 400 and headers["access-control-allow-origin"] == ORIGIN
 
 
+@pytest.mark.parametrize("text", ["nan", "-inf", "1e999"])
+def test_a_time_that_is_no_number_is_the_events_fault(server: Server, key: WriteKey, text: str) -> None:
+    event = {"event_type": "view", "item_id": "i1", "session_id": "s", "timestamp": text}
+    status, _, told = send(server, f"/collect?key={key.text}", {"events": [event]})
+    assert status == 400 and "The time is" in told["rejected"][0]["reason"]
+
+
+LARGE = {"event_type": "view", "items": ["i1"] * 500, **{f"c{n}": "x" * 4_000 for n in range(60)}}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[3] * 2_000, [{"event_type": "view", "items": ["i1"] * 500}] * 100, [LARGE]],
+    ids=["events", "items", "bytes"],
+)
+def test_a_call_that_says_too_much_is_refused_whole(server: Server, key: WriteKey, home: Home, events: Any) -> None:
+    before = len(logged(home))
+    status, headers, told = send(server, f"/collect?key={key.text}", {"session_id": "much", "events": events})
+    assert (status, headers["access-control-allow-origin"]) == (413, ORIGIN)
+    assert "at most" in told["message"] or "bytes together" in told["message"]
+    assert len(logged(home)) == before
+
+
+def test_what_cannot_be_set_aside_stops_nothing_that_was_accepted(server: Server, key: WriteKey, home: Home) -> None:
+    kept = home.settings.home / "rejects" / "collect" / SHOP.account.account / SHOP.account.region
+    file = kept / f"{SHOP.group}.jsonl"
+    saved = file.read_bytes() if file.exists() else b""
+    file.unlink(missing_ok=True)
+    file.mkdir(parents=True)
+    try:
+        deep = json.loads("[" * 900 + "]" * 900)
+        bad = {"event_type": "view", "item_id": "i1", "timestamp": "yesterday", "session_id": "s", "x": deep}
+        good = {"event_type": "view", "item_id": "i1", "session_id": "s", "event_id": "beside"}
+        status, _, told = send(server, f"/collect?key={key.text}", {"events": [good, bad], "pad": "x" * 9_000})
+        assert (status, told["accepted"], told["rejectedCount"]) == (200, 1, 1)
+    finally:
+        file.rmdir()
+        if saved:
+            file.write_bytes(saved)
+
+
 def test_halves_of_surrogates_are_set_aside(server: Server, key: WriteKey) -> None:
     body = b'{"events": [{"event_type": "view", "item_id": "\\ud800", "session_id": "s"}]}'
     assert send(server, f"/collect?key={key.text}", body)[0] == 400
@@ -189,6 +235,18 @@ def test_kinesis_producers_land_in_the_same_log(server: Server, home: Home) -> N
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
         kinesis.put_record(StreamName="nowhere", Data=data, PartitionKey="x")
+
+
+def test_a_record_of_a_producer_says_no_more_than_a_call_may(server: Server) -> None:
+    kinesis = server.client("kinesis")
+    much = json.dumps({"user_id": "k2", "events": [{"event_type": "view", "items": ["i1"] * 500}] * 2}).encode()
+    told = kinesis.put_records(StreamName=SHOP.group, Records=[{"Data": much, "PartitionKey": "k2"}] * 8)
+    codes = [each.get("ErrorCode") for each in told["Records"]]
+    assert codes == [None] * 5 + ["ProvisionedThroughputExceededException"] * 3 and told["FailedRecordCount"] == 3
+    with pytest.raises(ClientError, match="at most 1000"):
+        kinesis.put_record(
+            StreamName=SHOP.group, Data=much.replace(b"]}]", b"]}, " + b"3, " * 1_000 + b"3]"), PartitionKey="k2"
+        )
 
 
 def test_another_tenant_sends_nowhere(server: Server, home: Home) -> None:

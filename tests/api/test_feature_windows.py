@@ -91,6 +91,26 @@ def test_windows_are_followed_as_they_are_declared_and_removed(server: Server, w
     _until(lambda: "hour" not in (shelf.get("clickstream", "u-late") or {}))
 
 
+def test_what_a_session_did_before_signing_in_is_the_users(server: Server, workspace: Workspace) -> None:
+    shelf = Shelf(server)
+    add_window(workspace, SHOP, {"name": "long", "length": "1h", **WINDOW})
+    client = server.client("personalize-events")
+
+    def send(number: int, **who: str) -> None:
+        event = {"eventId": f"v{number}", "eventType": "AddToCart", "itemId": "i1", "sentAt": time.time()}
+        client.put_events(trackingId=TRACKING, sessionId="s-visitor", eventList=[event], **who)
+
+    for number in (0, 1):
+        send(number)
+    _until(lambda: (shelf.get("clickstream", "s-visitor") or {}).get("long") == "4.0")
+    assert shelf.get("clickstream", "visitor") is None
+    send(2, userId="visitor")
+    assert (shelf.get("clickstream", "visitor") or {})["long"] == "6.0"
+    send(3)
+    assert (shelf.get("clickstream", "visitor") or {})["long"] == "8.0"
+    remove_window(workspace, SHOP, "long")
+
+
 def _sent_and_seen(shelf: Shelf, server: Server) -> bool:
     _send(server, "u-first", "Like")
     return shelf.get("clickstream", "u-first") is not None

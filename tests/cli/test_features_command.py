@@ -23,7 +23,7 @@ FEATURES = (
     *(Feature("customer_id", "String"), Feature("EventTime", "Fractional")),
     *(Feature("age", "Integral"), Feature("recent", "String", "List")),
 )
-WINDOW = ("--set", "key=user", "--set", "kind=stagger", "--set", "length=2m", "--set", "aggregate=sum")
+WINDOW = ("--key", "user", "--kind", "stagger", "--length", "2m", "--set", "aggregate=sum")
 
 
 @contextmanager
@@ -86,8 +86,8 @@ def test_records_are_written_and_read_through_the_server(shell: Any, home: Path)
 
 
 def test_windows_are_declared_filled_and_removed(imported: Any) -> None:
-    declared = imported("features", "add", "activity", *WINDOW, "--set", "weights=purchase=2", "--set", "group=clicks")
-    assert "sum over stagger windows of 2 min" in declared
+    declared = imported("features", "add", "activity", *WINDOW, "--set", "weights=purchase=2", "--group", "clicks")
+    assert "sum over stagger windows of 2 min" in declared and "a column of rankers" in declared
     assert "activity" in imported("features", "list") and "stagger" in imported("features", "describe", "activity")
     assert imported.json("features", "list")["windows"][0]["shop"] == "mine"
     filled = {each["group"]: each for each in imported.json("features", "backfill", "customers")}
@@ -115,6 +115,7 @@ def test_no_shop_can_be_called_as_what_belongs_to_the_account(shell: Any, csv: P
         (("get", "nobody", "c"), 2, "nobody"),
         (("fly",), 2, "fly"),
         (("add", "w", "--set", "kind=stagger"), 4, "No shop"),
+        (("list", "--kind", "stagger"), 2, "list takes no kind"),
         (("parity",), 4, "No shop"),
     ],
 )

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from endcap.errors import InputError, StateError
+from endcap.features import online_feed
 from endcap.features.groups import Feature, FeatureGroup
 from endcap.features.offline import Lookup, OnlineLoad, examples, join, logged_examples, of_customers, of_products
 from endcap.features.online import BOUNDS, OnlineStore
@@ -258,6 +259,22 @@ def test_what_comes_while_the_store_is_filled_waits_for_its_turn(moving: Moving)
     feed.fill()
     found = online.get(GROUP, "a")
     assert found is not None and found.values()["n"] == "1" and moving.written == 2, "filled again after a sink"
+
+
+def test_when_too_much_comes_to_wait_it_is_read_from_the_log(moving: Moving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online_feed, "MOST_WAITING", 2)
+    online, asked = OnlineStore(MemoryState(BOUNDS)), list[int]()
+
+    def sunk() -> dict[int, int]:
+        asked.append(moving.written)
+        if len(asked) == 2:  # the log has been read by now
+            moving.write(*(put("a", 10 + n, n) for n in range(4)))
+        return {}
+
+    feed = OnlineFeed(moving.log, online, OnlineLoad(moving.lake, list), sunk)
+    feed.fill()
+    found = online.get(GROUP, "a")
+    assert feed.is_ready and found is not None and found.values()["n"] == "3" and len(asked) == 4
 
 
 def test_what_is_backfilled_beside_the_log_comes_online(moving: Moving) -> None:

@@ -149,19 +149,20 @@ def test_chance_is_no_evidence(seed: int, columns: int) -> None:
 def test_small_segments_lean_on_the_shop() -> None:
     data = shop()
     homes = [REGIONS[int(name[1:]) % 3] for name in data.users.ids.to_pylist()]
-    moved = [at for at, home in enumerate(homes) if home == "Ohio"][:12]
+    moved = rng(0).choice(len(homes), 12, replace=False).tolist()
     table = pa.table(
         {"user_id": data.users.ids, "location": ["Alaska" if at in moved else home for at, home in enumerate(homes)]}
     )
     segments = segments_of(replace(data, user_metadata=table))
-    own = np.isin(segments.items, np.flatnonzero([region(name) == "Ohio" for name in data.items.ids.to_pylist()]))
-    few, many = (segments.lift[segments.find({"location": name})[0]] for name in ("Alaska", "Ohio"))
-    assert 0 < few[own].mean() < many[own].mean()
+    few, many = (np.abs(segments.lift[segments.find({"location": name})[0]]) for name in ("Alaska", "Ohio"))
+    assert few.mean() < many.mean() / 3, "twelve from everywhere are no region"
     among = np.array([20.0, 1000.0])
     gain, strength = evidence(sparse.csr_matrix([[5.0, 5.0], [500.0, 500.0]]), among)
-    assert gain <= 0 and strength == STRENGTHS[-1], "equal shares are no evidence, and lean on the shop as far as may be"
+    assert gain <= 0 and set(strength) == {STRENGTHS[-1]}, (
+        "equal shares are no evidence, and lean on the shop as far as may be"
+    )
     gain, strength = evidence(sparse.csr_matrix([[5.0, 500.0], [500.0, 5.0]]), np.array([1000.0, 1000.0]))
-    assert gain > 100 and strength == STRENGTHS[0]
+    assert gain > 100 and max(strength) < 1
 
 
 def test_what_was_saved_is_what_was_built(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from endcap.serving.kernels import FEW, best, inner_products, log_total, take
+from endcap.serving.kernels import FEW, SAMPLED, best, inner_products, log_total, take
 
 scores = hnp.arrays(
     np.float32, st.integers(0, 400), elements=st.sampled_from([-np.inf, np.nan, -2.0, 0.0, 0.5, 1.0, 3.0, 7.25])
@@ -16,6 +16,28 @@ def test_best_is_a_stable_sort_of_what_has_a_score(scores: np.ndarray, k: int) -
     known = np.flatnonzero(scores > -np.inf)
     expected = known[np.argsort(-scores[known], kind="stable")][:k]
     assert best(scores, k).tolist() == expected.tolist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    k=st.sampled_from([FEW + 1, 100, 500]),
+    levels=st.sampled_from([3, 100, 100_000]),
+    known=st.sampled_from([0.0, 0.005, 0.3, 1.0]),
+    sampled=st.sampled_from([-5.0, 0.0, 5.0]),
+)
+def test_best_of_many_is_a_stable_sort_whatever_the_sample_says(
+    seed: int, k: int, levels: int, known: float, sampled: float
+) -> None:
+    draw = np.random.default_rng(seed)
+    scores = np.round(draw.normal(size=20_011) * levels).astype(np.float32) / np.float32(levels)
+    scores[::SAMPLED] += np.float32(sampled)
+    scores[draw.random(len(scores)) > known] = -np.inf
+    scores[draw.integers(0, len(scores), 3)] = np.nan
+    scores[draw.integers(0, len(scores), 50)] = -0.0
+    there = np.flatnonzero(scores > -np.inf)
+    expected = there[np.argsort(-scores[there], kind="stable")][:k]
+    np.testing.assert_array_equal(best(scores, k), expected)
 
 
 def test_products_of_a_batch_are_those_of_each() -> None:

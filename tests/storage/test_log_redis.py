@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from endcap.errors import InputError, ResourceError, StateError, UnavailableErro
 from endcap.storage import redis_server
 from endcap.storage.log import Offset, Record, open_group, open_log
 from endcap.storage.log.redis import RedisLog
+from endcap.storage.log.redis_place import RedisPlace
 from endcap.testing.logs import LogContract, record, whole
 from valkeys import Valkey, forget, new_name, new_valkey
 
@@ -280,3 +282,21 @@ def test_a_group_shares_work_and_takes_over_what_is_left_undone(url: str) -> Non
 def test_a_log_in_a_file_has_no_groups(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="redis"):
         open_group(f"sqlite:///{tmp_path}/log.db", "mail", "one")
+
+
+def test_an_answer_that_nobody_understands_ends_no_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(url)
+    odd = [ValueError("no number")]
+
+    def append(self: RedisPlace, *given: Any) -> Any:
+        if odd:
+            raise odd.pop()
+        return known(self, *given)
+
+    known = RedisPlace.append
+    monkeypatch.setattr(RedisPlace, "append", append)
+    with pytest.raises(UnavailableError, match="nobody understands"):
+        log.append([record("a")])
+    until(lambda: not log.away)
+    assert log.append([record("a")])[0]
+    log.close()

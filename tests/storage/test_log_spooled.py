@@ -194,9 +194,11 @@ def test_what_comes_while_the_spool_is_emptied_keeps_its_place(
     away(log, own_valkey)
     until(lambda: log.waiting > 500)
     own_valkey.start()
-    until(lambda: not log.waiting)
+    if held > 1:  # else what comes goes through the spool for as long as any does
+        until(lambda: not log.waiting)
     before = list(acknowledged)
     until(lambda: all(now > then for now, then in zip(acknowledged, before, strict=True)))
+    until(lambda: not log.away and sum(log.ends()) > 300)
     stop.set()
     for thread in threads:
         thread.join()

@@ -37,6 +37,7 @@ def test_a_url_says_where_and_what_and_shows_no_secret() -> None:
         ("redis://me:secret@host/db", "names no server"),
         ("redis://me:secret@host:99999/0", "is no URL"),
         ("redis://me:secret@host/0?name", "is no URL"),
+        ("redis://me:secret/more@host/0", "is no URL"),
         ("redis://me:secret@host/0?name={a}", "is no name"),
     ],
 )

@@ -119,7 +119,7 @@ class _Served(Collector):
             "endcap_variant_weight", "Per cent of shoppers.", labels=("campaign", "variant", "version", "recipe")
         )
         recall = GaugeMetricFamily(
-            "endcap_index_recall", "Share of the hundred best that a version's index finds.", labels=("version",)
+            "endcap_index_recall", "Share of the best that a version's index finds.", labels=("version",)
         )
         indexed = {
             name: model.index.recall

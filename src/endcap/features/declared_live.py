@@ -86,9 +86,9 @@ class LiveWindows:
             self._links.fold(session, user, _BEFORE, "")
             self._users[key_of(session)] = user
         self.windows.fold_history(events)
-        for session, part in self._wait(events).items():
-            if session in self._users:
-                self.windows.fold_history(_given(part, self._users[session]), of=_THEIRS)
+        for whose, part in self._wait(events).items():
+            if whose in self._users:
+                self.windows.fold_history(_given(part, self._users[whose]), of=_THEIRS)
 
     def _link(self, payloads: Iterable[bytes]) -> dict[int, str]:
         """Note who sessions are; by session, the user of each that is another than before."""

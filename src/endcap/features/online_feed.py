@@ -18,6 +18,8 @@ AGAIN = 1.0
 """Seconds after which filling is tried again that failed."""
 PATIENCE = 5.0
 """Seconds that closing waits for the thread."""
+MOST_WAITING = 50_000
+"""Records that wait while the store is being filled; what comes beyond is folded from the log again."""
 LOOK = 2.0
 """Seconds between looks for what was backfilled."""
 
@@ -55,6 +57,7 @@ class OnlineFeed:
         self._records, self._store, self._load, self._sunk = log, store, load, sunk
         self._fresh = fresh
         self._waiting: list[Records] | None = []
+        self._held, self._dropped = 0, False
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
         log.subscribe(self._committed)
@@ -77,23 +80,37 @@ class OnlineFeed:
 
     def fill(self) -> None:
         """Fill the store now: from the offline tables, from the log, and with what came meanwhile."""
-        before = None
-        while before is None or before != self._sunk():
+        while True:
             before = self._sunk()
+            with self._lock:
+                self._dropped = False
             self._load.everything(self._store)
             self._replay(before)
-        with self._lock:
-            for records in self._waiting or ():
-                self._store.fold(records)
-            self._waiting = None
+            moved = before != self._sunk()
+            with self._lock:
+                if moved or self._dropped:
+                    continue
+                for records in self._waiting or ():
+                    self._store.fold(records)
+                self._waiting, self._held = None, 0
+                return
 
     def renew(self) -> None:
         """Begin again with an empty state where something was removed from the tables."""
         if self._fresh is not None and self._load.is_erased():
             with self._lock:
-                self._waiting = []
+                self._waiting, self._held = [], 0
             self._store.renew(self._fresh())
             self.fill()
+
+    def _wait(self, records: Records) -> None:
+        """What does not wait is in the log by now, or comes again when a spool is emptied."""
+        assert self._waiting is not None
+        self._waiting.append(records)
+        self._held += len(records)
+        if self._held > MOST_WAITING:
+            self._waiting.clear()
+            self._held, self._dropped = 0, True
 
     def _replay(self, sunk: Mapping[int, int]) -> None:
         """Fold what the log holds beyond the tables."""
@@ -122,11 +139,11 @@ class OnlineFeed:
             return
         with self._lock:
             if self._waiting is not None:
-                self._waiting.append(records)
+                self._wait(records)
                 return
         try:
             self._store.fold(records)
         except EndcapError as error:  # they are in the log: nobody reads until they have been folded from there
             _log.warning("The online feature store cannot be written: %s", error)
             with self._lock:
-                self._waiting = [records]
+                self._waiting, self._held = [records], len(records)

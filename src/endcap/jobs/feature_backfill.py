@@ -31,6 +31,8 @@ from endcap.types import SECOND, Int64, ShopKey
 
 ROWS = 262_144
 """Rows of one commit."""
+LOCK = ".backfill.lock"
+"""Held by whoever compares rows with what a shop's groups have, and adds some."""
 LOG = "backfill"
 """Under what the offline tables note how far they were filled."""
 
@@ -62,7 +64,7 @@ def backfill(
     tables = ShopTables.of(workspace.lake, shop)
     store = FeatureGroups(workspace.database, clock=workspace.clock)
     done = []
-    with locked(workspace.lake.directory(shop) / ".backfill.lock"):
+    with locked(workspace.lake.directory(shop) / LOCK):
         for reference in wanted:
             named = replace(reference.of(shop.account), name=shop.name_of(reference.name))
             group = store.ensure(named)
@@ -91,22 +93,39 @@ def _declared(workspace: Workspace, shop: ShopKey, tables: ShopTables) -> Iterat
         group = store.get(shop.account, name)
         for each in of_group:
             if each.name in closed:
-                whole = pa.concat_tables(closed[each.name])
-                columns = {group.identifier: whole["record_id"], MOMENT: whole["event_time"], each.name: whole["value"]}
-                yield group, pa.table(columns)
+                yield group, rows_of_closes(group, each.name, pa.concat_tables(closed[each.name]))
+
+
+def rows_of_closes(group: FeatureGroup, window: str, closed: pa.Table) -> pa.Table:
+    """Windows that have ended (`declared_state.CLOSED`) as rows of their group."""
+    return pa.table({group.identifier: closed["record_id"], MOMENT: closed["event_time"], window: closed["value"]})
+
+
+def add_closes(
+    workspace: Workspace, group: FeatureGroup, rows: pa.Table, since: int, check: Callable[[], None] = lambda: None
+) -> Filled:
+    """Store those of `rows` that the offline table does not have, all of them after `since` (microseconds). Whoever
+    calls holds the shop's lock, as `backfill` does."""
+    return _fill(workspace, group, rows, no_progress, check, since)
 
 
 def _fill(
-    workspace: Workspace, group: FeatureGroup, rows: pa.Table, progress: Progress, check: Callable[[], None]
+    workspace: Workspace,
+    group: FeatureGroup,
+    rows: pa.Table,
+    progress: Progress,
+    check: Callable[[], None],
+    since: int | None = None,
 ) -> Filled:
+    """With `since`, of closes that the online store knows by itself: into the offline store only."""
     tables = FeatureTables(workspace.lake)
     features = [name for name in rows.column_names if name not in (group.identifier, MOMENT)]
-    marks, there = _marks(rows, group, features), np.sort(_held(tables, group, features))
+    marks, there = _marks(rows, group, features), np.sort(_held(tables, group, features, since))
     places = np.searchsorted(there, marks)
     fresh = rows.filter(pa.array(np.append(there, 0)[places] != marks))  # no mark is 0
     held = _reached(tables, group)
     with progress(f"filling {group.name}", total=fresh.num_rows, unit="rows") as tick:
-        newest = _newest(fresh, group)
+        newest = _newest(fresh, group) if since is None else np.zeros(fresh.num_rows, np.bool_)
         for number, begin in enumerate(range(0, fresh.num_rows, ROWS)):
             check()
             part = fresh.slice(begin, ROWS)
@@ -133,14 +152,15 @@ def _reached(tables: FeatureTables, group: FeatureGroup) -> int:
     return found[0]
 
 
-def _held(tables: FeatureTables, group: FeatureGroup, features: Sequence[str]) -> Int64:
+def _held(tables: FeatureTables, group: FeatureGroup, features: Sequence[str], since: int | None) -> Int64:
     """Marks of the rows that the table has already."""
+    later = None if since is None else [("_event_time", ">", since)]
     files = tables.files(group.account, group.key)
     found = [np.zeros(0, np.int64)]
     for file in files:
         there = set(pq.read_schema(file).names)
         columns = ["_record_id", "_event_time", *(name for name in features if name in there)]
-        table = pq.read_table(file, columns=columns).rename_columns(
+        table = pq.read_table(file, columns=columns, filters=later).rename_columns(
             [group.identifier, MOMENT, *(name for name in features if name in there)]
         )
         for name in features:

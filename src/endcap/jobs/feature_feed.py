@@ -15,9 +15,9 @@ from endcap.features.declared_events import categories_of, events_of_table
 from endcap.features.declared_live import LiveWindows
 from endcap.features.declared_state import Amount
 from endcap.features.groups import FeatureGroup
+from endcap.jobs.feature_closes import events_where
 from endcap.jobs.feature_windows import list_windows
 from endcap.jobs.workspace import Workspace
-from endcap.lake.links import resolved
 from endcap.storage.log import Log
 from endcap.stream.replay import Feed
 from endcap.stream.windows import LATE
@@ -99,10 +99,10 @@ class WindowFeed:
         live = LiveWindows(shop, declared, clock=clock, category=lambda item: categories.get(item, ""), listed=False)
         since = clock.now() - LATE - max(each.length for each in declared)
         if lake.exists(shop, "interactions"):
-            rows = lake.open(shop, "interactions").to_pyarrow_dataset().to_table(filter=pc.field(TIMESTAMP) >= since)
             links = lake.links(shop)
             users = dict(zip(links[SESSION_ID].to_pylist(), links[USER_ID].to_pylist(), strict=True))
-            live.prime(events_of_table(resolved(rows, links), categories), users)
+            rows = events_where(lake, shop, pc.field(TIMESTAMP) >= since, links)
+            live.prime(events_of_table(rows, categories), users)
         return self._feed.add(shop, live)
 
     def _run(self) -> None:

@@ -67,6 +67,7 @@ def work(settings: Settings, stop: threading.Event, announce: Callable[[str], ob
     from dbos import DBOS  # noqa: PLC0415
 
     from endcap.jobs.dispatch import Dispatch, config  # noqa: PLC0415
+    from endcap.jobs.feature_closes import Closing  # noqa: PLC0415
     from endcap.jobs.schedules import Schedules  # noqa: PLC0415
     from endcap.jobs.workflows import register  # noqa: PLC0415
 
@@ -81,6 +82,7 @@ def work(settings: Settings, stop: threading.Event, announce: Callable[[str], ob
     dispatch.recover()
     schedules = Schedules(workspace)
     threading.Thread(target=schedules.run, args=(stop,), daemon=True, name="schedules").start()
+    threading.Thread(target=Closing(workspace).run, args=(stop,), daemon=True, name="closes").start()
     announce(READY)
     _loop(workspace, dispatch.turn, stop)
 

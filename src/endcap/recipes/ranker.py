@@ -13,6 +13,7 @@ import numpy as np
 
 from endcap.recipes.ranker_calibration import calibrate
 from endcap.recipes.ranker_examples import Examples, Judge
+from endcap.recipes.ranker_start import Start
 from endcap.recipes.trees import Forest
 from endcap.types import Bool, Float32, Int32
 
@@ -25,13 +26,16 @@ LEAST_ANSWERED = 40
 
 @dataclass(frozen=True)
 class Growth:
-    """How trees are grown. `rising` names features whose larger values never lower a score."""
+    """How trees are grown. Larger values of features named in `rising` never lower a score, of those in `falling` they
+    never raise it. `started`: from the retrieval's order (`ranker_start`), which ranking objectives know how to use."""
 
     objective: Objective = "rank:ndcg"
     trees: int = 200
     depth: int = 6
     rate: float = 0.1
     rising: tuple[str, ...] = ()
+    falling: tuple[str, ...] = ()
+    started: bool = True
     threads: int = 1
     seed: int = 0
 
@@ -49,7 +53,7 @@ class Growth:
             "max_bin": 128,
             "tree_method": "hist",
             "base_score": 0.5 if self.objective == "binary:logistic" else 0.0,
-            "monotone_constraints": tuple(int(name in self.rising) for name in names),
+            "monotone_constraints": tuple((name in self.rising) - (name in self.falling) for name in names),
             "nthread": self.threads,
             "seed": self.seed,
             "verbosity": 0,
@@ -68,7 +72,8 @@ class Ranker:
     """A trained ensemble over some columns of a block. `forest` None: the order of the retrieval stands.
 
     `model` is the UBJ it was read from, `columns` int32 the columns of the block that it reads, `knots` the calibration
-    (see `ranker_calibration`), `gains` float32 [columns] the total gain of each. `held_back` says how the order did on
+    (see `ranker_calibration`), `gains` float32 [columns] the total gain of each, `start` what the trees' sum is added
+    to, by the `names` of the block. `held_back` says how the order did on
     the queries held back (NDCG@10, gains of the grades), beside that of the retrieval.
     """
 
@@ -77,6 +82,8 @@ class Ranker:
     knots: Float32
     gains: Float32
     forest: Forest | None
+    start: Start = field(default_factory=Start)
+    names: tuple[str, ...] = ()
     held_back: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -95,16 +102,23 @@ class Ranker:
         if min(len(train.answered), len(held_back.answered)) < LEAST_ANSWERED:
             return cls.untrained()
         judge = Judge(held_back)
-        model, gains = _grown(train, held_back, judge, columns, growth, [names[column] for column in columns])
+        start = Start.fit(train, names) if growth.started and growth.objective == "rank:ndcg" else Start()
+        starts = start.margins(train.block, names), start.margins(held_back.block, names)
+        model, gains = _grown(train, held_back, starts, judge, columns, growth, [names[column] for column in columns])
         forest = Forest.read(model)
-        scores = forest.scores(held_back.block[:, columns])
+        scores = forest.scores(held_back.block[:, columns]) + starts[1]
         retrieved = judge.mean(-np.arange(len(scores), dtype=np.float32))
         found = {"ranked": judge.mean(scores), "retrieved": retrieved, "trees": float(len(forest))}
         if not len(forest) or found["ranked"] <= retrieved:
             return cls.untrained()
         rows = _of_one_visit(held_back)
         knots = calibrate(scores[rows], held_back.gain[rows] > 0, held_back.weight[rows])
-        return cls(columns, model, knots, gains, forest, found)
+        return cls(columns, model, knots, gains, forest, start, tuple(names), found)
+
+    def scores(self, block: Float32) -> Float32:
+        """float32 [m], higher first, of a block float32 [m, f] with the columns it was trained on; needs a forest."""
+        assert self.forest is not None
+        return self.forest.scores(block[:, self.columns]) + self.start.margins(block, self.names)
 
 
 def _of_one_visit(examples: Examples) -> Bool:
@@ -116,26 +130,32 @@ def _of_one_visit(examples: Examples) -> Bool:
 
 
 def _grown(
-    train: Examples, held_back: Examples, judge: Judge, columns: Int32, growth: Growth, names: list[str]
+    train: Examples,
+    held_back: Examples,
+    starts: tuple[Float32, Float32],
+    judge: Judge,
+    columns: Int32,
+    growth: Growth,
+    names: list[str],
 ) -> tuple[bytes, Float32]:
     """(UBJ bytes of the trees up to the best one, float32 [columns] total gain)."""
     import xgboost  # noqa: PLC0415 - a second to load, and only training needs it
 
-    watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]))
-    data = _matrix(xgboost, train, columns, growth)
+    watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]), starts[1])
+    data = _matrix(xgboost, train, starts[0], columns, growth)
     model = xgboost.train(growth.parameters(names), data, growth.trees, callbacks=[watch])[: watch.kept]
     gain = model.get_score(importance_type="total_gain")
     gains = np.array([gain.get(f"f{place}", 0.0) for place in range(len(columns))], np.float32)
     return bytes(model.save_raw("ubj")), gains
 
 
-def _watch(xgboost: Any, judge: Judge, block: Float32) -> Any:
+def _watch(xgboost: Any, judge: Judge, block: Float32, start: Float32) -> Any:
     """A callback that stops at `PATIENCE`, judging by our own NDCG: XGBoost's takes queries without an answer for
     perfectly ranked. `kept` is how many trees ranked best."""
 
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         kept, best = 0, -np.inf
-        scores = np.zeros(len(block), np.float32)
+        scores = start.copy()
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             del evals_log
@@ -147,7 +167,7 @@ def _watch(xgboost: Any, judge: Judge, block: Float32) -> Any:
     return Watch()
 
 
-def _matrix(xgboost: Any, examples: Examples, columns: Int32, growth: Growth) -> Any:
+def _matrix(xgboost: Any, examples: Examples, start: Float32, columns: Int32, growth: Growth) -> Any:
     block = np.ascontiguousarray(examples.block[:, columns])
     if growth.objective == "binary:logistic":
         data = xgboost.QuantileDMatrix(
@@ -161,6 +181,7 @@ def _matrix(xgboost: Any, examples: Examples, columns: Int32, growth: Growth) ->
             label=examples.gain,
             group=lengths[lengths > 0],
             weight=weight,
+            base_margin=start,
             max_bin=128,
             nthread=growth.threads,
         )

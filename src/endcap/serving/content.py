@@ -89,14 +89,15 @@ class Content:
         for code, weight in zip(codes[known].tolist(), (told / length).tolist(), strict=True):
             part = slice(int(self.indptr[code]), int(self.indptr[code + 1]))
             scores[self.places[part]] += np.float32(weight) * self.weights[part]
-        price = properties.get("price")
+        chosen = np.flatnonzero(scores >= LEAST)  # prices only take away from it
+        chosen = chosen[self.ordinals[chosen] != ordinal]
+        alike, price = scores[chosen], properties.get("price")
         if isinstance(price, int | float) and price > 0:
-            apart = np.abs(np.log2(np.float32(price) / self.prices))
-            scores /= 1 + np.where(np.isnan(apart), np.float32(0), apart)
-        scores[self.ordinals == ordinal] = 0
-        chosen = np.flatnonzero(scores >= LEAST)
-        chosen = chosen[np.argsort(-scores[chosen], kind="stable")[:NEAR]]
-        return self.ordinals[chosen], scores[chosen]
+            apart = np.abs(np.log2(np.float32(price) / self.prices[chosen]))
+            alike = alike / (1 + np.where(np.isnan(apart), np.float32(0), apart))
+        order = np.argsort(-alike, kind="stable")[:NEAR]
+        order = order[alike[order] >= LEAST]
+        return self.ordinals[chosen[order]], alike[order]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Named arrays, to be saved."""

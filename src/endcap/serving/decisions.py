@@ -7,6 +7,7 @@ same. The recommendation id says on its own which version and variant made the a
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,6 +93,7 @@ class Decisions:
                 records.append(decision_record(answered.slate.snapshot.deployment.shop, decision(answered)))
             except Exception:  # one answer that cannot be told must not cost the others, nor the thread
                 self.failed += 1
+            time.sleep(0)  # the thread that answers need not wait for the whole batch to be told
         try:
             self._log.submit(records).result(LOG_SECONDS)
         except (EndcapError, TimeoutError):

@@ -1,8 +1,8 @@
 """The best items of a large catalogue by its index: the same answers as by all scores, but for what the index misses.
 
-Where a filter lets a tenth of the catalogue through, or less, exactly those items are scored. Otherwise a few hundred of
-the best are looked up and what may not be shown is struck out; where fewer are left than were asked for, the question
-goes back, to be answered from all scores.
+Where a filter lets a tenth of the catalogue through, or less, exactly those items are scored. Otherwise a few hundred
+of the best are looked up and what may not be shown is struck out; where fewer are left than were asked for, the
+question goes back, to be answered from all scores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from endcap.recipes.base import FEW_ALLOWED, InnerProductRecipe
 from endcap.recipes.queries import Queries
 from endcap.serving.kernels import best
 from endcap.serving.slate import Slate
-from endcap.types import Float32, Int32
+from endcap.types import Bool, Float32, Int32
 
 LOOKED_UP, MOST = 512, 4096
 """So many of the best are looked up; more where many are asked for or barred, up to a bound."""
@@ -23,8 +23,8 @@ LOOKED_UP, MOST = 512, 4096
 
 @dataclass(frozen=True)
 class Found:
-    """Model `rows` int32, best first, with their exact scores `values` float32, and the estimated log of the softmax sum
-    over all items."""
+    """Model `rows` int32, best first, with their exact scores `values` float32, and the estimated log of the softmax
+    sum over all items."""
 
     rows: Int32
     values: Float32
@@ -65,13 +65,14 @@ def _exact(slate: Slate, vector: Float32) -> tuple[Int32, Float32]:
     return rows, recipe.item_vectors[rows] @ vector
 
 
-def _may(slate: Slate, rows: Int32) -> np.ndarray:
+def _may(slate: Slate, rows: Int32) -> Bool:
     """bool [m]: rows whose items may be shown."""
     model = slate.model
     ordinals = model.ordinals[rows]
-    may = np.ones(len(rows), np.bool_) if slate.allowed is None else slate.allowed[ordinals]
+    # A row that has no item stands in the place of item 0, whose row is another.
+    may: Bool = slate.snapshot.state.listed[ordinals] & (model.rows_of(ordinals) == rows)
+    if slate.allowed is not None:
+        may &= slate.allowed[ordinals]
     if len(slate.barred):
         may &= ~np.isin(ordinals, slate.barred)
-    if len(model.withheld):
-        may &= ~np.isin(rows, model.withheld)
     return may

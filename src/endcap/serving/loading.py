@@ -90,7 +90,8 @@ class Loader:
 
     def is_old(self, base: Base, text: str) -> bool:
         """Whether another snapshot than the base's was announced, or other windows are declared than it has."""
-        return bool(text) and (base.state.snapshot, base.state.declared) != (text, self._states.declared(base.shop))
+        is_other = bool(text) and base.state.snapshot != text
+        return is_other or base.state.declared != self._states.declared(base.shop)
 
     def takes_away(self, shop: ShopKey, before: str, after: str) -> bool:
         """Whether something was deleted between two snapshots, which must not be served any longer."""

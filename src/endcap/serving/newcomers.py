@@ -49,6 +49,21 @@ class Kinship:
         indptr = np.append(starts, len(order)).astype(np.int64)
         return known, indptr, rows[order].astype(np.int32), shares[rows, columns][order]
 
+    @cached_property
+    def _unknown(self) -> dict[str, Kinship]:
+        return {}
+
+    def unknown_to(self, model: ServedModel) -> Kinship:
+        """Of those items that a version, which must be tied to the same state, does not know; kept, as every request
+        asks."""
+        held = self._unknown.get(model.version)
+        if held is None:
+            rows = np.flatnonzero(model.rows_of(self.kin.items) < 0)
+            held = self._unknown[model.version] = Kinship(
+                Kin(self.kin.items[rows], self.kin.near[rows], self.kin.alike[rows])
+            )
+        return held
+
     def scores(self, candidates: Int32, chances: Float64) -> tuple[Int32, Float64]:
         """(int32 ordinals, float64 scores) of new items with a neighbour among `candidates`: the mean of the chances of
         its neighbours, each by its likeness; of those that are no candidates 0."""
@@ -65,17 +80,6 @@ class Kinship:
         rows, back = np.unique(who[flat], return_inverse=True)
         weighed = (shares[flat] * np.repeat(chances[hits], counts)).astype(np.float64)
         return self.kin.items[rows], np.bincount(back, weights=weighed).astype(np.float64)
-
-    def has_strangers_to(self, model: ServedModel) -> bool:
-        """Whether any of them is not known to a version, which must be tied to the same state."""
-        known = self._strangers.get(model.version)
-        if known is None:
-            known = self._strangers[model.version] = bool((model.rows_of(self.kin.items) < 0).any())
-        return known
-
-    @cached_property
-    def _strangers(self) -> dict[str, bool]:
-        return {}
 
     def near(self, ordinal: int) -> Int32:
         """int32 ordinals of those most like a new item, nearest first; empty where it is none."""

@@ -28,9 +28,10 @@ def place(slate: Slate) -> None:
         or slate.snapshot.is_about_actions
     ):
         return
-    if not live.newcomers.now.has_strangers_to(slate.model) or not slate.ordinals or slate.scores[0] is None:
+    new = live.newcomers.now.unknown_to(slate.model)
+    if not len(new.kin) or not slate.ordinals or slate.scores[0] is None:
         return
-    ordinals, scores = live.newcomers.now.scores(*chances(slate))
+    ordinals, scores = new.scores(*chances(slate))
     ordinals, scores = _free(slate, ordinals, scores)
     order = np.argsort(-scores, kind="stable")[: max(1, slate.wanted // SHARE)]
     for at in order.tolist():
@@ -59,8 +60,8 @@ def chances(slate: Slate) -> tuple[Int32, Float64]:
 
 
 def _free(slate: Slate, ordinals: Int32, scores: Float64) -> tuple[Int32, Float64]:
-    """Those that the version does not know, and that may be shown."""
-    may = (slate.model.rows_of(ordinals) < 0) & (ordinals < slate.size) & (scores > 0)
+    """Those that may be shown."""
+    may = (ordinals < slate.size) & (scores > 0)
     if len(slate.barred):
         may &= ~np.isin(ordinals, slate.barred)
     if slate.allowed is not None:

@@ -3,10 +3,10 @@
 Counted are distinct shoppers of an item, each by the strongest thing they did with it: n of the U of a segment, where e
 would be expected if the segment took what the shop takes, as much as it takes. The chance that one of them takes it is
 drawn from a beta distribution around e / U with a relative variance of about 1 / κ, so that the lift is
-(n + κ) / (e + κ). One κ a column, where the likelihood of the counts of the shop's best items is highest (empirical
-Bayes): a column that tells little gets a large one, and small segments and rare items lean on the shop. A column is
-kept for the evidence it gives: by how much that likelihood exceeds the one without any lift, beyond what the same
-column, dealt anew at random, seems to tell; the best of both kinds stay.
+(n + κ) / (e + κ). One κ a segment, where the likelihood of the counts of the shop's best items is highest (empirical
+Bayes): a segment that differs little gets a large one, and small segments and rare items lean on the shop. A column is
+kept for the evidence it gives: by how much that likelihood exceeds the one without any lift, summed over its segments,
+beyond what the same column, dealt anew at random, seems to tell; the best of both kinds stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SHOPPERS = 10
 """A segment of fewer is none."""
 ITEMS, OF_EACH, POOL = 2_000, 100, 8_192
 """The shop's best, each segment's best, and most items of both together."""
-STRENGTHS = np.logspace(0, 5, 16)
+STRENGTHS = np.logspace(-1, 5, 19)
 """Values of κ that are tried."""
 EVENTS = 2_000_000
 """Of more events only the newest are counted."""
@@ -43,14 +43,14 @@ EVENTS = 2_000_000
 
 @dataclass(frozen=True)
 class Column:
-    """`counts` float64 csr [values, items] and `shoppers` float64 [values]; `strength` is κ, `gain` the evidence for it
-    in nats, that of chance taken off."""
+    """`counts` float64 csr [values, items], `shoppers` float64 [values]; `strength` float64 [values] is κ, `gain` the
+    evidence for it in nats, that of chance taken off."""
 
     name: str
     values: tuple[str, ...]
     counts: sparse.csr_matrix
     shoppers: Float64
-    strength: float
+    strength: Float64
     gain: float
 
 
@@ -73,20 +73,25 @@ def segments_of(dataset: Dataset, schema: Schema | None = None, happened: pa.Tab
     if dataset.time_kind == "micros":
         hour = hours(events.time[recent])
         around.append(_column(Placed(hour.name, hour.values, hour.codes, user, item, worth), dataset))
-    kept = [*_best(people, PEOPLE), *_best(around, CONTEXTS)]
-    if not kept:
+    known = _best(people, PEOPLE)
+    # A column that both have says more of a shopper than of a visit.
+    own = {column.name for column in known}
+    where = _best([column for column in around if column is not None and column.name not in own], CONTEXTS)
+    if not known and not where:
         return NO_SEGMENTS
     lately = events.time[recent] > dataset.last_time - LATELY
     if dataset.time_kind != "micros":
         lately[:] = True
     shop = _summed(np.zeros(len(user), np.int32), user, item, worth, 1, dataset.n_items)
     now = _summed(np.zeros(lately.sum(), np.int32), user[lately], item[lately], worth[lately], 1, dataset.n_items)
-    return _made(kept, np.asarray(shop.todense()).ravel(), np.asarray(now.todense()).ravel(), dataset.items.ordinals)
+    return _made(
+        known, where, np.asarray(shop.todense()).ravel(), np.asarray(now.todense()).ravel(), dataset.items.ordinals
+    )
 
 
-def _made(kept: list[Column], shop: Float64, now: Float64, ordinals: Int32) -> Segments:
+def _made(known: list[Column], where: list[Column], shop: Float64, now: Float64, ordinals: Int32) -> Segments:
     """Lifts over the pool of items, and the shares of the shop that they are lifts over."""
-    total = shop.sum()
+    kept, total = [*known, *where], shop.sum()
     # What sells now, with what sold in the year as a prior: an item that nobody took lately is still known.
     shares = (now + 0.1 * now.sum() * shop / total) / (1.1 * max(now.sum(), 1e-12))
     with np.errstate(divide="ignore"):
@@ -102,6 +107,7 @@ def _made(kept: list[Column], shop: Float64, now: Float64, ordinals: Int32) -> S
     pool = np.sort(pool[np.argsort(-base[pool], kind="stable")[:POOL]])
     return Segments(
         tuple((column.name, column.values) for column in kept),
+        sum(len(column.values) for column in known),
         ordinals[pool].astype(np.int32),
         base[pool].astype(np.float32),
         np.concatenate([_lift(column, pool) for column in kept]),
@@ -112,7 +118,8 @@ def _lift(column: Column, items: Int64) -> Float32:
     """float32 [values, items]: log((n + κ) / (e + κ))."""
     expected = _expected(column.counts, column.shoppers, items)
     told = np.asarray(column.counts[:, items].todense())
-    return np.log((told + column.strength) / (expected + column.strength)).astype(np.float32)
+    strength = column.strength[:, None]
+    return np.log((told + strength) / (expected + strength)).astype(np.float32)
 
 
 def _expected(counts: sparse.csr_matrix, shoppers: Float64, items: Int64) -> Float64:
@@ -186,9 +193,9 @@ def _strongest(codes: Int32, user: Int32, item: Int32, worth: Float64, n_items: 
     return order[edges]
 
 
-def evidence(counts: sparse.csr_matrix, shoppers: Float64) -> tuple[float, float]:
-    """(by how many nats the beta-binomial beats no lift, its κ) of float64 counts [values, items] of the shop's best
-    items, none above the `shoppers` float64 [values] of its segment."""
+def evidence(counts: sparse.csr_matrix, shoppers: Float64) -> tuple[float, Float64]:
+    """(by how many nats the beta-binomial beats no lift, float64 [values] κ) of float64 counts [values, items] of the
+    shop's best items, none above the `shoppers` float64 [values] of its segment."""
     taken = np.asarray(counts.sum(0)).ravel()
     best = np.argsort(-taken, kind="stable")[:ITEMS]
     best = best[taken[best] > 0]
@@ -196,11 +203,11 @@ def evidence(counts: sparse.csr_matrix, shoppers: Float64) -> tuple[float, float
     all_of, chance = shoppers[:, None], _expected(counts, shoppers, best) / shoppers[:, None]
     equal = told * np.log(chance) + (all_of - told) * np.log1p(-chance)
 
-    def likelihood(strength: float) -> float:
+    def likelihood(strength: float) -> Float64:
         others = strength * (1 / chance - 1)
         seen = gammaln(told + strength) + gammaln(all_of - told + others) - gammaln(all_of + strength + others)
-        return float((seen - gammaln(strength) - gammaln(others) + gammaln(strength + others) - equal).sum())
+        found: Float64 = (seen - gammaln(strength) - gammaln(others) + gammaln(strength + others) - equal).sum(axis=1)
+        return found
 
-    found = [likelihood(each) for each in STRENGTHS]
-    at = int(np.argmax(found))
-    return found[at], float(STRENGTHS[at])
+    found = np.stack([likelihood(each) for each in STRENGTHS])
+    return float(found.max(axis=0).sum()), STRENGTHS[found.argmax(axis=0)]

@@ -1,8 +1,9 @@
 """What sells to shoppers like one of whom nothing is known but who they are and where they ask from.
 
 Of each segment (those of one region, those on phones) it holds how much likelier each item is there than in the shop at
-large. Segments that apply together are combined as if they were independent given the item, each tempered by the
-square root of their number, because they seldom are: score = log p + Σ_s log(p_s / p) / √m.
+large. Segments that apply together are combined as if they were independent given the item. Those of people seldom are
+(who earns more is older), so theirs are tempered by the square root of their number, and those of contexts likewise:
+score = log p + Σ_people log lift / √m + Σ_contexts log lift / √n.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ _AGAIN = "Delete the directory; it is built again."
 
 @dataclass(frozen=True)
 class Segments:
-    """`dimensions` are (column, its values): segments are numbered through all of them in this order.
+    """`dimensions` are (column, its values): segments are numbered through all of them in this order; the first
+    `people` segments are of shoppers' attributes, the others of contexts.
 
     `items` int32 [m] ordinals, `base` float32 [m] the logarithm of each item's share in the shop lately, `lift` float32
     [segments, m] what each segment adds to it.
     """
 
     dimensions: tuple[tuple[str, tuple[str, ...]], ...]
+    people: int
     items: Int32
     base: Float32
     lift: Float32
@@ -72,7 +75,9 @@ class Segments:
         """int32 ordinals, best first, for who belongs to all of these segments."""
         held = self._orders.get(rows)
         if held is None:
-            scores = self.base + self.lift[list(rows)].sum(axis=0) / np.float32(np.sqrt(max(len(rows), 1)))
+            scores = self.base.copy()
+            for part in ([row for row in rows if row < self.people], [row for row in rows if row >= self.people]):
+                scores += self.lift[part].sum(axis=0) / np.float32(np.sqrt(max(len(part), 1)))
             if len(self._orders) >= KEPT:
                 self._orders.clear()
             held = self._orders[rows] = self.items[np.argsort(-scores, kind="stable")]
@@ -88,14 +93,15 @@ class Segments:
 
     def arrays(self) -> tuple[dict[str, np.ndarray], str]:
         """(named arrays, a text), to be saved."""
-        return {"items": self.items, "base": self.base, "lift": self.lift}, json.dumps(self.dimensions)
+        return {"items": self.items, "base": self.base, "lift": self.lift}, json.dumps([self.people, self.dimensions])
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], text: str) -> Segments:
         """What `arrays` gave. Raises `ArtefactError` where the parts do not fit together."""
         try:
-            dimensions = tuple((str(name), tuple(map(str, values))) for name, values in json.loads(text))
-            made = cls(dimensions, arrays["items"], arrays["base"], arrays["lift"])
+            people, given = json.loads(text)
+            dimensions = tuple((str(name), tuple(map(str, values))) for name, values in given)
+            made = cls(dimensions, int(people), arrays["items"], arrays["base"], arrays["lift"])
         except (KeyError, ValueError, TypeError) as error:
             raise ArtefactError(f"The segments are damaged: {error}.", fix=_AGAIN) from error
         shapes = made.base.shape == made.items.shape and made.lift.shape == (len(made.names), len(made.items))
@@ -105,7 +111,7 @@ class Segments:
         return made
 
 
-NO_SEGMENTS = Segments((), np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+NO_SEGMENTS = Segments((), 0, np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
 
 
 def value_of(column: str, text: str) -> str:

@@ -41,8 +41,9 @@ def server(url: str, known: Collection[str]) -> Server:
     try:
         port = parts.port or 6379
         members = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise InputError(f"{_shown(url)} is no URL: {error}.", fix="Write redis://HOST:PORT/DB.") from None
+    except ValueError:
+        # What went wrong may name a part of the password, where that has a slash in it.
+        raise InputError(f"{_shown(url)} is no URL.", fix="Write redis://USER:PASSWORD@HOST:PORT/DB, quoted.") from None
     database = parts.path.strip("/") or "0"
     if not parts.hostname or not database.isdecimal():
         raise InputError(f"{_shown(url)} names no server, expected redis://HOST:PORT/DB.")

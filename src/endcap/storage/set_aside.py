@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ BYTES = 16 << 20
 
 
 class SetAside:
-    """Files under `root`. Every method may be called from any thread, of one process."""
+    """Files under `root`. Every method may be called from any thread of any process."""
 
     def __init__(self, root: Path, *, limit: int = BYTES) -> None:
         self._root, self._limit, self._lock = root, limit, threading.Lock()
@@ -21,8 +22,9 @@ class SetAside:
     def keep(self, shop: ShopKey, lines: Sequence[bytes]) -> None:
         """Append lines, each without its end."""
         path = self._path(shop)
-        with self._lock:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._lock, open(path.with_suffix(".lock"), "ab") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
             if path.exists() and path.stat().st_size > self._limit:
                 path.replace(path.with_suffix(".older"))
             with open(path, "ab") as file:

@@ -7,17 +7,19 @@ event is told, counted and set aside; it holds up no other.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from crawleruseragents import is_crawler
 
-from endcap.api.collect.credentials import Sender, Senders, wanted_key
+from endcap.api.acknowledging import acknowledged
+from endcap.api.collect.credentials import Sender, Senders
 from endcap.api.door import Exchange, Route
 from endcap.api.metrics import Metrics
 from endcap.api.wire import JSON_HEADERS, Headers, Refusal, Reply, invalid
@@ -29,16 +31,16 @@ from endcap.storage.log import Log, Record
 from endcap.storage.set_aside import SetAside
 from endcap.stream.collect import event_record
 from endcap.stream.dialects import dialect, recognise
-from endcap.stream.dialects.reading import Read, Rejected, read
+from endcap.stream.dialects.reading import Read, Rejected, TooMany, read
 from endcap.types import ShopKey
 
 LIMIT = 1 << 20
 LARGE = 8_192
-"""Bodies above this are read in a thread, so that other requests go on."""
+"""Bodies above this are read in a thread."""
 CALLS_PER_SECOND = 2_000
 """Of one account: write keys are public, and anybody may copy one."""
-MOST = 1_000
-"""Events of one call."""
+LONGEST = 4 << 20
+"""Bytes that a call's events may have in the log: each of the items of one event repeats what the event says."""
 TOLD = 100
 """Rejected events that an answer names."""
 PLAIN = b"text/plain"
@@ -53,8 +55,12 @@ PATHS: dict[str, str] = {
     "/com.snowplowanalytics.snowplow/tp2": "snowplow",
 }
 """Where each dialect's own clients send to; at `/collect` the call itself tells."""
+AGENT = 512
+"""Bytes of a user agent that are looked at, and remembered."""
 _DAY = (b"access-control-max-age", b"86400")
 _DECODE = msgspec.json.Decoder().decode
+_log = logging.getLogger("endcap.api")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,19 +94,17 @@ class Collect:
 
     async def _collect(self, exchange: Exchange, name: str) -> Reply:
         sender = await self._senders.of(exchange)
-        if not self._rate.admits(sender.shop.account):
-            raise Refusal(429, "ThrottlingException", "Too many calls in this second; try again.")
         headers = allowed(exchange) if sender.key is not None else JSON_HEADERS
         try:
-            made = (
-                await asyncio.to_thread(self._read, exchange, sender, name)
-                if len(exchange.body) > LARGE
-                else self._read(exchange, sender, name)
-            )
+            if not self._rate.admits(sender.shop.account):
+                raise Refusal(429, "ThrottlingException", "Too many calls in this second; try again.")
+            made = await aside_if_long(exchange, lambda: self._read(exchange, sender, name))
             if made.records:
-                await asyncio.wrap_future(self._log.submit(made.records))
+                await acknowledged(self._log, made.records)
         except Refusal as refusal:
             raise Refusal(refusal.status, refusal.kind, refusal.message, (*refusal.headers, *headers[1:])) from None
+        except TooMany as error:
+            raise Refusal(413, "InvalidInputException", str(error), headers[1:]) from None
         except InputError as error:
             raise Refusal(400, "InvalidInputException", str(error), headers[1:]) from None
         self._metrics.taken("event", len(made.records))
@@ -114,10 +118,8 @@ class Collect:
             spoken = dialect(wanted) if wanted else recognise(call)
         except UnknownName as error:
             raise invalid(str(error)) from None
-        traffic = "internal" if sender.internal else "bot" if _is_bot(exchange.header(b"user-agent")) else ""
+        traffic = "internal" if sender.internal else "bot" if _is_bot(exchange.header(b"user-agent")[:AGENT]) else ""
         found = read(spoken, call, self._clock.now(), traffic)
-        if len(found.events) > MOST:
-            raise invalid(f"The call says {len(found.events)} events, at most {MOST} are allowed.", 413)
         return _Taken(found, records(sender.shop, found))
 
     async def _refuse(self, shop: ShopKey, rejected: Sequence[Rejected]) -> None:
@@ -125,14 +127,12 @@ class Collect:
             return
         self._metrics.taken("rejected", len(rejected))
         now = self._clock.now()
-        lines = [
-            msgspec.json.encode({"time": now, "index": each.index, "reason": each.reason, "event": each.event})
-            for each in rejected
-        ]
-        await asyncio.to_thread(self._set_aside.keep, shop, lines)
+        told = ({"time": now, "index": each.index, "reason": each.reason, "event": each.event} for each in rejected)
+        await asyncio.to_thread(kept_aside, self._set_aside, shop, told)
 
     async def preflight(self, exchange: Exchange) -> Reply:
-        """Whether a page of this origin may send more than plain text."""
+        """Whether a page of this origin may send more than plain text. Browsers ask without the headers that they will
+        send, so a page names its key in the query."""
         await self._senders.of(exchange)
         methods = (b"access-control-allow-methods", b"POST")
         names = (b"access-control-allow-headers", b"content-type, authorization, x-endcap-write-key")
@@ -157,14 +157,40 @@ class Collect:
 
 
 def records(shop: ShopKey, found: Read) -> list[Record]:
-    """What was read, for the log. An event whose text cannot be stored is set aside like any other bad one."""
-    made = []
+    """What was read, for the log. An event whose text cannot be stored is set aside like any other bad one.
+
+    Raises `TooMany` where they have more than `LONGEST` bytes.
+    """
+    made, size = list[Record](), 0
     for place, event in enumerate(found.events):
         try:
             made.append(event_record(shop, event))
         except (UnicodeError, OverflowError) as error:
             found.rejected.append(Rejected(place, f"The event cannot be stored: {error}.", None))
+            continue
+        size += len(made[-1].payload)
+        if size > LONGEST:
+            raise TooMany(f"The call's events have more than {LONGEST:,} bytes together.", fix="Send fewer at once.")
     return made
+
+
+async def aside_if_long(exchange: Exchange, work: Callable[[], T]) -> T:
+    """What is made of a body: in a thread where that takes time, so that other requests go on."""
+    return await asyncio.to_thread(work) if len(exchange.body) > LARGE else work()
+
+
+def kept_aside(set_aside: SetAside, shop: ShopKey, told: Iterable[dict[str, Any]]) -> None:
+    """Keep what was refused, if that is possible: what was accepted with it is acknowledged in any case."""
+    lines = []
+    for each in told:
+        try:
+            lines.append(msgspec.json.encode(each))
+        except RecursionError:
+            lines.append(msgspec.json.encode({**each, "event": None}))
+    try:
+        set_aside.keep(shop, lines)
+    except OSError as error:
+        _log.warning("Refused events of shop %s cannot be kept: %s", shop.group, error)
 
 
 def decoded(body: bytes) -> Any:
@@ -203,7 +229,4 @@ def _told(made: _Taken, headers: Headers) -> Reply:
 
 @lru_cache(4096)
 def _is_bot(agent: bytes) -> bool:
-    return bool(is_crawler(agent.decode("latin-1")[:1024]))
-
-
-__all__ = ["Collect", "decoded", "records", "script", "wanted_key"]
+    return bool(is_crawler(agent.decode("latin-1")))

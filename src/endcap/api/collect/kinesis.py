@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from endcap.api.collect import decoded, records
+from endcap.api.acknowledging import acknowledged
+from endcap.api.collect import LONGEST, aside_if_long, decoded, kept_aside, records
 from endcap.api.door import Exchange
 from endcap.api.known import Known
 from endcap.api.metrics import Metrics
@@ -33,6 +34,10 @@ from endcap.types import SECOND, AccountKey, ShopKey
 
 PREFIX = "Kinesis_20131202"
 SERVICE = "kinesis"
+_Judged = tuple[list[list[Record]], list[dict[str, str]], list[tuple[Mapping[str, Any], str]]]
+MOST = 5_000
+"""Events of one call: what its further records say is to be sent again."""
+THROTTLED = "ProvisionedThroughputExceededException"
 READS = ("DescribeStreamSummary", "ListStreams", "ListShards")
 
 
@@ -57,13 +62,14 @@ class Kinesis:
             known = ", ".join(self._operations)
             raise Refusal(400, "UnknownOperationException", f"{operation[:64]} is not here. There are {known}.")
         exchange.caller.require("read" if operation in READS else "events")
-        given = validated(read_json(exchange.body), self._model.operation_model(operation).input_shape)
+        shape = self._model.operation_model(operation).input_shape
+        given = await aside_if_long(exchange, lambda: validated(read_json(exchange.body), shape))
         told = await self._operations[operation](given, exchange)
         return Reply(200, msgspec.json.encode(told))
 
     async def _put_record(self, given: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
         shop = await self._stream(given, exchange)
-        made, reason = self._read(shop, given)
+        made, reason = await aside_if_long(exchange, lambda: self._read(shop, given))
         if reason:
             await self._refuse(shop, [(given, reason)])
             raise Refusal(400, "InvalidArgumentException", reason)
@@ -72,15 +78,30 @@ class Kinesis:
 
     async def _put_records(self, given: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
         shop = await self._stream(given, exchange)
-        read_ones = [self._read(shop, each) for each in given["Records"]]
-        placed = iter(await self._taken([made for made, reason in read_ones if not reason]))
-        refused = [(each, reason) for each, (_, reason) in zip(given["Records"], read_ones, strict=True) if reason]
+        taken, told, refused = await aside_if_long(exchange, lambda: self._judged(shop, given["Records"]))
+        placed = iter(await self._taken(taken))
         await self._refuse(shop, refused)
-        told = [
-            {"ErrorCode": "InvalidArgumentException", "ErrorMessage": reason} if reason else next(placed)
-            for _, reason in read_ones
-        ]
-        return {"FailedRecordCount": len(refused), "Records": told, "EncryptionType": "NONE"}
+        answers = [each or next(placed) for each in told]
+        failed = len(answers) - len(taken)
+        return {"FailedRecordCount": failed, "Records": answers, "EncryptionType": "NONE"}
+
+    def _judged(self, shop: ShopKey, given: Sequence[Mapping[str, Any]]) -> _Judged:
+        """What each record says for the log, as far as one call may; errors in their places; those set aside."""
+        taken, told, refused = list[list[Record]](), list[dict[str, str]](), list[tuple[Mapping[str, Any], str]]()
+        events = size = 0
+        for each in given:
+            made, reason = ([], "") if events > MOST or size > LONGEST else self._read(shop, each)
+            events += len(made)
+            size += sum(len(record.payload) for record in made)
+            if reason:
+                refused.append((each, reason))
+                told.append({"ErrorCode": "InvalidArgumentException", "ErrorMessage": reason})
+            elif events > MOST or size > LONGEST:
+                told.append({"ErrorCode": THROTTLED, "ErrorMessage": f"A call may say {MOST:,} events. Send it again."})
+            else:
+                taken.append(made)
+                told.append({})
+        return taken, told, refused
 
     def _read(self, shop: ShopKey, given: Mapping[str, Any]) -> tuple[list[Record], str]:
         """(records of the log, why there are none)."""
@@ -97,8 +118,10 @@ class Kinesis:
     async def _taken(self, made: list[list[Record]]) -> list[dict[str, str]]:
         """Where each list of records is in the log; what was there before has no place of its own."""
         flat = [record for each in made for record in each]
-        placed = await asyncio.wrap_future(self._log.submit(flat)) if flat else ()
-        offsets = iter(placed)
+        try:
+            offsets = iter(await acknowledged(self._log, flat) if flat else ())
+        except Refusal as refusal:
+            raise Refusal(400, THROTTLED, refusal.message, refusal.headers) from None
         self._metrics.taken("event", len(flat))
         return [_placed([next(offsets) for _ in each]) for each in made]
 
@@ -107,13 +130,11 @@ class Kinesis:
             return
         self._metrics.taken("rejected", len(refused))
         now = self._clock.now()
-        lines = [
-            msgspec.json.encode(
-                {"time": now, "reason": reason, "partitionKey": each["PartitionKey"], "data": each["Data"]}
-            )
+        told = (
+            {"time": now, "reason": reason, "partitionKey": each["PartitionKey"], "data": each["Data"]}
             for each, reason in refused
-        ]
-        await asyncio.to_thread(self._set_aside.keep, shop, lines)
+        )
+        await asyncio.to_thread(kept_aside, self._set_aside, shop, told)
 
     async def _describe(self, given: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
         shop = await self._stream(given, exchange)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import msgspec
 from botocore.model import OperationModel
 
+from endcap.api.acknowledging import acknowledged
 from endcap.api.callers import Access
 from endcap.api.door import Exchange, Route
 from endcap.api.featurestore.faults import RUNTIME, renamed, runtime_refusal
@@ -195,7 +196,7 @@ class FeatureRuntime:
             feature_record(account, record, now, invocation=invocation, index=index)
             for index, record in enumerate(records)
         ]
-        await asyncio.wrap_future(self._log.submit(made))
+        await acknowledged(self._log, made)
         self._metrics.taken("feature", len(made))
 
     def _live(self, group: FeatureGroup, identity: str, found: Found | None) -> dict[str, str]:

@@ -100,8 +100,8 @@ class Log(LogReader, Protocol):
         """Done when all survive a power cut and were folded: their offsets, None for each that was there before.
 
         Fails with `ResourceError` when the disk or the server's memory refuses (nothing of this batch is then taken),
-        with `QueueFull` when too many wait, with `UnavailableError` when a shared log cannot be reached: then it may have been taken,
-        and is to be submitted again, which takes nothing twice.
+        with `QueueFull` when too many wait, with `UnavailableError` when a shared log cannot be reached: then it may
+        have been taken, and is to be submitted again, which takes nothing twice.
         """
 
     def append(self, records: Sequence[Record]) -> tuple[Offset | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from endcap.errors import EndcapError
 
 Ends = tuple[int, ...]
+_log = logging.getLogger(__name__)
 
 
 class Barrier:
@@ -58,6 +60,9 @@ class Barrier:
                 ends = self._ask()
             except EndcapError as error:
                 self._lost(error)
+            except Exception as error:  # without this thread nothing would ever be known to be fresh
+                _log.exception("the log's barrier stumbled")
+                self._lost(EndcapError(f"The log answers what nobody understands: {error}."))
             with self._changed:
                 self._done, self._ends = mine, ends
                 self._changed.notify_all()

@@ -53,7 +53,7 @@ class SpooledLog:
         self._own = _own_file(folder)
         self._lock = threading.RLock()
         self._held: deque[tuple[Sequence[Record], Future[Offsets]]] = deque()
-        self._holding, self._drained = False, 0
+        self._holding, self._held_rows, self._drained = False, 0, 0
         self._waiting = _left(self._own)
         self._since = int(self._clock.now()) if self._waiting else 0
         self.spooled = 0
@@ -126,8 +126,8 @@ class SpooledLog:
         self._subscribers.add(committed)
 
     def submit(self, records: Sequence[Record]) -> Future[Offsets]:
-        """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `QueueFull` when as many wait as
-        may."""
+        """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `QueueFull` when as many wait
+        as may."""
         done: Future[Offsets] = Future()
         if not self._waiting and not self._holding and not self._shared.away:
             self._straight(records, done)
@@ -135,7 +135,8 @@ class SpooledLog:
         with self._lock:
             if self._holding:
                 self._held.append((records, done))
-                if sum(len(each) for each, _ in self._held) > MOST_HELD:
+                self._held_rows += len(records)
+                if self._held_rows > MOST_HELD:
                     self._let_go(self._spool)
             elif self._waiting or self._shared.away:
                 self._spool(records, done)
@@ -162,7 +163,7 @@ class SpooledLog:
         with self._lock:
             while self._held:
                 to(*self._held.popleft())
-            self._holding = False
+            self._holding, self._held_rows = False, 0
 
     def _taken(self, taken: Future[Offsets], records: Sequence[Record], done: Future[Offsets]) -> None:
         error = taken.exception()

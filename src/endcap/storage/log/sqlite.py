@@ -8,7 +8,6 @@ lost (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX AT
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections import deque

@@ -55,7 +55,6 @@ class Dialect:
                 return found
         raise InputError(f"The call holds no events in the dialect {self.key}.", fix="See docs/reference/collect.md.")
 
-
     def unwrapped(self, event: Any) -> Any:
         """An event with the parts decoded that it holds encoded. Raises `InputError`."""
         unwrap = UNWRAPPED.get(self.key)

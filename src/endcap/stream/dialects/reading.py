@@ -153,7 +153,11 @@ class _Told(NamedTuple):
             for given in (self.given, inner) if type(inner) is dict else (self.given,):
                 if not given.keys() <= own:
                     found.update(
-                        {key.lower(): value for key, value in given.items() if key not in own and _is_column(key, value)}
+                        {
+                            key.lower(): value
+                            for key, value in given.items()
+                            if key not in own and _is_column(key, value)
+                        }
                     )
         if len(found) > MOST_COLUMNS:
             raise InputError(f"The event has {len(found)} further values, at most {MOST_COLUMNS} are allowed.")

@@ -1,0 +1,105 @@
+"""Where trees start from: what the retrieval said, on the scale on which shoppers took things.
+
+A conditional logit (McFadden 1974) of what was taken given how far behind the best of its question a candidate was, by
+score and by rank. Trees then learn what the retrieval did not know, and with few of them its order almost stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from endcap.recipes.ranker_examples import Examples
+from endcap.types import Float32, Float64, Int64
+
+GAP, RANK = "retrieval_gap", "retrieval_rank"
+STEPS = 30
+"""Newton steps at most; a handful is usual."""
+RIDGE = 1e-3
+UNKNOWN_RANK = 1000.0
+"""The rank of a candidate that the retrieval gave no score."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """margin = gap · retrieval_gap - rank · ln(retrieval_rank): 0 for the best candidate, less for every other.
+
+    Neither slope is negative, so candidates come in the order of the retrieval. `unknown` is the gap of one without a
+    score. Both slopes 0: trees start from nothing.
+    """
+
+    gap: float = 0.0
+    rank: float = 0.0
+    unknown: float = 0.0
+
+    @classmethod
+    def fit(cls, examples: Examples, names: Sequence[str]) -> Start:
+        """By the queries that were answered; nothing where the block lacks one of the two columns."""
+        if GAP not in names or RANK not in names or not len(examples.answered):
+            return cls()
+        lengths = np.diff(examples.indptr)
+        chosen = np.zeros(len(examples), np.bool_)
+        chosen[examples.answered] = True
+        rows, sizes = chosen[examples.owner], lengths[chosen]
+        gap = examples.block[rows, names.index(GAP)].astype(np.float64)
+        unknown = float(np.nanmin(gap)) if not np.isnan(gap).all() else 0.0
+        terms = np.stack((gap, examples.block[rows, names.index(RANK)].astype(np.float64)), axis=1)
+        terms = _terms(terms, unknown)
+        spread = terms.std(axis=0)
+        if not (spread > 0).all():
+            return cls()
+        firsts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
+        slopes = _slopes(terms / spread, (examples.gain[rows] > 0) * examples.weight[rows], firsts, sizes) / spread
+        return cls(float(np.float32(slopes[0])), float(np.float32(slopes[1])), float(np.float32(unknown)))
+
+    def parts(self, block: Float32, names: Sequence[str]) -> Float32:
+        """float32 [m, 2]: what score and rank add to each row's margin."""
+        if not self.gap and not self.rank:
+            return np.zeros((len(block), 2), np.float32)
+        columns = block[:, [names.index(GAP), names.index(RANK)]]
+        return (_terms(columns, self.unknown) * np.array([self.gap, self.rank])).astype(np.float32)
+
+    def margins(self, block: Float32, names: Sequence[str]) -> Float32:
+        """float32 [m] of a block float32 [m, f] with these columns."""
+        parts = self.parts(block, names)
+        total: Float32 = parts[:, 0] + parts[:, 1]
+        return total
+
+
+def _terms(columns: np.ndarray, unknown: float) -> Float64:
+    """float64 [m, 2]: gap and -ln(rank), those that are not known as behind all others."""
+    gap = np.where(np.isnan(columns[:, 0]), unknown, columns[:, 0])
+    rank = np.where(np.isnan(columns[:, 1]), UNKNOWN_RANK, columns[:, 1])
+    return np.stack((gap, -np.log(rank)), axis=1).astype(np.float64)
+
+
+def _slopes(terms: Float64, taken: np.ndarray, firsts: Int64, sizes: Int64) -> Float64:
+    """float64 [2] ≥ 0 that maximise Σ_queries mean over what was taken of the log softmax of terms · slopes."""
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    total = np.add.reduceat(taken, firsts)
+    target = taken / np.where(total > 0, total, 1.0)[owner]
+    slopes = np.array([0.5, 0.0])
+    for _ in range(STEPS):
+        score = terms @ slopes
+        share = np.exp(score - np.maximum.reduceat(score, firsts)[owner])
+        share /= np.add.reduceat(share, firsts)[owner]
+        mean = np.add.reduceat(share[:, None] * terms, firsts)
+        slope = terms.T @ (target - share) - RIDGE * slopes
+        curvature = (terms * share[:, None]).T @ terms - mean.T @ mean + RIDGE * np.eye(2)
+        moved = np.maximum(slopes + _step(curvature, slope, slopes), 0.0)
+        done = np.abs(moved - slopes).max() < 1e-5
+        slopes = moved
+        if done:
+            break
+    return slopes
+
+
+def _step(curvature: Float64, slope: Float64, at: Float64) -> Float64:
+    """The Newton step over what may move: a slope that is 0 and would fall stays."""
+    free = (at > 0) | (slope > 0)
+    step = np.zeros(2)
+    if free.any():
+        step[free] = np.linalg.solve(curvature[np.ix_(free, free)], slope[free])
+    return step
