@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ from endcap.seams import Clock
 from endcap.storage.log import Log
 
 LOOK_SECONDS = 0.5
+_log = logging.getLogger("endcap.api")
 SETTLE_SECONDS = 2.0
 """So long after the log's return others may have acknowledged from their spools what nobody here was told of."""
 
@@ -110,9 +112,12 @@ class Tail:
 
         def run() -> None:
             while not self._stop.is_set():
-                self._look()
-                notes.leave(self.note(name, clock), metrics())
-                self._elsewhere = sum(each.spooled for each in notes.living(clock.now()) if each.name != name)
+                try:
+                    self._look()
+                    notes.leave(self.note(name, clock), metrics())
+                    self._elsewhere = sum(each.spooled for each in notes.living(clock.now()) if each.name != name)
+                except Exception:  # the next look may succeed; without one, answers would never be marked again
+                    _log.exception("The log's state could not be looked at.")
                 self._stop.wait(LOOK_SECONDS)
             notes.forget(name)
 
