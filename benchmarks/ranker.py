@@ -152,7 +152,7 @@ def _of_shop(dataset: Dataset) -> dict[str, np.ndarray]:
         columns = np.array([at for at, name in enumerate(names) if name not in left_out], np.int32)
         ranker = Ranker.fit(Examples.join(parts[:-1]), parts[-1], names, columns, settings.growth)
         if ranker.forest is not None:
-            orders[label] = ranker.forest.scores(asked.block[:, columns])
+            orders[label] = ranker.scores(asked.block)
     found: dict[str, np.ndarray] = {}
     for label, seen in (("anything", dataset), ("purchases", _purchases(dataset))):
         gain, wanted = labels(seen, moments, asked.item, asked.indptr)

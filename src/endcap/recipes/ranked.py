@@ -23,6 +23,7 @@ from endcap.recipes.ranker_calibration import probabilities
 from endcap.recipes.ranker_examples import Examples
 from endcap.recipes.ranker_logged import PLENTY, logged_examples
 from endcap.recipes.ranker_replay import QUERIES, Plan, past_of, replay
+from endcap.recipes.ranker_start import GAP, RANK, Start
 from endcap.recipes.topk import top_k
 from endcap.recipes.trees import Forest
 from endcap.seams import Progress
@@ -33,6 +34,8 @@ RETRIEVAL = "retrieval_score"
 """The feature that is the score of the retrieval."""
 RISING = ("retrieval_score", "retrieval_gap")
 """Features of which more never counts against an item."""
+FALLING = ("retrieval_rank",)
+"""Features of which more never counts for an item."""
 OF_THE_CLOCK = ("hour_of_week", "season")
 """Features that are not read where history was replayed: cuts are whole weeks apart, so trees would tell by the hour
 the questions at a cut, whose answers took weeks, from those of a visit, and be wrong about any other hour."""
@@ -45,12 +48,13 @@ HELD_BACK = 0.2
 class Ranked(Recipe):
     """score = what the trees say of the `depth` best candidates of `retrieval`; all others follow in its order.
 
-    LambdaMART (Burges 2010) or, by `objective`, a logistic loss, over the ranking features of the shop. It learns from
-    a replay of the last weeks: at several cuts the retrieval is fitted on what came before, and asked at the cut and
-    whenever a shopper came back; what they went on to do are the labels, purchase over cart over view. Once enough
-    answers have been logged with their features, those are learned from too, then alone, corrected for position.
-    The newest cut is held back: it says when to stop and what a score means, and where the order of the retrieval
-    stands as good, that stays. Offline, features stand still at the end of training; live ones move.
+    LambdaMART (Burges 2010) or, by `objective`, a logistic loss, over the ranking features of the shop. LambdaMART
+    starts from what the retrieval said (`ranker_start`) and adds what that did not know. It learns from a replay of the
+    last weeks: at several cuts the retrieval is fitted on what came before, and asked at the cut and whenever a shopper
+    came back; what they went on to do are the labels, purchase over cart over view. Once enough answers have been
+    logged with their features, those are learned from too, then alone, corrected for position. The newest cut is held
+    back: it says when to stop and what a score means, and where the order of the retrieval stands as good, that stays.
+    Offline, features stand still at the end of training; live ones move.
     """
 
     title: ClassVar[str] = "Ranked"
@@ -70,6 +74,8 @@ class Ranked(Recipe):
     seed: int = param(0, "Seed of samples and trees.", low=0)
 
     inner_: Recipe = fitted()
+    start_: Float32 = fitted()
+    """float32 [3]: what the sum of trees is added to, see `ranker_start`: slopes of gap and rank, the unknown gap."""
     model_: np.ndarray = fitted()
     """uint8: the trees as XGBoost writes them (UBJ); empty where the order of the retrieval stands."""
     columns_: Int32 = fitted()
@@ -120,24 +126,29 @@ class Ranked(Recipe):
     def growth(self) -> Growth:
         """How trees are grown."""
         kind = cast(Objective, self.objective)
-        return Growth(kind, self.trees, self.levels, self.rate, rising=RISING, seed=self.seed)
+        return Growth(kind, self.trees, self.levels, self.rate, RISING, FALLING, seed=self.seed)
 
     def rank(self, block: Float32) -> Float32:
         """float32 [m], higher first, of candidates with features float32 [m, f]. Thread safe."""
         if self._forest is None:
             score = block[:, self.feature_names_.index(RETRIEVAL)]
             return np.where(np.isnan(score), -np.inf, score).astype(np.float32)
-        return self._forest.scores(block[:, self.columns_])
+        return self._forest.scores(block[:, self.columns_]) + self._start.margins(block, self.feature_names_)
 
     def propensities(self, scores: Float32) -> Float32:
         """float32 [m]: probability that a candidate of such a score is acted on when it is looked at; NaN untrained."""
         return probabilities(self.knots_, scores)
 
     def contributions(self, block: Float32) -> Float32:
-        """float32 [m, f]: what each feature adds to the score of `rank`, see `Forest.contributions`; 0 untrained."""
+        """float32 [m, f]: what each feature adds to the score of `rank`, see `Forest.contributions`; 0 untrained.
+
+        What the trees start from counts for gap and rank of the retrieval.
+        """
         found = np.zeros((len(block), len(self.feature_names_)), np.float32)
         if self._forest is not None:
             found[:, self.columns_] = self._forest.contributions(block[:, self.columns_])
+            places = [self.feature_names_.index(name) for name in (GAP, RANK)]
+            found[:, places] += self._start.parts(block, self.feature_names_)
         return found
 
     def importances(self) -> dict[str, float]:
@@ -191,6 +202,7 @@ class Ranked(Recipe):
         ranker = self._learned(dataset, features, progress)
         self.model_, self.columns_ = np.frombuffer(ranker.model, np.uint8).copy(), ranker.columns
         self.knots_, self.gains_ = ranker.knots, ranker.gains
+        self.start_ = np.array([ranker.start.gap, ranker.start.rank, ranker.start.unknown], np.float32)
         judged = [ranker.held_back.get(name, np.nan) for name in ("ranked", "retrieved")]
         self.held_back_ = np.array(judged, np.float32)
         self.inner_ = create(self.retrieval).fit(dataset, progress)
@@ -231,12 +243,18 @@ class Ranked(Recipe):
         return self._serving[1]
 
     @property
-    def _serving(self) -> tuple[Forest | None, ShopFeatures]:
-        """Trees and features, read from the fitted arrays once; twice where two threads come first is no harm."""
+    def _start(self) -> Start:
+        return self._serving[2]
+
+    @property
+    def _serving(self) -> tuple[Forest | None, ShopFeatures, Start]:
+        """Trees, features and where trees start, read from the fitted arrays once; twice, where two threads come
+        first, is no harm."""
         if "_read" not in self.__dict__:
             forest = Forest.read(self.model_.tobytes()) if len(self.model_) else None
-            self.__dict__["_read"] = forest, _unpacked(self.state_)
-        found: tuple[Forest | None, ShopFeatures] = self.__dict__["_read"]
+            start = Start(*(float(each) for each in self.start_))
+            self.__dict__["_read"] = forest, _unpacked(self.state_), start
+        found: tuple[Forest | None, ShopFeatures, Start] = self.__dict__["_read"]
         return found
 
 

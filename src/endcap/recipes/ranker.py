@@ -101,6 +101,7 @@ class Ranker:
         """
         if min(len(train.answered), len(held_back.answered)) < LEAST_ANSWERED:
             return cls.untrained()
+        columns = columns[_telling(train.block[:, columns])]
         judge = Judge(held_back)
         start = Start.fit(train, names) if growth.started and growth.objective == "rank:ndcg" else Start()
         starts = start.margins(train.block, names), start.margins(held_back.block, names)
@@ -119,6 +120,12 @@ class Ranker:
         """float32 [m], higher first, of a block float32 [m, f] with the columns it was trained on; needs a forest."""
         assert self.forest is not None
         return self.forest.scores(block[:, self.columns]) + self.start.margins(block, self.names)
+
+
+def _telling(block: Float32) -> Bool:
+    """bool [c]: columns that are not the same in every row; trees are grown the faster without the others."""
+    found: Bool = np.array([not np.array_equal(each, np.full_like(each, each[0]), equal_nan=True) for each in block.T])
+    return found
 
 
 def _of_one_visit(examples: Examples) -> Bool:
