@@ -55,14 +55,22 @@ def ask(campaign: str, visitor: str) -> list[dict[str, str]]:
     raise SystemExit(f"{campaign} does not answer.")
 
 
+def tracking_id(group: str) -> str:
+    """Where clicks are told; that of an earlier run, if there was one."""
+    for each in personalize.list_event_trackers(datasetGroupArn=group)["eventTrackers"]:
+        return personalize.describe_event_tracker(eventTrackerArn=each["eventTrackerArn"])["eventTracker"]["trackingId"]
+    return personalize.create_event_tracker(name=f"{SHOP}-clicks", datasetGroupArn=group)["trackingId"]
+
+
 def main() -> None:
     """Before and after three clicks."""
+    print("Making a shop, training and publishing; this takes a minute …", flush=True)
     with tempfile.TemporaryDirectory() as name:
         category = prepare(Path(name))
     account, region = os.environ.get("ENDCAP_ACCOUNT", "000000000000"), personalize.meta.region_name
     campaign = f"arn:aws:personalize:{region}:{account}:campaign/{CAMPAIGN}"
     group = f"arn:aws:personalize:{region}:{account}:dataset-group/{SHOP}"
-    tracker = personalize.create_event_tracker(name=f"{SHOP}-clicks", datasetGroupArn=group)["trackingId"]
+    tracker = tracking_id(group)
     visitor = f"visitor-{time.time_ns()}"
 
     before = ask(campaign, visitor)

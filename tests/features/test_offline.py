@@ -112,6 +112,19 @@ def test_many_small_commits_are_written_again_as_one_and_nothing_is_lost(moving:
     assert sum(len(moving.rows(f"i{n}")) for n in range(3)) == 40
 
 
+def test_features_may_have_any_names(moving: Moving) -> None:
+    names = ("place", "last", "gone", "time", "asked", "asks", "row")
+    group = FeatureGroup(
+        ACCOUNT, "visits", "id", "at", (*FEATURES, *(Feature(name, "String") for name in names)), created=Micros(1)
+    )
+    moving.write(put("i1", 1, 1, group=group, values={name: f"the {name}" for name in names}))
+    sink(moving.log, moving.lake, groups=groups(group))
+    assert [batch.num_rows for batch in moving.tables.newest(ACCOUNT, group.key)] == [1]
+    spine = pa.table({"item_id": ["i1"], "timestamp": [9 * SECOND]})
+    joined = join(moving.lake, spine, [Lookup(group, "item_id", names, prefix="")]).to_pylist()[0]
+    assert {name: joined[name] for name in names} == {name: f"the {name}" for name in names}
+
+
 class FailingDisk(Disk):
     """Breaks at the n-th rename."""
 

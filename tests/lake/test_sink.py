@@ -302,6 +302,15 @@ class TestSessions:
         again = Histories.from_arrays(*histories.arrays())
         assert again.linked_user("s") == "u" and again.linked_user("v") == "u"
 
+    def test_files_in_which_no_event_has_a_session_stand_beside_files_in_which_all_have(
+        self, log: Log, lake: Lake
+    ) -> None:
+        log.append([event(1, session_id="s")])
+        sink(log, lake)
+        log.append([event(2)])
+        sink(log, lake)
+        assert lake.dataset(SHOP).items.ids.to_pylist() == ["i1", "i2"]
+
     def test_imported_ids_that_look_like_sessions_are_left_alone(self, log: Log, lake: Lake) -> None:
         table = pa.table({"user_id": ["5", "7"], "item_id": ["x", "y"], "timestamp": [1, 2], "session_id": ["9", "5"]})
         lake.commit(SHOP, "interactions", table, schema=table.schema, mode="FULL", job="1")

@@ -13,6 +13,8 @@ from endcap.recipes.queries import Queries
 from endcap.recipes.ranked import OF_THE_CLOCK, RETRIEVAL, Ranked
 from endcap.recipes.ranker_moments import visits
 from endcap.recipes.ranker_replay import Replay, before
+from endcap.recipes.ranker_start import GAP, Start
+from endcap.recipes.trees import Forest
 from endcap.seams import rng
 from endcap.testing.datasets import START
 from endcap.testing.recipes import RecipeContract
@@ -47,7 +49,7 @@ def visited_shop(users: int = 150, items: int = 40, days: int = 40) -> Dataset:
     return Dataset.from_table(pa.table(columns))
 
 
-SMALL = {"retrieval": "popularity", "depth": 25, "trees": 30, "cut_days": 5.0, "levels": 4}
+SMALL = {"retrieval": "popularity", "depth": 25, "trees": 60, "cut_days": 5.0, "levels": 4}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,19 @@ def test_contributions_and_propensities_explain_a_score(model: Ranked, shop: Dat
     assert sum(gains.values()) == pytest.approx(1)
     told = {name for name, column in zip(model.feature_names, block.T, strict=True) if not np.isnan(column).all()}
     assert set(gains) <= told - set(OF_THE_CLOCK)
+
+
+def test_trees_add_to_what_the_retrieval_said(model: Ranked, shop: Dataset) -> None:
+    start = Start(*(float(each) for each in model.start_))
+    assert start.gap > 0 or start.rank > 0
+    block = block_of(model, shop)
+    forest = Forest.read(model.model_.tobytes())
+    expected = forest.scores(block[:, model.columns_]) + start.margins(block, model.feature_names)
+    np.testing.assert_array_equal(model.rank(block), expected)
+    behind = block.copy()
+    gap = behind[:, model.feature_names.index(GAP)]
+    gap -= 1
+    assert (model.rank(behind) <= model.rank(block) + 1e-5).all()
 
 
 def test_features_left_out_are_not_read(shop: Dataset, model: Ranked) -> None:

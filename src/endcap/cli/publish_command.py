@@ -60,6 +60,8 @@ def command(
         emit(describe(deployment))
         return
     say(f"Campaign {deployment.campaign} serves generation {deployment.generation}: {shares(deployment)}.")
+    if told := policy_of(deployment):
+        say(f"Policy: {', '.join(f'{name} {value}' for name, value in told.items())}.")
     if deployment.generation > 1:
         say(f"Undo: endcap rollback {deployment.campaign} --shop {key.group}")
     else:
@@ -74,7 +76,15 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "arn": deployment.arn,
         "generation": deployment.generation,
         "variants": variants,
+        "policy": policy_of(deployment),
     }
+
+
+def policy_of(deployment: Deployment) -> dict[str, Any]:
+    """The settings of the policy that are on, as `CampaignConfig` names them."""
+    from endcap.registry.campaigns import POLICY
+
+    return {name: value for name in POLICY if (value := getattr(deployment.config, name))}
 
 
 def shares(deployment: Deployment) -> str:

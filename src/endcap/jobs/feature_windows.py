@@ -11,7 +11,7 @@ from endcap.features.groups import Feature, FeatureGroup
 from endcap.jobs.workspace import Workspace
 from endcap.registry.feature_groups import FeatureGroups
 from endcap.registry.feature_windows import KIND, declared_windows
-from endcap.registry.resources import Resource, add, ensure_shop
+from endcap.registry.resources import Exists, Resource, add, ensure_shop
 from endcap.types import ShopKey
 
 MOST = 64
@@ -37,6 +37,11 @@ def add_window(workspace: Workspace, shop: ShopKey, declaration: Declaration | M
         declaration = Declaration.parse(texts.pop("name", ""), **texts)
     if len(list_windows(workspace, shop)) >= MOST:
         raise InputError(f"Shop {shop.group} has {MOST} windows.", fix="Remove one: endcap features remove NAME.")
+    if declaration.name in {each.id for each in workspace.resources.list(shop.account, KIND)}:
+        raise Exists(
+            f"A window {declaration.name!r} is declared already; names are the account's, whichever shop they are of.",
+            fix="Take another name, or end that one: endcap features remove NAME --shop SHOP.",
+        )
     if declaration.group:
         group = _group_of(workspace, shop, declaration)
         FeatureGroups(workspace.database, clock=workspace.clock).ensure(group)

@@ -14,7 +14,7 @@ from pyarrow.dataset import ParquetReadOptions
 
 from endcap.errors import InputError, StateError
 from endcap.lake.assemble import assemble
-from endcap.lake.columns import INGESTION
+from endcap.lake.columns import INGESTION, combinable
 from endcap.lake.dataset import Dataset
 from endcap.lake.links import resolved
 from endcap.lake.logged import logged_items
@@ -180,7 +180,7 @@ def _events(lake: Lake, shop: ShopKey, snapshot: Snapshot, kind: DatasetKind, wa
     the user's."""
     options = ParquetReadOptions(dictionary_columns=set(TEXTS))
     stored = lake.open(shop, kind, snapshot.versions.get(kind)).to_pyarrow_dataset(parquet_read_options=options)
-    table = stored.to_table(columns=[name for name in wanted if name in stored.schema.names])
+    table = combinable(stored.to_table(columns=[name for name in wanted if name in stored.schema.names]))
     return resolved(table, lake.links(shop, snapshot)) if SESSION_ID in table.column_names else table
 
 

@@ -114,6 +114,20 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind)
 
 
+def combinable(table: pa.Table) -> pa.Table:
+    """The table, its dictionaries without nulls: that of a file whose values are all null holds one, and Arrow combines
+    no such chunk with others."""
+    for place, column in enumerate(table.columns):
+        if not pa.types.is_dictionary(column.type) or not any(each.dictionary.null_count for each in column.chunks):
+            continue
+        chunks = [
+            each.cast(column.type.value_type).dictionary_encode() if each.dictionary.null_count else each
+            for each in column.chunks
+        ]
+        table = table.set_column(place, table.column_names[place], pa.chunked_array(chunks))
+    return table
+
+
 def _type(field: pa.Field) -> pa.DataType:
     """Delta's nearest type: text for ids and categories, lists joined by `|`, points in time as int64 microseconds."""
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type

@@ -192,28 +192,29 @@ class FeatureTables:
 
 
 _OFFLINE = "coalesce(_stores, 'offline') = 'offline'"
+# Names of our own begin with an underscore, as those of features cannot.
 _NEWEST = """
-WITH taken AS (SELECT *, max(write_time) OVER (PARTITION BY _record_id) AS last,
-        row_number() OVER (PARTITION BY _record_id ORDER BY _event_time DESC, write_time DESC, _order DESC) AS place
+WITH taken AS (SELECT *, max(write_time) OVER (PARTITION BY _record_id) AS _last,
+        row_number() OVER (PARTITION BY _record_id ORDER BY _event_time DESC, write_time DESC, _order DESC) AS _place
     FROM {rows} WHERE coalesce(_stores, 'online') = 'online'),
-judged AS (SELECT *, max(CASE WHEN is_deleted OR _until <= last THEN 1 ELSE 0 END)
-        OVER (PARTITION BY _record_id) AS gone FROM taken)
-SELECT write_time, _order, _record FROM judged WHERE place = 1 OR gone = 1 ORDER BY write_time, _order
+judged AS (SELECT *, max(CASE WHEN is_deleted OR _until <= _last THEN 1 ELSE 0 END)
+        OVER (PARTITION BY _record_id) AS _gone FROM taken)
+SELECT write_time, _order, _record FROM judged WHERE _place = 1 OR _gone = 1 ORDER BY write_time, _order
 """
 _JOIN = """
-WITH told AS (SELECT *, row_number() OVER (ORDER BY _record_id, _event_time, write_time, _order) AS place
+WITH told AS (SELECT *, row_number() OVER (ORDER BY _record_id, _event_time, write_time, _order) AS _place
     FROM {rows} WHERE coalesce(_stores, 'offline') = 'offline' AND _record_id IN (SELECT "#id" FROM spine)),
 moments AS (
-    SELECT _record_id AS id, _event_time AS time, 0 AS asked, place, CAST(NULL AS BIGINT) AS asks FROM told
+    SELECT _record_id AS id, _event_time AS time, 0 AS asked, _place, CAST(NULL AS BIGINT) AS asks FROM told
     UNION ALL
     SELECT "#id", "#time", 1, CAST(NULL AS BIGINT), "#row" FROM spine WHERE "#id" IS NOT NULL AND "#time" IS NOT NULL),
-found AS (SELECT asks, max_by(place, place) OVER (PARTITION BY id ORDER BY time, asked
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place
+found AS (SELECT asks, max_by(_place, _place) OVER (PARTITION BY id ORDER BY time, asked
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _place
     FROM moments)
 SELECT {columns}
 FROM spine
     LEFT JOIN found ON found.asks = "#row"
-    LEFT JOIN told ON told.place = found.place AND NOT told.is_deleted
+    LEFT JOIN told ON told._place = found._place AND NOT told.is_deleted
         AND (told._until IS NULL OR told._until > "#time")
         AND ($age = 0 OR "#time" - told._event_time <= $age)
 ORDER BY "#row"

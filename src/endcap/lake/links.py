@@ -64,8 +64,5 @@ _NO_TIMES = pa.nulls(0, pa.int64())
 
 
 def _texts(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
-    return (
-        whole.dictionary_decode().cast(pa.string()) if pa.types.is_dictionary(whole.type) else whole.cast(pa.string())
-    )
+    whole = column.cast(pa.string()).combine_chunks()  # dictionaries of files in which all are null do not combine
+    return whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import pyarrow as pa
 
 from endcap.errors import DataError, InputError, StateError
-from endcap.lake.columns import INGESTION, REQUIRED, converted, table_schema, with_streamed
+from endcap.lake.columns import INGESTION, REQUIRED, combinable, converted, table_schema, with_streamed
 from endcap.lake.commits import drop, has_table, open_table, sweep
 from endcap.lake.intake import BATCH_ROWS, Intake, Staged, listed
 from endcap.lake.offsets import LINKING, TABLES, LakeOffsets, TableKind, transaction
@@ -245,7 +245,9 @@ class Lake:
         if not has_table(table):
             raise StateError(
                 f"Shop {shop.group} has no {kind} yet.",
-                fix=f"Import them: endcap import {kind} FILE --shop {shop.group}.",
+                fix=f"Import them: endcap import {kind} FILE --shop {shop.group}."
+                if kind in KINDS
+                else "A server logs them, and they reach the lake within a minute.",
             )
         newest = open_table(table)
         if version is None or version == newest.version():
@@ -345,7 +347,7 @@ class Lake:
         names = [name for name in wanted if name in there]
         texts = {name for name in names if name != TIMESTAMP}
         options = ParquetReadOptions(dictionary_columns=texts)
-        return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names)
+        return combinable(table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names))
 
     def _table(self, shop: ShopKey, kind: TableKind) -> Path:
         return self.directory(shop) / kind

@@ -75,7 +75,7 @@ class Ranked(Recipe):
 
     inner_: Recipe = fitted()
     start_: Float32 = fitted()
-    """float32 [3]: what the sum of trees is added to, see `ranker_start`: slopes of gap and rank, the unknown gap."""
+    """float32 [2]: what the sum of trees is added to, by the gap and the rank of the retrieval, see `ranker_start`."""
     model_: np.ndarray = fitted()
     """uint8: the trees as XGBoost writes them (UBJ); empty where the order of the retrieval stands."""
     columns_: Int32 = fitted()
@@ -202,7 +202,7 @@ class Ranked(Recipe):
         ranker = self._learned(dataset, features, progress)
         self.model_, self.columns_ = np.frombuffer(ranker.model, np.uint8).copy(), ranker.columns
         self.knots_, self.gains_ = ranker.knots, ranker.gains
-        self.start_ = np.array([ranker.start.gap, ranker.start.rank, ranker.start.unknown], np.float32)
+        self.start_ = np.array([ranker.start.gap, ranker.start.rank], np.float32)
         judged = [ranker.held_back.get(name, np.nan) for name in ("ranked", "retrieved")]
         self.held_back_ = np.array(judged, np.float32)
         self.inner_ = create(self.retrieval).fit(dataset, progress)

@@ -47,10 +47,10 @@ class Growth:
             "max_depth": self.depth,
             # Sums of second derivatives: of a row at most 1/4 under the logistic loss, of its pairs under the other.
             "min_child_weight": 20.0 if self.objective == "binary:logistic" else 1.0,
-            "subsample": 0.8,
-            "colsample_bytree": 0.7,
+            "subsample": 0.5,
+            "colsample_bytree": 0.5,
             "reg_lambda": 5.0,
-            "max_bin": 128,
+            "max_bin": 64,
             "tree_method": "hist",
             "base_score": 0.5 if self.objective == "binary:logistic" else 0.0,
             "monotone_constraints": tuple((name in self.rising) - (name in self.falling) for name in names),
@@ -178,7 +178,7 @@ def _matrix(xgboost: Any, examples: Examples, start: Float32, columns: Int32, gr
     block = np.ascontiguousarray(examples.block[:, columns])
     if growth.objective == "binary:logistic":
         data = xgboost.QuantileDMatrix(
-            block, label=examples.gain > 0, weight=examples.weight, max_bin=128, nthread=growth.threads
+            block, label=examples.gain > 0, weight=examples.weight, max_bin=64, nthread=growth.threads
         )
     else:
         lengths = np.diff(examples.indptr)
@@ -189,7 +189,7 @@ def _matrix(xgboost: Any, examples: Examples, start: Float32, columns: Int32, gr
             group=lengths[lengths > 0],
             weight=weight,
             base_margin=start,
-            max_bin=128,
+            max_bin=64,
             nthread=growth.threads,
         )
     return data

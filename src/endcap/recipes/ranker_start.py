@@ -18,21 +18,19 @@ GAP, RANK = "retrieval_gap", "retrieval_rank"
 STEPS = 30
 """Newton steps at most; a handful is usual."""
 RIDGE = 1e-3
-UNKNOWN_RANK = 1000.0
-"""The rank of a candidate that the retrieval gave no score."""
 
 
 @dataclass(frozen=True)
 class Start:
     """margin = gap · retrieval_gap - rank · ln(retrieval_rank): 0 for the best candidate, less for every other.
 
-    Neither slope is negative, so candidates come in the order of the retrieval. `unknown` is the gap of one without a
-    score. Both slopes 0: trees start from nothing.
+    Neither slope is negative, so candidates come in the order of the retrieval. A candidate without a score, such as an
+    item that came since, starts level with the best: nothing is held against it, its facts decide. Both slopes 0: trees
+    start from nothing.
     """
 
     gap: float = 0.0
     rank: float = 0.0
-    unknown: float = 0.0
 
     @classmethod
     def fit(cls, examples: Examples, names: Sequence[str]) -> Start:
@@ -43,23 +41,24 @@ class Start:
         chosen = np.zeros(len(examples), np.bool_)
         chosen[examples.answered] = True
         rows, sizes = chosen[examples.owner], lengths[chosen]
-        gap = examples.block[rows, names.index(GAP)].astype(np.float64)
-        unknown = float(np.nanmin(gap)) if not np.isnan(gap).all() else 0.0
-        terms = np.stack((gap, examples.block[rows, names.index(RANK)].astype(np.float64)), axis=1)
-        terms = _terms(terms, unknown)
-        spread = terms.std(axis=0)
+        terms = _terms(examples.block[rows][:, [names.index(GAP), names.index(RANK)]])
+        known = ~np.isnan(terms).any(axis=1)
+        spread = terms[known].std(axis=0) if known.any() else np.zeros(2)
         if not (spread > 0).all():
             return cls()
+        terms[~known] = 0
         firsts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
         slopes = _slopes(terms / spread, (examples.gain[rows] > 0) * examples.weight[rows], firsts, sizes) / spread
-        return cls(float(np.float32(slopes[0])), float(np.float32(slopes[1])), float(np.float32(unknown)))
+        return cls(*slopes.astype(np.float32).tolist())
 
     def parts(self, block: Float32, names: Sequence[str]) -> Float32:
         """float32 [m, 2]: what score and rank add to each row's margin."""
         if not self.gap and not self.rank:
             return np.zeros((len(block), 2), np.float32)
-        columns = block[:, [names.index(GAP), names.index(RANK)]]
-        return (_terms(columns, self.unknown) * np.array([self.gap, self.rank])).astype(np.float32)
+        found = _terms(block[:, [names.index(GAP), names.index(RANK)]]) * np.array([self.gap, self.rank])
+        found[np.isnan(found)] = 0
+        parts: Float32 = found.astype(np.float32)
+        return parts
 
     def margins(self, block: Float32, names: Sequence[str]) -> Float32:
         """float32 [m] of a block float32 [m, f] with these columns."""
@@ -68,11 +67,9 @@ class Start:
         return total
 
 
-def _terms(columns: np.ndarray, unknown: float) -> Float64:
-    """float64 [m, 2]: gap and -ln(rank), those that are not known as behind all others."""
-    gap = np.where(np.isnan(columns[:, 0]), unknown, columns[:, 0])
-    rank = np.where(np.isnan(columns[:, 1]), UNKNOWN_RANK, columns[:, 1])
-    return np.stack((gap, -np.log(rank)), axis=1).astype(np.float64)
+def _terms(columns: np.ndarray) -> Float64:
+    """float64 [m, 2]: gap and -ln(rank)."""
+    return np.stack((columns[:, 0], -np.log(columns[:, 1])), axis=1).astype(np.float64)
 
 
 def _slopes(terms: Float64, taken: np.ndarray, firsts: Int64, sizes: Int64) -> Float64:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from endcap.errors import EndcapError
 from endcap.features.shop import declared_text
 from endcap.lake.assemble import assemble
+from endcap.lake.columns import combinable
 from endcap.lake.dataset import Dataset
 from endcap.lake.schemas import DatasetKind, Schema
 from endcap.lake.streaming import REMOVED
@@ -76,7 +77,7 @@ class LakeShops:
         from pyarrow.dataset import ParquetReadOptions  # noqa: PLC0415 - loads pandas, which an import need not
 
         options = ParquetReadOptions(dictionary_columns=set(names) - {TIMESTAMP})
-        return table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names)
+        return combinable(table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names))
 
     def dataset(self, shop: ShopKey) -> Dataset:
         """What the state is made of; a shop without interactions has its items and users all the same."""

@@ -94,7 +94,7 @@ def answering(place: Server) -> Iterator[None]:
         fix = "Check user, password and rights (ACL)."
         raise UnavailableError(f"{place.shown} refuses: {_text(error)}", fix=fix) from error
     except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, OSError) as error:
-        fix = "It is tried again by itself."
+        fix = "Start it, or correct the URL; a server tries again by itself."
         raise UnavailableError(f"{place.shown} does not answer: {_text(error)}", fix=fix) from error
     except exceptions.RedisError as error:
         text = f"{type(error).__name__} {error}"

@@ -46,6 +46,15 @@ def test_a_folder_of_many_files(tmp_path: Path) -> None:
     assert found.plan.kinds == ["items", "users", "interactions"]
 
 
+def test_interactions_under_the_services_own_names_are_no_items_and_users(tmp_path: Path) -> None:
+    written(tmp_path, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,PRICE\na,x,1600000000,View,2\n", "interactions.csv")
+    written(tmp_path, "ITEM_ID,PRICE\nx,2\n", "items.csv")
+    written(tmp_path, "USER_ID,AGE\nb,41\n", "users.csv")
+    found = read(tmp_path)
+    assert len(found.rows()) == len(found.rows("items")) == 1
+    assert [row["user_id"] for row in found.rows("users")] == ["b"]
+
+
 def test_duplicates_are_kept_once_and_the_last_of_an_id_wins(tmp_path: Path) -> None:
     events = written(tmp_path, "user_id,item_id,timestamp\n" + "a,b,1600000000\n" * 3 + "a,b,1600000001\n")
     assert len(read(events).rows()) == 2

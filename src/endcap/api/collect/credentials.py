@@ -25,6 +25,9 @@ class Sender:
     internal: bool = False
 
 
+_KEYS = "List those there are: endcap collect list --shop NAME."
+
+
 class Senders:
     """Looked up in the registry."""
 
@@ -44,11 +47,12 @@ class Senders:
             raise Refusal(403, "MissingAuthenticationTokenException", f"There is no write key. {fix}")
         key = await self._keys.get(text[:256])
         if key is None:
-            raise Refusal(403, "UnrecognizedClientException", "The write key is not known, or was revoked.")
+            raise Refusal(403, "UnrecognizedClientException", f"The write key is not known, or was revoked. {_KEYS}")
         origin = exchange.header(b"origin").decode("latin-1")
         if not key.admits(origin):
-            said = f"Pages of {origin[:128]}" if origin else "Requests without an Origin"
-            raise Refusal(403, "AccessDeniedException", f"{said} may not send with this write key.")
+            said = f"Pages of {origin[:128]}" if origin else "Programs, which send no Origin,"
+            fix = "Make one that may: endcap collect create --origin " + (origin[:128] or "'*', or use an access key")
+            raise Refusal(403, "AccessDeniedException", f"{said} may not send with this write key. {fix}.")
         return Sender(key.shop, key, key.is_internal(exchange.client))
 
     async def _back_end(self, exchange: Exchange) -> Sender:

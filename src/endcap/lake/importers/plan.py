@@ -90,7 +90,7 @@ def plan_import(
         files = [file for file in files if any(_named(table, file.path) for table in chosen.tables)]
     for file in files:
         source = open_source(file, chosen.encoding, limits)
-        tables = _for_file(chosen, source, kind)
+        tables = _for_file(chosen, source, kind, known)
         for table in tables:
             _add_part(draft, chosen, table, source, known[table.kind])
     _drop_fallbacks(draft)
@@ -132,13 +132,18 @@ def _recognised(paths: Sequence[Path], limits: Limits | None) -> Dialect | None:
     return None
 
 
-def _for_file(dialect: Dialect, source: Source, kind: DatasetKind | None) -> list[TableMapping]:
+def _for_file(
+    dialect: Dialect, source: Source, kind: DatasetKind | None, schemas: Mapping[DatasetKind, Schema]
+) -> list[TableMapping]:
     tables = [table for table in dialect.tables if _named(table, source.file.path)]
     if kind is not None:
         return [table for table in tables if table.kind == kind]
+    columns = Columns(dict.fromkeys(source.columns, "VARCHAR"))
+    if dialect.name == "personalize":  # interactions name items and users too, but are no records of them
+        fitting = {table.kind for table in tables if not missing_fields(table, schemas[table.kind], columns)}
+        return [table for table in tables if table.kind == "interactions" or "interactions" not in fitting]
     if dialect.name != "generic":
         return tables
-    columns = Columns(dict.fromkeys(source.columns, "VARCHAR"))
     overrides = {table.kind: table for table in tables}
     mapped = [table for table in tables if not missing_fields(_lenient(table, columns), SHOP[table.kind], columns)]
     if any(table.kind == "interactions" for table in mapped):

@@ -76,7 +76,7 @@ def _require_few(events: int) -> None:
 
 def _events(dialect: Dialect, call: Any, event: Any, now: int, traffic: str) -> list[Event]:
     if type(event) is not dict:
-        raise InputError(f"An event is a {type(event).__name__}, expected an object.")
+        raise InputError(f"An event is of the type {type(event).__name__}, expected an object.")
     roots = (None, event, call)
     name = first(dialect.name, roots)
     kind = dialect.types.get(name) if isinstance(name, str) else None
