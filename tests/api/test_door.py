@@ -217,7 +217,9 @@ def test_every_row_asks_for_credentials_unless_it_says_otherwise(app: App, home:
                 continue
             for kind, headers in wrong.items():
                 said = {"IncompleteSignatureException", kind} if kind.startswith("Invalid") else {kind}
-                if route.claims and kind.startswith("Incomplete"):  # a write key may be the user of basic authentication
+                if route.claims and kind.startswith(
+                    "Incomplete"
+                ):  # a write key may be the user of basic authentication
                     said = {"UnrecognizedClientException"}
                 status, told = asked_for(app, route, headers)
                 assert status == 403 and told in said, route

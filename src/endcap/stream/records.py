@@ -117,7 +117,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     micros: int = 0
     """How long it took."""
     asked: int = 0
-    """The moment as of which models and features were asked, microseconds; 0 in answers of before there were features."""
+    """The moment as of which models and features were asked, microseconds; 0 in answers from before features."""
     feature_set: str = ""
     """Signature of the ranking features in force; empty where nothing was ranked."""
     features: bytes = b""
