@@ -130,6 +130,7 @@ def test_with_the_log_away_answers_go_on_and_say_so_and_nothing_acknowledged_is_
 def test_a_log_that_hangs_makes_answers_staler_and_never_late(shop: Home, own_valkey: Valkey) -> None:
     with running(shop.settings) as server:
         client = Client(server)
+        until(lambda: [Client(server).unbought("u-1")[0] for _ in range(8)] == [200] * 8)  # both processes have loaded
         assert client.buy("u-1", "i1", "before") == 200
         own_valkey.pause()
         try:

@@ -139,7 +139,12 @@ class Raw:
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.connection.request("POST", "/", data, {name: value for name, value in sent.items() if value})
+        given = {name: value for name, value in sent.items() if value}
+        try:
+            self.connection.request("POST", "/", data, given)
+        except (BrokenPipeError, ConnectionResetError, http.client.CannotSendRequest):
+            self.connection.close()  # the server let go of a connection that was idle for long
+            self.connection.request("POST", "/", data, given)
         answer = self.connection.getresponse()
         content = answer.read()
         return answer.status, json.loads(content) if content else {}
