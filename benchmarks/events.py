@@ -29,10 +29,10 @@ SHOP = ShopKey(AccountKey(), "bench")
 SUBMITTERS = (1, 16, 64)
 
 
-def raw(folder: Path, seconds: float) -> float:
-    """Appends of 4 kB with fdatasync, a second."""
+def raw(folder: Path, seconds: float, size: int = 4096) -> float:
+    """Appends of so many bytes with fdatasync, a second."""
     path = folder / "raw"
-    block = os.urandom(4096)
+    block = os.urandom(size)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         done, start = 0, time.perf_counter()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import socket
 import statistics
@@ -30,6 +29,7 @@ from endcap.stream.live import Live
 from endcap.stream.records import Event
 from endcap.stream.replay import Feed
 from endcap.types import AccountKey, ShopKey
+from events import raw
 
 SHOP = ShopKey(AccountKey(), "bench")
 BATCH = 500
@@ -58,23 +58,6 @@ def valkey(folder: Path) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
-
-
-def raw(folder: Path, size: int, seconds: float) -> float:
-    """Appends of so many bytes with fdatasync, a second."""
-    path = folder / "raw"
-    block = os.urandom(size)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    try:
-        done, start = 0, time.perf_counter()
-        while time.perf_counter() - start < seconds:
-            os.write(handle, block)
-            os.fdatasync(handle)
-            done += 1
-        return done / (time.perf_counter() - start)
-    finally:
-        os.close(handle)
-        path.unlink()
 
 
 def made(name: str, count: int) -> list[Record]:
@@ -188,7 +171,7 @@ def synced(log: Log, times: int) -> list[float]:
 def measured(folder: Path, url: str, run: int, seconds: float) -> tuple[Rates, dict[str, list[float]]]:
     """One run of everything."""
     size = sum(len(record.payload) + len(record.key) + 40 for record in made("size", BATCH))
-    rates = {"raw": raw(folder, 4096, seconds), "raw batches": raw(folder, size, seconds) * BATCH}
+    rates = {"raw": raw(folder, seconds), "raw batches": raw(folder, seconds, size) * BATCH}
     took: dict[str, list[float]] = {}
     rounds = max(1, int(20 * seconds))
     for kind, log in (("sqlite", open_log(f"sqlite:///{folder}/log-{run}.db")), ("redis", open_log(url))):

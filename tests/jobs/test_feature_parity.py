@@ -28,8 +28,9 @@ from endcap.stream.records import Decision, Event
 from endcap.types import DAY, HOUR, MINUTE, SECOND, Micros
 
 sys.path.append(str(Path(__file__).parents[1] / "serving"))
-import click_shop
 from shops import SHOP, Registry
+
+import click_shop
 
 
 @pytest.fixture(scope="module")
