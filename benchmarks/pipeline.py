@@ -131,6 +131,7 @@ def ranked(dataset: Dataset, seed: int) -> tuple[Ranked, Float32, Any]:
     forest = Forest.read(recipe.model_.tobytes())
     assert len(forest) == TREES
     recipe.knots_ = calibrate(forest.scores(block), label, np.ones(len(block), np.float32))
+    recipe.start_ = np.zeros(2, np.float32)
     recipe.gains_ = np.ones(len(features.names), np.float32)
     recipe.last_ = np.array([dataset.last_time], np.int64)
     recipe.held_back_ = np.full(2, np.nan, np.float32)

@@ -106,3 +106,15 @@ def test_work_in_progress_of_another_process_is_not_swept_until_that_process_is_
     slow.communicate()
     publish_directory(tmp_path, "v2", FILES)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["v1", "v2"]
+
+
+def test_who_comes_second_to_the_same_name_is_told_so(tmp_path: Path) -> None:
+    class Late(Breaking):
+        def rename(self, source: Path, target: Path) -> None:
+            publish_directory(tmp_path, "v1", {"a.bin": b"first"})  # another process, between our look and our rename
+            super().rename(source, target)
+
+    with pytest.raises(StateError, match="exists already"):
+        publish_directory(tmp_path, "v1", FILES, Late())
+    assert contents(tmp_path / "v1") == {"a.bin": b"first"}
+    assert [each.name for each in tmp_path.iterdir() if each.is_dir()] == ["v1"]

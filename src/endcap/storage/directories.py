@@ -38,17 +38,25 @@ def publish_directory(parent: Path, name: str, files: Mapping[str, bytes], disk:
         make_directories(parent, disk)
         with _publishing(parent, disk):
             if target.exists():
-                raise StateError(
-                    f"{target} exists already.", fix="Published directories never change: take a new name."
-                )
+                raise _there(target)
             temporary = parent / f"{TEMPORARY}{token_hex(8)}"
             disk.mkdir(temporary)
             for file, data in files.items():
                 disk.write(temporary / file, data)
             disk.fsync(temporary)
-            disk.rename(temporary, target)
+            try:
+                disk.rename(temporary, target)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                disk.remove(temporary)
+                raise _there(target) from None  # another process published it since we looked
             disk.fsync(parent)
     return target
+
+
+def _there(target: Path) -> StateError:
+    return StateError(f"{target} exists already.", fix="Published directories never change: take a new name.")
 
 
 def make_directories(path: Path, disk: Disk) -> None:
