@@ -21,7 +21,7 @@ $(VENV)/.run-ready: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,excel,migrate,postgres,redis,s3,tune,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[deep,demo,excel,migrate,onnx,postgres,redis,s3,text,tune,dev]"
 	@touch $@ $(VENV)/.run-ready
 
 setup: $(VENV)/.run-ready  ## Create .venv and install what running needs

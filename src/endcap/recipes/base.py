@@ -27,9 +27,22 @@ FEW_ALLOWED = 0.1
 """Below this share of allowed items, exactly those are scored."""
 
 
-def param(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
-    """One hyper-parameter: its default, one line of documentation and its inclusive range."""
-    metadata = {"doc": doc, "low": low, "high": high}
+def param(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    search: tuple[float, float] | None = None,
+    log: bool = False,
+) -> Any:
+    """One hyper-parameter: its default, one line of documentation, its inclusive range or the texts it may be.
+
+    `search` is the narrower range in which a search for better values looks, on a logarithmic scale where `log`;
+    without it the hyper-parameter is not searched.
+    """
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "search": search, "log": log}
     if isinstance(default, (dict, list)):
         return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -216,6 +229,9 @@ def _fill(items: Int32, order: Int32, barred: Bool, indptr: Int64, excluded: Int
 
 def _check(owner: str, field: dataclasses.Field[Any], value: Any) -> None:
     low, high = field.metadata.get("low"), field.metadata.get("high")
+    choices = field.metadata.get("choices", ())
+    if choices and value is not None and value not in choices:
+        raise InputError(f"{owner}: {field.name} is {value!r}, expected one of {', '.join(choices)}.")
     if value is None or isinstance(value, (str, bool, dict)):
         return
     if (low is not None and value < low) or (high is not None and value > high):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
 from endcap.lake.dataset import Dataset, Vocabulary
@@ -27,7 +28,9 @@ class Queries:
 
     `item` holds model rows (items unknown to the model are left out), `now` int64 [q] is the moment of asking,
     `current` int32 [q] the item being looked at or -1, `user` int32 [q] the training row of the user or -1.
-    `event_type` holds codes of `Dataset.event_types`, -1 where unknown.
+    `event_type` holds codes of `Dataset.event_types`, -1 where unknown. `context` tells of each moment of asking
+    (device, the words searched for, …) and is empty where nothing is told of any; `profiles` has q rows of what is
+    known of the users at that moment, in the columns of `Dataset.user_metadata`.
     """
 
     indptr: Int64
@@ -39,6 +42,8 @@ class Queries:
     now: Int64
     current: Int32
     user: Int32
+    context: tuple[Mapping[str, str], ...] = ()
+    profiles: pa.Table | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -66,6 +71,7 @@ class Queries:
             np.full(q, moment, np.int64),
             np.full(q, -1, np.int32),
             users,
+            profiles=None if dataset.user_metadata is None else dataset.user_metadata.take(pa.array(users)),
         )
 
     @classmethod
@@ -118,6 +124,7 @@ class Queries:
             np.array([now if query.now is None else query.now for query in queries], np.int64),
             items.rows([query.current_item or "" for query in queries]),
             np.full(len(queries), -1, np.int32) if users is None else users.rows([q.user_id or "" for q in queries]),
+            tuple(query.context for query in queries) if any(query.context for query in queries) else (),
         )
 
     def batch(self, start: int, stop: int) -> Self:
@@ -133,6 +140,8 @@ class Queries:
             self.now[start:stop],
             self.current[start:stop],
             self.user[start:stop],
+            self.context[start:stop],
+            None if self.profiles is None else self.profiles.slice(start, stop - start),
         )
 
     def owner(self) -> Int32:
