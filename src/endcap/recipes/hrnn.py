@@ -1,0 +1,152 @@
+"""HRNN: recurrent networks over sessions and over shoppers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from endcap.lake.dataset import Dataset
+from endcap.recipes.base import InnerProductRecipe, fitted, param
+from endcap.recipes.neural.extras import needed
+from endcap.recipes.neural.onnx_model import OnnxModel, UInt8, export
+from endcap.recipes.neural.sequences import GAPS, Steps
+from endcap.recipes.queries import Queries
+from endcap.seams import Progress
+from endcap.types import DAY, Float32
+
+ROWS = 1024
+"""Histories encoded at once."""
+LEAST_RECENT = 0.05
+"""What the oldest event counts beside the newest under the recency mask."""
+
+
+@dataclass
+class HRNN(InnerProductRecipe):
+    """score(b) = state · v_b + bias_b: the state is a GRU's over the events of the session, started from another's over
+    the sessions before.
+
+    Session s of a shopper starts at h_0 = tanh(W c_s), c_s = GRU_shopper(h_last of session s - 1, c_(s-1)), and goes on
+    by h_t = GRU_session(√d · v_item + event type, h_(t-1)); the state is the layer norm of h_t + c_s. Every event is a
+    target of the ones before it, by cross-entropy. Quadrana et al. 2017, "Personalizing session-based recommendations
+    with hierarchical recurrent neural networks". `variant` metadata adds vectors of the items' categories to theirs;
+    coldstart learns them so that they stand for an item alone, and lets them for items with few interactions.
+    Trained with PyTorch (extra `deep`); served by onnxruntime (extra `onnx`).
+    """
+
+    title = "Hierarchical recurrent network (HRNN)"
+    reason = "Follows from what you looked at"
+
+    variant: str = param("plain", "plain, metadata or coldstart.", choices=("plain", "metadata", "coldstart"))
+    hidden_dimension: int = param(64, "Length of vectors and states.", low=8, high=256, search=(32, 256), log=True)
+    bptt: int = param(32, "Steps that a gradient goes back.", low=2, high=32, search=(2, 32))
+    recency_mask: bool = param(True, "Recent events count more as targets: what is popular lately is learned.")
+    recency_half_life_days: float = param(30.0, "Age at which an event counts half as a target.", low=0.01)
+    min_user_history_length_percentile: float = param(
+        0.0, "Shoppers with shorter histories than this share of them are not learned from.", low=0.0, high=1.0
+    )
+    max_user_history_length_percentile: float = param(
+        0.99, "Shoppers with longer histories than this share of them are not learned from.", low=0.0, high=1.0
+    )
+    session_minutes: float = param(30.0, "A session ends after such a gap (to the next power of two).", low=0.1)
+    length: int = param(100, "Newest events that are looked at.", low=2, high=1000)
+    cold_start_max_interactions: int = param(15, "Variant coldstart: items with fewer are new.", low=0)
+    dropout: float = param(0.3, "Share of numbers dropped in training.", low=0.0, high=0.9, search=(0.1, 0.6))
+    epochs: int = param(50, "Passes over the data at most.", low=1)
+    patience: int = param(4, "Passes without improvement on validation before training ends.", low=1)
+    holdout: float = param(0.1, "Share of histories whose last event validates; 0: none.", low=0.0, high=0.5)
+    rate: float = param(0.002, "Learning rate.", low=1e-6, high=1.0, search=(0.0005, 0.01), log=True)
+    seed: int = param(0, "Seed of first weights, order and dropout.", low=0)
+
+    kinds_: Float32 = fitted()
+    """float32 [types + 1, d]: what an event's type adds; one row where there is one type."""
+    cell_: UInt8 = fitted()
+    """uint8 [bytes]: one event further as ONNX (`neural.recurrent.Cell`)."""
+    timed_: UInt8 = fitted()
+    """uint8 [1]: whether events have times, so that sessions can be told apart."""
+
+    def _fit(self, dataset: Dataset, progress: Progress) -> None:
+        needed("torch")
+        from endcap.recipes.neural.layers import ItemVectors  # noqa: PLC0415
+        from endcap.recipes.neural.recurrent import HierarchicalModel  # noqa: PLC0415
+        from endcap.recipes.neural.sequence_fit import Lesson, item_features, teach  # noqa: PLC0415
+        from endcap.recipes.neural.training import seeded  # noqa: PLC0415
+
+        n, width = dataset.n_items, self.hidden_dimension
+        cold = self.variant == "coldstart"
+        self.timed_ = np.array([dataset.time_kind == "micros"], np.uint8)
+        with seeded(self.seed):
+            features = None if self.variant == "plain" else item_features(dataset)
+            model = HierarchicalModel(
+                n,
+                width,
+                len(dataset.event_types) + 1 if len(dataset.event_types) > 1 else 1,
+                bptt=self.bptt,
+                session_gap=self._session_gap,
+                dropout=self.dropout,
+                vectors=ItemVectors(n, width, features, forgotten=0.3 if cold else 0.0),
+            )
+        lesson = Lesson(self.epochs, self.patience, self.holdout, self.rate, 0.0, "auto", 2048, self.seed)
+        teach(model, self._steps(dataset), lesson, length=self.length, counts=self.popularity_, progress=progress)
+        self.item_vectors_ = model.items().detach().numpy().copy()
+        if cold and features is not None:
+            new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions
+            self.item_vectors_[new, :width] = model.vectors.of_features_alone().detach().numpy()[new]
+        self.kinds_ = model.kinds.detach().numpy().copy()
+        rows = np.zeros((2, width), np.float32)
+        example = {"step": rows, "begins": rows[:, :1], "session": rows, "shopper": rows}
+        self.cell_ = export(model.cell, example, outputs=("state", "next_session", "next_shopper"))
+        self.__dict__.pop("_network", None)
+
+    @property
+    def _session_gap(self) -> int:
+        """The first bucket of `sequences.gaps` that is longer than a pause within a session."""
+        return int(np.clip(2 + np.floor(np.log2(max(self.session_minutes * 60, 1.0))), 1, GAPS - 1))
+
+    def _steps(self, dataset: Dataset) -> Steps:
+        """What is learned from: histories of middling length, weighted by recency."""
+        steps = Steps.of_dataset(dataset)
+        if self.recency_mask and self.timed_[0]:
+            age = (dataset.last_time - dataset.interactions.time) / DAY
+            weight = LEAST_RECENT + (1 - LEAST_RECENT) * np.exp2(-age / self.recency_half_life_days)
+            steps = Steps(steps.indptr, steps.item, steps.kind, steps.gap, weight.astype(np.float32))
+        lengths = steps.lengths
+        if not (lengths > 1).any():
+            return steps
+        bounds = (self.min_user_history_length_percentile, self.max_user_history_length_percentile)
+        low, high = np.quantile(lengths[lengths > 1], bounds)
+        return steps.only(np.flatnonzero((lengths >= low) & (lengths <= high)))
+
+    @cached_property
+    def _network(self) -> OnnxModel:
+        return OnnxModel(self.cell_)
+
+    def query_vectors(self, queries: Queries) -> Float32:
+        steps = Steps.of_queries(queries, timed=bool(self.timed_[0]), most=self.length)
+        vectors = np.full((len(steps), self.item_vectors_.shape[1]), np.nan, np.float32)
+        asked = np.flatnonzero(steps.lengths)
+        # Longest first: those that have ended are the last rows, and the loop goes on without them.
+        asked = asked[np.argsort(-steps.lengths[asked], kind="stable")]
+        for low in range(0, len(asked), ROWS):
+            rows = asked[low : low + ROWS]
+            vectors[rows, :-1] = self._states(steps, rows)
+            vectors[rows, -1] = 1.0
+        return vectors
+
+    def _states(self, steps: Steps, rows: np.ndarray) -> Float32:
+        """float32 [rows, d]: the state after the last event of each history, longest history first."""
+        lengths, width = steps.lengths[rows], self.item_vectors_.shape[1] - 1
+        given, _ = steps.padded(steps.indptr[rows], lengths)
+        begins = (given["gap"] >= self._session_gap).astype(np.float32)
+        states = np.zeros((len(rows), width), np.float32)
+        session, shopper = np.zeros_like(states), np.zeros_like(states)
+        for place in range(given["item"].shape[1]):
+            live = int((lengths > place).sum())
+            step = self.item_vectors_[given["item"][:live, place], :width] * np.float32(width**0.5)
+            if len(self.kinds_) > 1:
+                step += self.kinds_[np.minimum(given["kind"][:live, place], len(self.kinds_) - 1)]
+            states[:live], session, shopper = self._network.run(
+                step=step, begins=begins[:live, place, None], session=session[:live], shopper=shopper[:live]
+            )
+        return states

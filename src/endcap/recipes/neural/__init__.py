@@ -1,0 +1,1 @@
+"""What the neural recipes share: one training loop, one place for losses, one sampler, one way into ONNX."""

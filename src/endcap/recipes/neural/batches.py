@@ -1,0 +1,82 @@
+"""Batches of training examples: the same ones in the same order for the same seed and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from endcap.recipes.neural.extras import needed
+from endcap.seams import rng
+from endcap.types import Int64
+
+Batch = Mapping[str, np.ndarray]
+"""Named arrays whose first dimension is the rows of the batch."""
+
+
+class Batches(Protocol):
+    """What one epoch after the other is trained on; epochs count from 0."""
+
+    def __len__(self) -> int:
+        """Batches of one epoch."""
+        ...
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch, the same ones whenever asked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Batches of `size` rows of arrays that lie in memory, shuffled anew for each epoch."""
+
+    arrays: Mapping[str, np.ndarray]
+    size: int
+    seed: int = 0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of one epoch."""
+        return len(next(iter(self.arrays.values())))
+
+    def __len__(self) -> int:
+        return (self.n_rows + self.size - 1) // self.size
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Each row once."""
+        for rows in shuffled(self.n_rows, self.size, self.seed, number):
+            yield {name: array[rows] for name, array in self.arrays.items()}
+
+
+def shuffled(n: int, size: int, seed: int, epoch: int) -> Iterator[Int64]:
+    """int64 row numbers of each batch of an epoch: every row once."""
+    order = rng(seed * 1_000_003 + epoch).permutation(n)
+    for start in range(0, n, size):
+        yield order[start : start + size]
+
+
+def share_of(batch: Batch, rank: int, world: int) -> Batch:
+    """The rows of a batch that one of `world` processes takes: equally many each, some twice where they do not divide.
+
+    Equally many, so that the mean of the processes' gradients is the gradient of the mean.
+    """
+    if world == 1:
+        return batch
+    n = len(next(iter(batch.values())))
+    rows = np.arange(rank, -(-n // world) * world, world) % n
+    return {name: array[rows] for name, array in batch.items()}
+
+
+def tensors(batch: Batch, device: Any) -> dict[str, Any]:
+    """A batch as PyTorch tensors on a device; int32 becomes int64, which indexing wants."""
+    torch = needed("torch")
+    made = {}
+    for name, array in batch.items():
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        tensor = tensor.long() if tensor.dtype in (torch.int32, torch.int16) else tensor
+        if device.type == "cuda":
+            tensor = tensor.pin_memory().to(device, non_blocking=True)
+        made[name] = tensor
+    return made

@@ -1,0 +1,106 @@
+"""Losses of the neural recipes, each written once. All take logits and give the mean over what counts.
+
+Sampled softmax: Bengio and Senécal 2008; its correction by the log of how likely each negative was to be drawn (logQ):
+Yi et al. 2019, "Sampling-bias-corrected neural modeling".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from endcap.recipes.neural.extras import needed
+
+torch = needed("torch")
+functional = torch.nn.functional
+
+CHUNK = 512
+"""Rows of logits held at once: few enough to stay in a processor's cache, enough to keep matrix products busy."""
+SMALLEST = 1e-37
+"""The smallest likelihood whose logarithm is taken."""
+FORBIDDEN = -1e9
+"""Logit of a drawn negative that is the target itself."""
+
+
+def cross_entropy(logits: Any, targets: Any, weights: Any | None = None) -> Any:
+    """Mean −log softmax(logits)[target]; logits float [m, n], targets int64 [m], weights float [m] ≥ 0 or None."""
+    if weights is None:
+        return functional.cross_entropy(logits.float(), targets)
+    each = functional.cross_entropy(logits.float(), targets, reduction="none")
+    return (each * weights).sum() / weights.sum().clamp_min(SMALLEST)
+
+
+def full_softmax(states: Any, vectors: Any, targets: Any, weights: Any | None = None) -> Any:
+    """Cross-entropy over the whole catalogue; states float [m, d], vectors float [n, d], targets int64 [m], weights
+    float [m] ≥ 0 or None.
+
+    Logits are never held for more than `CHUNK` states: each chunk's gradient is made while its logits are in the cache.
+    """
+    if weights is None:
+        weights = torch.ones(len(targets), device=states.device)
+    return _FullSoftmax.apply(states, vectors, targets, weights.float() / weights.sum().clamp_min(SMALLEST))
+
+
+class _FullSoftmax(torch.autograd.Function):  # type: ignore[misc,name-defined]
+    """The mean cross-entropy and, in the same pass, its gradients: three matrix products a chunk, none repeated."""
+
+    @staticmethod
+    def forward(context: Any, states: Any, vectors: Any, targets: Any, weights: Any) -> Any:
+        kind = states.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
+        left, right = states.detach().to(dtype), vectors.detach().to(dtype)
+        of_states, of_vectors = torch.empty_like(left), torch.zeros_like(vectors, dtype=torch.float32)
+        total = torch.zeros((), dtype=torch.float32, device=states.device)
+        for start in range(0, len(left), CHUNK):
+            part, wanted = left[start : start + CHUNK], targets[start : start + CHUNK, None]
+            slope = torch.mm(part, right.T).softmax(1, dtype=torch.float32)
+            likely = slope.gather(1, wanted)
+            counts = weights[start : start + CHUNK, None]
+            total -= (likely.clamp_min(SMALLEST).log() * counts).sum()
+            slope.scatter_(1, wanted, likely - 1)
+            slope = slope.mul_(counts).to(dtype)
+            of_states[start : start + CHUNK] = torch.mm(slope, right)
+            of_vectors += torch.mm(slope.T, part)
+        context.save_for_backward(of_states, of_vectors)
+        context.dtypes = states.dtype, vectors.dtype
+        return total
+
+    @staticmethod
+    def backward(context: Any, *slopes: Any) -> tuple[Any, Any, None, None]:
+        of_states, of_vectors = context.saved_tensors
+        first, second = context.dtypes
+        return (of_states * slopes[0]).to(first), (of_vectors * slopes[0]).to(second), None, None
+
+
+def sampled_softmax(
+    states: Any, vectors: Any, targets: Any, negatives: Any, log_share: Any, weights: Any | None = None
+) -> Any:
+    """Cross-entropy of each target against the same many negatives, both corrected by −log Q.
+
+    states float [m, d], vectors float [n, d], targets int64 [m], negatives int64 [k] (drawn with replacement),
+    log_share float [n]: log of the probability of drawing each item. A negative that is the target does not count.
+    """
+    wanted = (states * vectors[targets]).sum(-1, keepdim=True).float() - log_share[targets][:, None]
+    others = (states @ vectors[negatives].T).float() - log_share[negatives]
+    others = others.masked_fill(negatives[None, :] == targets[:, None], FORBIDDEN)
+    logits = torch.cat([wanted, others], dim=1)
+    return cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device), weights)
+
+
+def binary(logits: Any, labels: Any, weights: Any | None = None) -> Any:
+    """Mean binary cross-entropy; logits and labels (0 … 1) float of one shape, weights likewise or None."""
+    labels = labels.float()
+    if weights is None:
+        return functional.binary_cross_entropy_with_logits(logits.float(), labels)
+    each = functional.binary_cross_entropy_with_logits(logits.float(), labels, reduction="none")
+    return (each * weights).sum() / weights.sum().clamp_min(1e-12)
+
+
+def binary_against(states: Any, vectors: Any, targets: Any, negatives: Any) -> Any:
+    """Binary cross-entropy of each target (1) and of its own negatives (0); negatives int64 [m, k].
+
+    The original loss of SASRec (Kang and McAuley 2018), there with one negative.
+    """
+    wanted = (states * vectors[targets]).sum(-1, keepdim=True)
+    others = torch.einsum("md,mkd->mk", states, vectors[negatives])
+    labels = torch.cat([torch.ones_like(wanted), torch.zeros_like(others)], dim=1)
+    return binary(torch.cat([wanted, others], dim=1), labels)

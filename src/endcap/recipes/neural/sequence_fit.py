@@ -1,0 +1,166 @@
+"""Training a network over histories: what is held out, which loss, how large; shared by the sequence recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from endcap.lake.dataset import Dataset
+from endcap.recipes.fields import Fields, Spec
+from endcap.recipes.neural import losses
+from endcap.recipes.neural.batches import tensors
+from endcap.recipes.neural.extras import needed
+from endcap.recipes.neural.sampling import Sampler, shares
+from endcap.recipes.neural.sequences import Steps, Windows
+from endcap.recipes.neural.training import Descent, TrainingReport, train
+from endcap.seams import Progress, rng
+from endcap.types import Float32, Int32
+
+torch = needed("torch")
+
+TOKENS = 4096
+"""Steps of a batch, where there are many: enough for wide matrix products, few enough for a processor's cache."""
+LEAST_BATCHES = 60
+"""An epoch of few steps is cut into at least so many batches."""
+FULL = 2e10
+"""Steps × items up to which the loss runs over the whole catalogue; above, over drawn negatives."""
+SMALL = 1_000_000
+"""Steps of a batch × items up to which one thread is quicker than several."""
+JUDGED = 1000
+"""At most so many held-out events are judged an epoch."""
+CATEGORIES = 2000
+"""A column with more values says little more than the item's own vector."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How a network is taught: epochs at most, patience, share of histories whose last event is held out for
+    validation, rate, loss (softmax, sampled, binary, or auto), drawn negatives, seed."""
+
+    epochs: int
+    patience: int
+    holdout: float
+    rate: float
+    decay: float
+    loss: str
+    negatives: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The last event of some histories: the steps before it, and the item itself (int32 [h])."""
+
+    steps: Steps
+    target: Int32
+
+
+def hold_out(steps: Steps, share: float, seed: int) -> tuple[Steps, HeldOut | None]:
+    """What is left to train on, and the last event of a random `share` of the histories of three events or more."""
+    able = np.flatnonzero(steps.lengths >= 3)
+    count = min(round(share * len(able)), JUDGED)
+    if not count:
+        return steps, None
+    chosen = np.sort(rng(seed).choice(able, count, replace=False))
+    left = steps.without_last(chosen)
+    return left, HeldOut(left.only(chosen), steps.item[steps.indptr[chosen + 1] - 1])
+
+
+def batch_rows(steps: Steps, length: int) -> int:
+    """Windows of a batch, so that it has about `TOKENS` steps, and an epoch `LEAST_BATCHES` batches where it can."""
+    pairs = np.maximum(steps.lengths - 1, 0)
+    windows = max(int((-(-pairs // length)).sum()), 1)
+    mean = max(pairs.sum() / windows, 1.0)
+    return int(np.clip(min(TOKENS / mean, windows / LEAST_BATCHES), 4, 1024))
+
+
+def teach(
+    model: Any, steps: Steps, lesson: Lesson, *, length: int, counts: Float32, progress: Progress
+) -> TrainingReport:
+    """Train a module that has `items()` → float [n, d] and `forward(vectors, batch)` → float [b, t, d]."""
+    steps, held = hold_out(steps, lesson.holdout, lesson.seed)
+    windows = Windows(steps, length, batch_rows(steps, length), lesson.seed)
+    tokens = windows.size * min(length, max(int(steps.lengths.mean()), 1))
+    return train(
+        model,
+        windows,
+        _Loss(lesson, counts, len(steps.item)),
+        epochs=lesson.epochs if len(windows) else 0,
+        rate=Descent(lesson.rate, betas=(0.9, 0.98), decay=lesson.decay, norm=5.0, warmup=50, average=0.999),
+        seed=lesson.seed,
+        validate=None if held is None else _Judge(held, length),
+        patience=lesson.patience,
+        threads=1 if tokens * min(len(counts), 1000) < SMALL else None,
+        progress=progress,
+    )
+
+
+class _Loss:
+    """The loss of a batch of windows."""
+
+    def __init__(self, lesson: Lesson, counts: Float32, steps: int) -> None:
+        kind = lesson.loss
+        if kind == "auto":
+            kind = "softmax" if steps * len(counts) <= FULL or len(counts) <= lesson.negatives else "sampled"
+        self.kind, self.lesson, self.counts = kind, lesson, counts
+        self.sampler: Sampler | None = None
+
+    def __call__(self, model: Any, batch: dict[str, Any]) -> Any:
+        vectors = model.items()
+        there = batch["target"] >= 0
+        states, targets = model(vectors, batch)[there], batch["target"][there]
+        weights = batch["weight"][there] if "weight" in batch else None
+        if self.kind == "softmax":
+            return losses.full_softmax(states, vectors, targets, weights)
+        if self.sampler is None:
+            self.sampler = Sampler(shares(self.counts), states.device)
+        if self.kind == "sampled":
+            negatives = self.sampler.draw(self.lesson.negatives)
+            return losses.sampled_softmax(states, vectors, targets, negatives, self.sampler.log_share, weights)
+        negatives = self.sampler.draw(len(targets), max(self.lesson.negatives // 256, 1))
+        return losses.binary_against(states, vectors, targets, negatives)
+
+
+class _Judge:
+    """Mean 1 / log2(1 + rank) of the held-out items in the whole catalogue: an NDCG without a cut, hence less noisy."""
+
+    def __init__(self, held: HeldOut, length: int) -> None:
+        self.held, self.length = held, length
+
+    def __call__(self, model: Any) -> float:
+        vectors, held = model.items(), self.held
+        device, total = vectors.device, 0.0
+        lengths = np.minimum(held.steps.lengths, self.length)
+        starts = held.steps.indptr[1:] - lengths
+        for low in range(0, len(lengths), 128):
+            part = slice(low, low + 128)
+            made, there = held.steps.padded(starts[part], lengths[part])
+            batch = tensors({**made, "target": there.astype(np.int32) - 1}, device)
+            last = torch.from_numpy(lengths[part] - 1).to(device)
+            states = model(vectors, batch)[torch.arange(len(last), device=device), last]
+            scores = states.float() @ vectors.float().T
+            wanted = torch.from_numpy(held.target[part].astype(np.int64)).to(device)[:, None]
+            rank = (scores > scores.gather(1, wanted)).sum(1)
+            total += float((1 / torch.log2(rank + 2.0)).sum())
+        return total / len(lengths)
+
+
+def item_features(dataset: Dataset) -> Any | None:
+    """float32 csr [n, features] of the catalogue's categories, None where it tells of none that several items share."""
+    table = dataset.item_metadata
+    if table is None:
+        return None
+    spec = {}
+    for name in table.column_names:
+        kind = str(table.schema.field(name).type)
+        if "string" not in kind:
+            continue
+        values = table[name].combine_chunks().unique()
+        if 2 <= len(values) <= min(CATEGORIES, max(table.num_rows // 2, 2)):
+            spec[name] = Spec("set", least=2, most=CATEGORIES, unknown=False)
+    if not spec:
+        return None
+    found = Fields.learn(table, spec).encode(table)
+    return found if found.nnz else None

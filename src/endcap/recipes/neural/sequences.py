@@ -1,0 +1,169 @@
+"""Histories as rows of equal length: windows to train on, and the newest part of each query's history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from endcap.lake.dataset import Dataset
+from endcap.recipes.neural.batches import Batch, shuffled
+from endcap.recipes.queries import Queries
+from endcap.seams import rng
+from endcap.types import SECOND, Bool, Float32, Int16, Int32, Int64
+
+GAPS = 24
+"""Buckets of the time since the event before: one for none, one a doubling from a second on, to about 97 days."""
+ALIKE = 16
+"""So many batches are sorted by length together, so that a batch's histories are about equally long."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Histories end to end: the events of history h are `indptr[h]:indptr[h + 1]` of the columns, oldest first.
+
+    `kind` int16 counts event types from 1 (0: unknown), `gap` int16 the buckets of time since the event before,
+    `weight` float32 what each event counts as a target (1 each where None).
+    """
+
+    indptr: Int64
+    item: Int32
+    kind: Int16
+    gap: Int16
+    weight: Float32 | None = None
+
+    @classmethod
+    def of_dataset(cls, dataset: Dataset) -> Steps:
+        """The histories of all users, in the order of the dataset."""
+        events = dataset.interactions
+        timed = dataset.time_kind == "micros"
+        gap = gaps(events.time, dataset.indptr) if timed else np.zeros(len(events), np.int16)
+        return cls(dataset.indptr, events.item, (events.event_type + 1).astype(np.int16), gap)
+
+    @classmethod
+    def of_queries(cls, queries: Queries, *, timed: bool, most: int) -> Steps:
+        """The newest `most` events of each query, the current item last."""
+        queries = newest(queries.with_current(), most)
+        gap = gaps(queries.time, queries.indptr) if timed else np.zeros(len(queries.item), np.int16)
+        return cls(queries.indptr, queries.item, (queries.event_type + 1).astype(np.int16), gap)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def only(self, rows: Int64) -> Steps:
+        """The histories with these numbers."""
+        lengths = self.lengths[rows]
+        indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        return self._taken(indptr, np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths))
+
+    def without_last(self, rows: Int64) -> Steps:
+        """All histories, those with these numbers without their last event."""
+        keep = np.ones(len(self.item), np.bool_)
+        keep[self.indptr[rows + 1] - 1] = False
+        lengths = self.lengths
+        lengths[rows] -= 1
+        indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        return self._taken(indptr, np.flatnonzero(keep))
+
+    def _taken(self, indptr: Int64, places: Int64) -> Steps:
+        weight = None if self.weight is None else self.weight[places]
+        return Steps(indptr, self.item[places], self.kind[places], self.gap[places], weight)
+
+    @property
+    def lengths(self) -> Int64:
+        """int64 [h]."""
+        return np.diff(self.indptr)
+
+    def padded(self, starts: Int64, lengths: Int64) -> tuple[dict[str, np.ndarray], Bool]:
+        """`item`, `kind` and `gap` [rows, longest] from so many steps on of the columns, and where they are (bool)."""
+        longest = max(int(lengths.max(initial=0)), 1)
+        columns = np.arange(longest)
+        there = columns < lengths[:, None]
+        places = np.where(there, starts[:, None] + columns, 0)
+        values: dict[str, np.ndarray] = {"item": self.item, "kind": self.kind, "gap": self.gap}
+        if self.weight is not None:
+            values["weight"] = self.weight
+        if not len(self.item):
+            return {name: np.zeros(there.shape, column.dtype) for name, column in values.items()}, there
+        return {name: np.where(there, column[places], 0).astype(column.dtype) for name, column in values.items()}, there
+
+
+def newest(queries: Queries, most: int) -> Queries:
+    """The queries with only the newest `most` events of each history."""
+    keep = queries.steps_back() < most
+    if keep.all():
+        return queries
+    counts = np.minimum(np.diff(queries.indptr), most)
+    return replace(
+        queries,
+        indptr=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        item=queries.item[keep],
+        time=queries.time[keep],
+        event_type=queries.event_type[keep],
+        weight=queries.weight[keep],
+        order=queries.order[keep],
+    )
+
+
+def gaps(time: Int64, indptr: Int64) -> Int16:
+    """int16 [m]: 0 for the first event of a history, else 1 + log2 of the seconds since the one before, cut to GAPS."""
+    before = np.diff(time, prepend=0)
+    bucket = 1 + np.log2(np.maximum(before / SECOND, 1.0))
+    bucket[indptr[:-1][np.diff(indptr) > 0]] = 0
+    return np.asarray(np.minimum(bucket, GAPS - 1), np.int16)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Training batches of windows: rows of at most `length` steps, each with the item that comes next (-1: padding).
+
+    Longer histories are cut into windows, elsewhere in each epoch, so that every event is learned from. A batch holds
+    `item`, `kind`, `gap`, `target` and, where events differ in it, the target's `weight` (all [rows, steps], padded on
+    the right).
+    """
+
+    steps: Steps
+    length: int
+    size: int
+    seed: int = 0
+
+    def __len__(self) -> int:
+        windows = -(-np.maximum(self.steps.lengths - 1, 0) // self.length)
+        return int(-(-windows.sum() // self.size))
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Every step once, cut and shuffled by seed and epoch."""
+        draws = rng(self.seed * 1_000_003 + number)
+        starts, lengths = self._cut(draws)
+        order = np.concatenate(
+            [group[np.argsort(lengths[group], kind="stable")] for group in self._groups(len(starts), number)]
+        )
+        cuts = np.split(order, np.arange(self.size, len(order), self.size))
+        for place in draws.permutation(len(cuts)):
+            yield self.batch(starts[cuts[place]], lengths[cuts[place]])
+
+    def batch(self, starts: Int64, lengths: Int64) -> Batch:
+        """Windows from these places of the columns on."""
+        made, there = self.steps.padded(starts, lengths)
+        ahead, _ = self.steps.padded(starts + 1, lengths)
+        made["target"] = np.where(there, ahead["item"], -1).astype(np.int32)
+        if "weight" in ahead:
+            made["weight"] = ahead["weight"]
+        return made
+
+    def _groups(self, n: int, number: int) -> list[Int64]:
+        return list(shuffled(n, self.size * ALIKE, self.seed, number))
+
+    def _cut(self, draws: np.random.Generator) -> tuple[Int64, Int64]:
+        """Where each window starts in the columns, and how many steps it has."""
+        pairs = np.maximum(self.steps.lengths - 1, 0)
+        counts = -(-pairs // self.length)
+        slack = counts * self.length - pairs
+        shift = (draws.random(len(pairs)) * (slack + 1)).astype(np.int64)
+        shift[counts <= 1] = slack[counts <= 1]
+        owner = np.repeat(np.arange(len(pairs)), counts)
+        place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        low = np.maximum(place * self.length - shift[owner], 0)
+        high = np.minimum((place + 1) * self.length - shift[owner], pairs[owner])
+        return self.steps.indptr[owner] + low, high - low

@@ -1,0 +1,10 @@
+"""HRNN: the contract."""
+
+from endcap.recipes.base import Recipe
+from endcap.recipes.hrnn import HRNN
+from endcap.testing.recipes import RecipeContract
+
+
+class TestHRNN(RecipeContract):
+    def make(self) -> Recipe:
+        return HRNN(hidden_dimension=16, epochs=30, holdout=0.0, dropout=0.1, rate=0.02)
