@@ -1,0 +1,226 @@
+"""Factorization machine: every pair of what is known of shopper, moment and item has its say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from endcap.errors import InputError
+from endcap.lake.dataset import Dataset
+from endcap.recipes import ffm_kernels
+from endcap.recipes.base import InnerProductRecipe, fitted, param
+from endcap.recipes.fields import Fields
+from endcap.recipes.fm_chances import candidates, odds
+from endcap.recipes.fm_groups import Groups, learn_groups
+from endcap.recipes.fm_kernels import gather_rows
+from endcap.recipes.fm_rows import HISTORY, Baskets, Memory, asking, learn_asking, learn_items, profiles_of
+from endcap.recipes.fm_training import Machine, Plan
+from endcap.recipes.queries import Queries
+from endcap.seams import Progress
+from endcap.types import DAY, Float32, Int32
+
+FEW = 200
+"""Fewer baskets than this are all learnt from: what is held back of them would tell little."""
+
+
+@dataclass
+class FM(InnerProductRecipe):
+    """score = w₀ + Σ_j w_j x_j + Σ_{j<l} <v_j, v_l> x_j x_l  over the features x of who asks, when, and of the item
+
+    (Rendle 2010, "Factorization machines"): the shopper's id and profile, hour, weekday and month, the items of the
+    history (newest weigh most, together of length 1, as in Koren 2008, "Factorization meets the neighborhood"), the
+    item's id and its columns; with `field_aware` a vector for each pair of fields (Juan et al. 2016, "Field-aware
+    factorization machines for CTR prediction"). Learnt from baskets given what came before them and items drawn
+    beside them, by AdaGrad steps; the id is left out of some baskets, so that the rest learns to do without. Pairs
+    of one side and the other are an inner product, so it retrieves as it scores.
+    """
+
+    title: ClassVar[str] = "Factorization machine"
+    wants_profiles: ClassVar[bool] = True
+    wants_context: ClassVar[bool] = True
+
+    factors: int = param(128, "Length of the vectors.", low=1, high=1024, search=(16, 256), log=True)
+    objective: str = param(
+        "softmax",
+        "What is learnt: taken or not (`logistic`), which of several was taken (`softmax`), or the weight of what was "
+        "taken, such as a rating or a quantity (`weight`).",
+        choices=("logistic", "softmax", "weight"),
+    )
+    field_aware: bool = param(False, "A vector for each pair of fields; use fewer factors.")
+    negatives: int = param(8, "Items drawn beside each one taken.", low=0, high=200, search=(2, 32), log=True)
+    rate: float = param(0.1, "Length of steps.", low=1e-5, high=10.0, search=(0.02, 0.5), log=True)
+    ridge: float = param(1e-5, "Pull of vectors to zero, each time they are met.", low=0.0)
+    epochs: int = param(10, "Passes at most.", low=1)
+    held_back: float = param(0.1, "Share of the newest baskets that says when to stop; 0: never.", low=0.0, high=0.5)
+    forget: float = param(0.5, "Share of baskets learnt without the shopper's id.", low=0.0, high=1.0)
+    recent: int = param(200, "Items of the history that count.", low=1, high=1000)
+    half_life_days: float = param(60.0, "Half-life of an event in the history.", low=0.01)
+    memory_days: float = param(180.0, "Half-life of what a basket teaches.", low=0.01)
+    least: int = param(3, "A value met less often counts as unknown.", low=1)
+    seed: int = param(0, "Seed of start, order and drawn items.", low=0)
+
+    asking_: Fields = fitted()
+    describing_: Fields = fitted()
+    bias_: Float32 = fitted()
+    """float32 [1]: w₀."""
+    weights_: Float32 = fitted()
+    """float32 [features]: w, of who asks, of the history's items, of items."""
+    factors_: Float32 = fitted()
+    """float32 [features, k], or [features, fields, k]: v."""
+    odds_: Float32 = fitted()
+    """float32 [2]: by which scores become log-odds of being in the next basket; see `fm_chances`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective != "weight" and not self.negatives:
+            raise InputError(
+                f"FM: negatives is 0 with the objective {self.objective}: nothing would not be taken.",
+                fix="Draw some, or learn the weight.",
+            )
+
+    def _fit(self, dataset: Dataset, progress: Progress) -> None:
+        if self.field_aware and self.objective == "softmax":
+            raise InputError(
+                "FM: a field-aware machine does not learn the objective softmax.",
+                fix="Set objective to logistic or weight.",
+            )
+        baskets = Baskets.of(dataset)
+        self.asking_ = learn_asking(dataset, baskets.now, baskets.user, self.least)
+        self.describing_, items = learn_items(dataset, self.least)
+        groups = self._groups(dataset, baskets, items)
+        loss = {"weight": "squared"}.get(self.objective, self.objective)
+        plan = Plan(loss, self.epochs, self.rate, 0.0, self.ridge, seed=self.seed)
+        few = len(baskets) < FEW
+        machine = learn_groups(
+            groups,
+            plan,
+            self.factors,
+            progress,
+            held_back=0 if few else int(self.held_back * len(baskets)),
+            field_of=self._field_of(dataset.n_items) if self.field_aware else None,
+        )
+        self._settle(machine, groups, items)
+
+    def _groups(self, dataset: Dataset, baskets: Baskets, items: sparse.csr_matrix) -> Groups:
+        order = np.argsort(baskets.now, kind="stable")
+        profiles = profiles_of(dataset).take(pa.array(baskets.user[order]))
+        asked = replace(
+            Queries.of([], dataset.items), indptr=np.zeros(len(order) + 1, np.int64), now=baskets.now[order]
+        )
+        events = dataset.interactions
+        history = self._memory.rows_until(
+            baskets.starts[order], baskets.ends[order], events.item, events.time, baskets.now[order], dataset.n_items
+        )
+        askers = sparse.hstack((self.asking_.encode(asking(self.asking_, profiles, asked)), history), format="csr")
+        taken = sparse.csr_matrix(
+            (baskets.weight, baskets.items, baskets.indptr), shape=(len(baskets), dataset.n_items)
+        )[order]
+        age = (dataset.last_time - baskets.now[order]) / (self.memory_days * DAY)
+        targets = taken.data if self.objective == "weight" else np.ones(taken.nnz)
+        return Groups(
+            askers,
+            items,
+            taken.indptr.astype(np.int64),
+            taken.indices.astype(np.int32),
+            targets.astype(np.float32),
+            np.exp2(-age).astype(np.float32),
+            np.flatnonzero(self.popularity_ > 0).astype(np.int32),
+            self.negatives,
+            int(self.asking_.starts[1]),
+            self.forget,
+        )
+
+    def _settle(self, machine: Machine, groups: Groups, items: sparse.csr_matrix) -> None:
+        """Take what was learnt; an item that was never met weighs what items weigh in the mean."""
+        own = groups.askers.shape[1] + np.arange(len(self.popularity_))
+        met = self.popularity_ > 0
+        machine.weights[0, own[~met]] = machine.weights[0, own[met]].mean()
+        self.bias_, self.weights_, self.factors_ = machine.bias[:1], machine.weights[0].copy(), machine.factors
+        vectors, alone = self._gathered(items, groups.askers.shape[1])
+        self.item_vectors_ = np.ascontiguousarray(np.column_stack((vectors, alone, np.ones(len(alone), np.float32))))
+        who, what, taken = candidates(groups, self.seed)
+        asked = self._asking_vectors(groups.askers[who[0] :])[who - who[0]]
+        self.odds_ = odds(np.einsum("ij,ij->i", asked, self.item_vectors_[what]), taken, groups)
+
+    def chances(self, scores: Float32) -> Float32 | None:
+        """float32, shaped as `scores`: chances that items are in the next basket; None where the weight is learnt."""
+        if self.objective == "weight":
+            return None
+        wide = self.odds_[0] * scores.astype(np.float64) + self.odds_[1]
+        return np.asarray(1 / (1 + np.exp(-np.clip(wide, -60, 60))), np.float32)
+
+    def query_vectors(self, queries: Queries) -> Float32:
+        queries = queries.with_current()
+        told = self.asking_.encode(asking(self.asking_, queries.profiles, queries))
+        history = self._memory.rows(queries.indptr, queries.item, queries.time, queries.now, self.n_items)
+        return self._asking_vectors(sparse.hstack((told, history), format="csr", dtype=np.float32))
+
+    def _asking_vectors(self, rows: sparse.csr_matrix) -> Float32:
+        """float32 [m, d + 2] of who asks. What they score by themselves is not learnt where items of one basket are
+        set against each other, and is left out there."""
+        vectors, alone = self._gathered(rows, 0)
+        own = np.zeros_like(alone) if self.objective == "softmax" else alone + self.bias_
+        return np.column_stack((vectors, np.ones(len(alone), np.float32), own))
+
+    def similar_scores(self, items: Int32) -> Float32:
+        """float32 [m, n]: cosine of what items say to whoever asks, their weights left out."""
+        vectors = self.item_vectors_[:, :-2]
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit = vectors / np.where(lengths > 0, lengths, np.nan)
+        return np.asarray(unit[items] @ unit.T, np.float32)
+
+    def score_features(self, rows: sparse.csr_matrix) -> Float32:
+        """float32 [rows]: scores of float32 csr [rows, features] in the machine's own features (`feature_names`).
+
+        Raises `InputError` where there are more or fewer features.
+        """
+        asked = len(self.asking_) + self.n_items
+        if rows.shape[1] != len(self.weights_):
+            raise InputError(
+                f"Rows of {rows.shape[1]} features; this machine has {len(self.weights_)}.",
+                fix="Number features as `feature_names` does, or ask by userId and itemId.",
+            )
+        vectors, alone = self._gathered(rows[:, asked:], asked)
+        items = np.column_stack((vectors, alone, np.ones(len(alone), np.float32)))
+        found: Float32 = (self._asking_vectors(rows[:, :asked]) * items).sum(axis=1)
+        return found
+
+    @property
+    def n_features(self) -> int:
+        """How many features there are: of who asks, the history's items, of items."""
+        return len(self.weights_)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Of all features: of who asks, `history=` each item, of items."""
+        items = (f"{HISTORY}={name.partition('=')[2]}" for name in self.describing_.names[: self.n_items])
+        return (*self.asking_.names, *items, *self.describing_.names)
+
+    @property
+    def _memory(self) -> Memory:
+        return Memory(self.recent, self.half_life_days)
+
+    def _field_of(self, n_items: int) -> Int32:
+        """int32 [features]: fields of who asks, the history, those of items."""
+        asked = len(self.asking_.fields)
+        history = np.full(n_items, asked, np.int32)
+        return np.concatenate((self.asking_.field_of, history, self.describing_.field_of + asked + 1)).astype(np.int32)
+
+    def _gathered(self, rows: sparse.csr_matrix, first: int) -> tuple[Float32, Float32]:
+        """What float32 csr [m, features] of one side, numbered from `first`, say to the other side (float32 [m, d]),
+        and what they score by themselves (float32 [m])."""
+        parts = (rows.indptr.astype(np.int64), (rows.indices + first).astype(np.int32), rows.data.astype(np.float32))
+        alone = np.zeros(rows.shape[0], np.float32)
+        if not self.field_aware:
+            means = np.zeros((rows.shape[0], self.factors), np.float32)
+            gather_rows(*parts, self.weights_, self.factors_, means, alone)
+            return means, alone
+        fields, asked = self.factors_.shape[1], len(self.asking_.fields) + 1
+        said = np.zeros((rows.shape[0], fields, fields, self.factors), np.float32)
+        ffm_kernels.gather_rows(*parts, self.weights_, self.factors_, self._field_of(self.n_items), said, alone)
+        said = said[:, asked:, :asked].swapaxes(1, 2) if first else said[:, :asked, asked:]
+        return said.reshape(len(alone), asked * (fields - asked) * self.factors), alone

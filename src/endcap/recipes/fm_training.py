@@ -1,0 +1,192 @@
+"""A factorization machine as arrays, and how it is learnt from sparse rows: passes, early stopping, one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from endcap.errors import InputError
+from endcap.recipes import ffm_kernels
+from endcap.recipes.fm_kernels import LOGISTIC, SOFTMAX, SQUARED, learn_rows, score_rows
+from endcap.seams import Tick, rng
+from endcap.types import Float32, Int32
+
+LOSSES = {"logistic": LOGISTIC, "squared": SQUARED, "softmax": SOFTMAX}
+SPREAD = 0.01
+"""Standard deviation of the numbers that vectors start from."""
+CAUTION = 0.1
+"""What the sums of squared slopes start from: the larger, the shorter the first steps."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to learn. `rate` is AdaGrad's, `ridge` pulls vectors to zero and `flat` weights, each time
+    they are met. Learning ends after `epochs` passes, or `patience` passes that did not better the loss held back."""
+
+    loss: str = "squared"
+    epochs: int = 20
+    rate: float = 0.1
+    flat: float = 0.0
+    ridge: float = 1e-5
+    patience: int = 1
+    seed: int = 0
+
+    @property
+    def steps(self) -> Float32:
+        """float32 [3]: what the kernels take."""
+        return np.array([self.rate, self.flat, self.ridge], np.float32)
+
+
+@dataclass
+class Machine:
+    """`bias` float32 [2], `weights` float32 [2, n] and `sums` float32 [n] as in `fm_kernels`, `factors` float32 [n, k].
+
+    Field-aware (Juan et al. 2016) where `field_of` int32 [n] is given: then `factors` is float32 [n, fields, k] and
+    `sums` float32 [n, fields].
+    """
+
+    bias: Float32
+    weights: Float32
+    factors: Float32
+    sums: Float32
+    field_of: Int32 | None = None
+
+    @classmethod
+    def start(cls, features: int, factors: int, seed: int, field_of: Int32 | None = None) -> Machine:
+        """Vectors by chance, all else 0."""
+        fields = () if field_of is None else (int(field_of.max(initial=0)) + 1,)
+        vectors = rng(seed).standard_normal((features, *fields, factors), dtype=np.float32) * np.float32(SPREAD)
+        weights = np.zeros((2, features), np.float32)
+        weights[1] = 1.0
+        sums = np.full((features, *fields), CAUTION, np.float32)
+        return cls(np.array([0.0, 1.0], np.float32), weights, vectors, sums, field_of)
+
+    def copy(self) -> Machine:
+        """One that further learning leaves alone."""
+        return Machine(self.bias.copy(), self.weights.copy(), self.factors.copy(), self.sums.copy(), self.field_of)
+
+    def scores(self, rows: sparse.csr_matrix) -> Float32:
+        """float32 [rows]: of a chance its log-odds, else what is expected. Raises `InputError` for other features."""
+        _check(rows, self.weights.shape[1])
+        out = np.zeros(rows.shape[0], np.float32)
+        given = (*_parts(rows), self.bias, self.weights[0], self.factors)
+        if self.field_of is None:
+            score_rows(*given, out)
+        else:
+            ffm_kernels.score_rows(*given, self.field_of, out)
+        return out
+
+    def learn(self, rows: sparse.csr_matrix, target: Float32, worth: Float32, order: Int32, plan: Plan) -> float:
+        """One pass over rows in this order; the mean loss, each row judged before it is learnt from."""
+        given = (order, *_parts(rows), target, worth, self.bias, self.weights, self.factors, self.sums, plan.steps)
+        if self.field_of is None:
+            return float(learn_rows(*given, LOSSES[plan.loss]))
+        return float(ffm_kernels.learn_rows(*given, LOSSES[plan.loss], self.field_of))
+
+    def loss(self, rows: sparse.csr_matrix, target: Float32, worth: Float32, loss: str) -> float:
+        """The mean loss on rows that are not learnt from."""
+        return mean_loss(self.scores(rows), target, loss, worth)
+
+    def forget_unmet(self, met: np.ndarray) -> None:
+        """What a feature that was never met starts from says nothing: it is 0."""
+        self.factors[~met] = 0.0
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """Rows that are not learnt from, with their targets."""
+
+    rows: sparse.csr_matrix
+    target: Float32
+
+
+def learn(
+    rows: sparse.csr_matrix,
+    target: Float32,
+    plan: Plan,
+    factors: int,
+    *,
+    field_of: Int32 | None = None,
+    held_back: HeldBack | None = None,
+    tick: Tick | None = None,
+) -> tuple[Machine, list[float]]:
+    """A machine learnt from float32 csr [rows, features] and targets, and the loss after each pass: that of what was
+    held back, else that of the pass itself. The best of all passes is returned.
+
+    Raises `InputError` where targets and rows differ in number, or are no numbers.
+    """
+    target = _targets(rows, target, plan.loss)
+    machine = Machine.start(rows.shape[1], factors, plan.seed, field_of)
+    middle = float(target.mean()) if len(target) else 0.0
+    machine.bias[0] = np.log(middle / (1 - middle)) if plan.loss == "logistic" and 0 < middle < 1 else middle
+    worth = np.ones(len(target), np.float32)
+    chance = rng(plan.seed + 1)
+
+    def one_pass() -> float:
+        order = chance.permutation(len(target)).astype(np.int32)
+        return machine.learn(rows, target, worth, order, plan)
+
+    def judge() -> float:
+        assert held_back is not None
+        return mean_loss(machine.scores(held_back.rows), held_back.target, plan.loss)
+
+    best, losses = best_pass(machine, one_pass, judge if held_back is not None else None, plan, tick)
+    met = np.zeros(rows.shape[1], np.bool_)
+    met[rows.indices] = True
+    best.forget_unmet(met)
+    return best, losses
+
+
+def best_pass(
+    machine: Machine, one_pass: Callable[[], float], judge: Callable[[], float] | None, plan: Plan, tick: Tick | None
+) -> tuple[Machine, list[float]]:
+    """The machine after the best of up to `plan.epochs` passes, and the losses: of `judge`, else of the passes."""
+    best, losses = machine, list[float]()
+    for _ in range(plan.epochs):
+        loss = one_pass()
+        losses.append(loss if judge is None else judge())
+        if tick is not None:
+            tick(1)
+        if judge is None:
+            continue
+        if losses[-1] <= min(losses):
+            best = machine.copy()
+        elif len(losses) - 1 - int(np.argmin(losses)) >= plan.patience:
+            break
+    return best, losses
+
+
+def mean_loss(scores: Float32, target: Float32, loss: str, worth: Float32 | None = None) -> float:
+    """Mean log loss of log-odds, or half the mean squared error, of rows that are worth so much (all the same)."""
+    wide = scores.astype(np.float64)
+    each = np.logaddexp(0.0, wide) - target * wide if loss == "logistic" else (wide - target) ** 2 / 2
+    return float(np.average(each, weights=worth))
+
+
+def _targets(rows: sparse.csr_matrix, target: Float32, loss: str) -> Float32:
+    found = np.asarray(target, np.float32)
+    if len(found) != rows.shape[0] or not np.isfinite(found).all():
+        odd = np.count_nonzero(~np.isfinite(found))
+        raise InputError(
+            f"{len(found)} targets for {rows.shape[0]} rows, {odd} of them no number.",
+            fix="Give one finite number for each row.",
+        )
+    if loss == "logistic" and len(found) and not (found.min() >= 0 and found.max() <= 1):
+        raise InputError(f"Targets lie in {found.min()} … {found.max()}; the logistic loss wants 0 … 1.")
+    return found
+
+
+def _parts(rows: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.asarray(rows.indptr, np.int64),
+        np.asarray(rows.indices, np.int32),
+        np.asarray(rows.data, np.float32),
+    )
+
+
+def _check(rows: sparse.csr_matrix, features: int) -> None:
+    if rows.shape[1] != features:
+        raise InputError(f"Rows of {rows.shape[1]} features; this machine has learnt {features}.")
