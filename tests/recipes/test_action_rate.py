@@ -1,5 +1,7 @@
 """Action rates: the contract, the evidence needed, and rates that are right where the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +11,7 @@ from endcap.recipes.action_rate import ActionRate, beta_prior
 from endcap.recipes.base import Recipe
 from endcap.recipes.queries import Queries
 from endcap.seams import rng
+from endcap.simulator.offers import make_offers
 from endcap.testing.recipes import RecipeContract
 from endcap.types import DAY, Query
 
@@ -66,7 +69,7 @@ def test_scores_are_zero_until_there_is_evidence_of_both_kinds() -> None:
 def test_a_shopper_who_takes_more_is_offered_more_confidently() -> None:
     shop = offers(2, spread=0.6)
     model = ActionRate().fit(shop)
-    assert np.isfinite(model.strength_[0])
+    assert model.opinions_.shape[1]
     history = [("b", "TAKEN"), ("b", "TAKEN"), ("c", "TAKEN")], [("a", "NOT_TAKEN")] * 3
     now = shop.last_time + 1
     queries = Queries.of(
@@ -80,7 +83,8 @@ def test_a_shopper_who_takes_more_is_offered_more_confidently() -> None:
 
 
 def test_shoppers_who_are_alike_are_not_told_apart() -> None:
-    assert ActionRate().fit(offers(3)).strength_[0] > 10
+    model = ActionRate().fit(offers(3))
+    assert np.square(model.opinions_).sum(axis=1).max(initial=0) < 0.1
 
 
 def test_an_offer_is_taken_when_that_happens_within_the_period() -> None:
@@ -106,3 +110,30 @@ def test_the_prior_is_found_again(a: float, b: float) -> None:
     taken = draw.binomial(40, draw.beta(a, b, 2000)).astype(np.float64)
     np.testing.assert_allclose(beta_prior(taken, offered), [a, b], rtol=0.2)
     assert beta_prior(np.zeros(3), np.zeros(3)).tolist() == [1, 1]
+
+
+def test_the_truth_of_the_simulator_is_found() -> None:
+    told = make_offers(7, users=700, actions=8, personas=3)
+    shop = Dataset.from_table(told.log)
+    shop = replace(shop, user_metadata=told.users.take(pa.array(_places(told.users["user_id"], shop))))
+    model = ActionRate().fit(shop)
+    truth = told.rates(told.end)[_places(told.users["user_id"], shop)]
+    columns = shop.items.rows(list(told.actions))
+    scores = model.score(Queries.histories(shop, now=told.end))[:, columns]
+    popular = np.broadcast_to(model.rates_[columns], truth.shape)
+
+    def taken(said: np.ndarray) -> float:
+        return float(np.take_along_axis(truth, said.argmax(axis=1)[:, None], axis=1).mean())
+
+    best, usual = float(truth.max(axis=1).mean()), taken(popular)
+    assert taken(scores) > usual + 0.5 * (best - usual)
+    newcomers = model.score(
+        replace(Queries.of([Query()] * shop.n_users, shop.items, now=told.end), profiles=shop.user_metadata)
+    )
+    assert usual + 0.2 * (best - usual) < taken(newcomers[:, columns]) < taken(scores)
+
+
+def _places(ids: pa.ChunkedArray, shop: Dataset) -> np.ndarray:
+    """Row in the simulator's table of each user of the dataset."""
+    names = {name: at for at, name in enumerate(ids.to_pylist())}
+    return np.array([names[name] for name in shop.users.ids.to_pylist()])

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import optimize
-from scipy.special import gammaln
+import pyarrow as pa
+from scipy import sparse
+from scipy.special import gammaln, logit
 
 from endcap.lake.dataset import Dataset
+from endcap.recipes.action_taste import (
+    PARTS,
+    Known,
+    fit_opinions,
+    fit_weights,
+    opinions,
+    parts_of_day,
+    profile_fields,
+)
 from endcap.recipes.base import Recipe, fitted, param
+from endcap.recipes.fields import Fields
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
-from endcap.types import DAY, Float32, Float64, Int16, Int32, Int64
+from endcap.types import DAY, USER_ID, Bool, Float32, Float64, Int16, Int32, Int64
 
 TAKEN, NOT_TAKEN, VIEWED = "TAKEN", "NOT_TAKEN", "VIEWED"
 ANSWERS = (TAKEN, NOT_TAKEN, VIEWED)
 EVIDENCE_DAYS = 42.0
 """Weeks in which answers must lie to count as evidence: six."""
-STRENGTHS = (np.inf, 100.0, 30.0, 10.0, 3.0, 1.0)
-"""Offers' worth of belief that a shopper answers like everyone else; the first: always."""
 FEWEST_SHOPPERS = 100
 """With fewer shoppers who answered twice, no difference between shoppers is believed."""
 
@@ -39,21 +47,27 @@ class Trials:
 
 @dataclass
 class ActionRate(Recipe):
-    """score(a) = m r_a / (1 - r_a + m r_a), r_a = (taken_a + α) / (offered_a + α + β), m = (own + κ) / (expected + κ).
+    """score(a) = σ(logit r_a + x · w_a + u_a), r_a = (taken_a + α) / (offered_a + α + β).
 
     r is the share of offers that are taken, its Beta prior fitted to all actions together (empirical Bayes, Robbins
-    1956); m compares a shopper's answers with what the rates expect of them, κ being what predicts held-out answers
-    best (κ = ∞: all shoppers alike). NOT_TAKEN is a refusal; a VIEWED offer is one unless TAKEN follows within
-    `period_days`, and counts by how much of that time has gone. Older answers count less. All scores are 0 until there
-    are `least` TAKEN and as many NOT_TAKEN or VIEWED within six weeks. Items are actions; where a dataset has no such
-    event types, every event is TAKEN.
+    1956); x what the profile and the part of the day tell, u the shopper's own opinion, told by their answers to this
+    action and, by a covariance, to others (see `action_taste`). Both are believed as far as they predict answers held
+    out. NOT_TAKEN is a refusal; a VIEWED offer is one unless TAKEN follows within `period_days`, and counts by how much
+    of that time has gone. Older answers count less. All scores are 0 until there are `least` TAKEN and as many
+    NOT_TAKEN or VIEWED within six weeks. Items are actions; where a dataset has no such event types, every event is
+    TAKEN.
     """
 
     title: ClassVar[str] = "Action rate"
     reason: ClassVar[str] = "Often taken when offered"
+    wants_profiles: ClassVar[bool] = True
 
     period_days: float = param(
-        14.0, "A viewed offer counts as taken when that happens within this time.", low=1.0, high=90.0
+        14.0,
+        "A viewed offer counts as taken when that happens within this time.",
+        low=1.0,
+        high=90.0,
+        search=(7, 28),
     )
     half_life_days: float = param(42.0, "Age at which an answer counts half.", low=0.1)
     least: int = param(50, "Answers of either kind, in six weeks, without which all scores are 0.", low=0)
@@ -62,8 +76,12 @@ class ActionRate(Recipe):
     """float32 [n]: r; 0 where there is too little evidence."""
     prior_: Float64 = fitted()
     """float64 [2]: α, β."""
-    strength_: Float64 = fitted()
-    """float64 [1]: κ."""
+    fields_: Fields = fitted()
+    """What is read of profiles."""
+    weights_: Float64 = fitted()
+    """float64 [f + PARTS, n]: w of each action."""
+    opinions_: Float64 = fitted()
+    """float64 [n, r]: a root of the covariance of opinions; r = 0 where shoppers are not told apart."""
     codes_: Int32 = fitted()
     """int32 [3]: codes of TAKEN, NOT_TAKEN and VIEWED, -1 where there is none."""
     timed_: Int32 = fitted()
@@ -84,17 +102,42 @@ class ActionRate(Recipe):
             taken = np.bincount(trials.item, weights=weight * trials.taken, minlength=n).astype(np.float64)
             self.prior_ = beta_prior(taken, offered)
             rates = (taken + self.prior_[0]) / (offered + self.prior_.sum())
-            self.strength_ = np.array([_best_strength(trials, rates)])
+            self._fit_tastes(dataset, trials, rates)
             enough = self._is_enough(events.event_type, events.time, now)
             self.rates_ = (rates if enough else np.zeros(n)).astype(np.float32)
             tick(n)
 
+    def _fit_tastes(self, dataset: Dataset, trials: Trials, rates: Float64) -> None:
+        """Set what profiles, the part of the day and answers tell."""
+        self.fields_ = profile_fields(dataset.user_metadata)
+        users = Queries.histories(dataset)
+        known = self._known(trials, self._profiles(users))
+        base = logit(rates)
+        self.weights_ = fit_weights(known, base)
+        logits = base + self._profiles(users) @ self.weights_[:-PARTS]
+        self.opinions_ = fit_opinions(known, np.asarray(logits), _last_answers(trials))
+
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
-        rates = self.rates_ if items is None else self.rates_[items]
+        if not self.rates_.any():
+            return np.zeros((len(queries), self.n_items if items is None else len(items)), np.float32)
+        told = self._profiles(queries)
         trials = self._trials(queries.owner(), queries.item, queries.time, queries.event_type, queries.now)
-        factor = _factors(trials, self.rates_, len(queries), float(self.strength_[0]))
-        odds = factor[:, None] * rates[None, :]
-        return np.asarray(odds / (1 - rates[None, :] + odds), np.float32)
+        logits = logit(self.rates_.astype(np.float64)) + told @ self.weights_[:-PARTS]
+        said = logits + opinions(self._known(trials, told), logits, self.opinions_)
+        said += parts_of_day(queries.now, bool(self.timed_[0])) @ self.weights_[-PARTS:]
+        scores: Float32 = (1 / (1 + np.exp(-said))).astype(np.float32)
+        return scores if items is None else scores[:, items]
+
+    def _profiles(self, queries: Queries) -> sparse.csr_matrix:
+        """float32 csr [q, f]."""
+        table = queries.profiles
+        if table is None:
+            table = pa.table({USER_ID: pa.nulls(len(queries), pa.string())})
+        return self.fields_.encode(table)
+
+    def _known(self, trials: Trials, profiles: sparse.csr_matrix) -> Known:
+        told = sparse.hstack((profiles[trials.owner], parts_of_day(trials.time, bool(self.timed_[0]))), format="csr")
+        return Known(told, trials.owner, trials.item, trials.taken, trials.weight)
 
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: the rates, whatever the action: no action goes with another."""
@@ -144,6 +187,8 @@ def beta_prior(taken: Float64, offered: Float64) -> Float64:
     share = float(np.clip(t.sum() / n.sum(), 0.001, 0.999))
     start = np.array([np.log(share / (1 - share)), np.log(10.0)])
     bounds = [(np.log(0.001 / 0.999), np.log(0.999 / 0.001)), (np.log(0.5), np.log(1000.0))]
+    from scipy import optimize  # noqa: PLC0415 - a quarter of a second, that only training needs
+
     found = optimize.minimize(surprise, start, method="L-BFGS-B", bounds=bounds).x
     mean, strength = 1 / (1 + np.exp(-found[0])), np.exp(found[1])
     return np.array([mean * strength, (1 - mean) * strength])
@@ -155,37 +200,13 @@ def _codes(event_types: tuple[str, ...]) -> Int32:
     return found if (found >= 0).any() else np.array([0, -1, -1], np.int32)
 
 
-def _factors(trials: Trials, rates: Float32 | Float64, owners: int, strength: float) -> Float64:
-    """float64 [owners]: m."""
-    if not np.isfinite(strength):
-        return np.ones(owners)
-    expected = np.bincount(trials.owner, weights=trials.weight * rates[trials.item], minlength=owners)
-    taken = np.bincount(trials.owner, weights=trials.weight * trials.taken, minlength=owners)
-    return np.asarray((taken + strength) / (expected + strength))
-
-
-def _best_strength(trials: Trials, rates: Float64) -> float:
-    """κ under which everyone's last answer is least surprising given the ones before."""
+def _last_answers(trials: Trials) -> Bool:
+    """bool [m]: the last answer of every shopper who gave several; of too few shoppers none."""
     order = np.lexsort((trials.time, trials.owner))
     owner = trials.owner[order]
     last = np.flatnonzero(np.diff(owner, append=-1) != 0)
     several = last[np.isin(owner[last], owner[np.flatnonzero(np.diff(owner) == 0)])]
-    if len(several) < FEWEST_SHOPPERS:
-        return float(STRENGTHS[0])
-    asked = order[several]
-    earlier = np.ones(len(order), np.bool_)
-    earlier[order[last]] = False
-    known = Trials(*(getattr(trials, name)[earlier] for name in ("owner", "item", "time", "taken", "weight")))
-    rate, taken = rates[trials.item[asked]], trials.taken[asked]
-
-    def surprise(strength: float) -> float:
-        odds = _factors(known, rates, int(owner.max()) + 1, strength)[trials.owner[asked]] * rate
-        share = np.clip(odds / (1 - rate + odds), 1e-6, 1 - 1e-6)
-        return float(-(taken * np.log(share) + (1 - taken) * np.log(1 - share)).mean())
-
-    return _least(surprise)
-
-
-def _least(surprise: Callable[[float], float]) -> float:
-    """The strength of least surprise; the earlier one of equals."""
-    return float(min(STRENGTHS, key=surprise))
+    found = np.zeros(len(order), np.bool_)
+    if len(several) >= FEWEST_SHOPPERS:
+        found[order[several]] = True
+    return found

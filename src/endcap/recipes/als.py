@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from endcap.errors import InputError
 from endcap.lake.dataset import Dataset
 from endcap.recipes.als_kernels import Half, solve_rows, summed
 from endcap.recipes.base import InnerProductRecipe, fitted, param
@@ -39,24 +38,30 @@ class ALS(InnerProductRecipe):
 
     title: ClassVar[str] = "Alternating least squares"
 
-    factors: int = param(128, "Length of the vectors.", low=1, high=2048)
-    iterations: int = param(6, "Passes over users and items; more of them fit the past rather than the future.", low=1)
-    alpha: float = param(50.0, "Extra confidence of one event of weight 1.", low=0.0)
-    regularization: float = param(0.002, "Regularisation, before scaling by frequency.", low=1e-6)
+    factors: int = param(128, "Length of the vectors.", low=1, high=2048, search=(16, 256), log=True)
+    iterations: int = param(
+        6, "Passes over users and items; more of them fit the past rather than the future.", low=1, search=(2, 16)
+    )
+    alpha: float = param(50.0, "Extra confidence of one event of weight 1.", low=0.0, search=(0.3, 200.0), log=True)
+    regularization: float = param(
+        0.002, "Regularisation, before scaling by frequency.", low=1e-6, search=(0.0005, 0.02), log=True
+    )
     exponent: float = param(1.0, "How far regularisation grows with frequency; 0: not at all.", low=0.0, high=2.0)
-    damping: float = param(0.4, "How far the confidence of popular items is lowered; 0: not at all.", low=0.0, high=2.0)
-    weighting: str = param("log", "`log`: summed weights count as log2(1 + weight); `linear`: as they are.")
+    damping: float = param(
+        0.4, "How far the confidence of popular items is lowered; 0: not at all.", low=0.0, high=2.0, search=(0.0, 1.0)
+    )
+    weighting: str = param(
+        "log",
+        "`log`: summed weights count as log2(1 + weight); `linear`: as they are.",
+        choices=("log", "linear"),
+        search=("log", "linear"),
+    )
     seed: int = param(0, "Seed of the random start.", low=0)
 
     confidence_: Float32 = fitted()
     """float32 [n]: a_i, the extra confidence of one event of each item."""
     spectrum_: Float32 = fitted()
     """float32 [f]: the items' squared length along each column of `item_vectors_`, before those were whitened."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.weighting not in ("log", "linear"):
-            raise InputError(f"ALS: weighting is {self.weighting!r}, expected log or linear.")
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         with progress("alternating least squares", total=self.iterations, unit="iterations") as tick:

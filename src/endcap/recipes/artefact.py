@@ -17,6 +17,7 @@ from scipy import sparse
 from endcap.errors import ArtefactError
 from endcap.recipes import create, recipe_name
 from endcap.recipes.base import Recipe
+from endcap.recipes.fields import Fields
 
 FORMAT = 1
 """Version of the manifest; a reader refuses any other."""
@@ -58,6 +59,10 @@ def _describe(recipe: Recipe, prefix: str, arrays: dict[str, np.ndarray]) -> dic
             kinds[field.name] = {
                 "parts": {key: _describe(part, f"{name}.{key}.", arrays) for key, part in value.items()}
             }
+        elif isinstance(value, Fields):
+            parts = value.arrays()
+            kinds[field.name] = {"fields": sorted(parts)}
+            arrays |= {f"{name}.{part}": array for part, array in parts.items()}
         elif isinstance(value, (str, tuple)):
             kinds[field.name] = {"words": value if isinstance(value, str) else list(value)}
         elif sparse.issparse(value):
@@ -87,6 +92,8 @@ def _build(manifest: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.nda
         elif "csr" in kind:
             parts = tuple(arrays[f"{place}.{part}"] for part in ("data", "indices", "indptr"))
             value = sparse.csr_matrix(parts, shape=tuple(kind["csr"]))
+        elif "fields" in kind:
+            value = Fields.from_arrays({part: arrays[f"{place}.{part}"] for part in kind["fields"]})
         elif "parts" in kind:
             value = {key: _build(part, f"{place}.{key}.", arrays) for key, part in kind["parts"].items()}
         else:

@@ -34,13 +34,13 @@ def param(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
-    search: tuple[float, float] | None = None,
+    search: tuple[float, float] | tuple[str, ...] | None = None,
     log: bool = False,
 ) -> Any:
     """One hyper-parameter: its default, one line of documentation, its inclusive range or the texts it may be.
 
-    `search` is the narrower range in which a search for better values looks, on a logarithmic scale where `log`;
-    without it the hyper-parameter is not searched.
+    `search` is the narrower range in which a search for better values looks, on a logarithmic scale where `log`, or
+    the texts that it tries; without it the hyper-parameter is not searched.
     """
     metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "search": search, "log": log}
     if isinstance(default, (dict, list)):
@@ -61,6 +61,10 @@ class Recipe(ABC):
     """A few words for tables and pages."""
     reason: ClassVar[str] = "Recommended for you"
     """Why an item of this recipe is shown, in words for the shopper."""
+    wants_profiles: ClassVar[bool] = False
+    """Whether it reads `Queries.profiles`; serving fills them only for recipes that do."""
+    wants_context: ClassVar[bool] = False
+    """Likewise `Queries.context`."""
 
     popularity_: Float32 = fitted()
     """float32 [n]: summed weight of each item in training; orders what the recipe itself cannot score."""
@@ -108,6 +112,12 @@ class Recipe(ABC):
         """float32 [m, n]: how related every item is to each of `items`; by default, scores asked about that item."""
         return self.score(Queries.about(items))
 
+    def forbidden(self, queries: Queries) -> Bool | None:
+        """bool [q, n]: items that must not be shown to each query, not even to fill a short answer; None where there
+        are none. `score` gives NaN for them."""
+        del queries
+        return None
+
     @property
     def n_items(self) -> int:
         """Number of items the model knows. Raises `StateError` before `fit`."""
@@ -126,8 +136,15 @@ class Recipe(ABC):
         """
         exclude = exclude or Exclusions(np.zeros(len(queries) + 1, np.int64), np.zeros(0, np.int32))
         items, scores = self._choose(queries, k, allowed, exclude)
-        barred = np.zeros(self.n_items, np.bool_) if allowed is None else ~allowed
-        _fill(items, self._fallback_order(), barred, exclude.indptr, exclude.items)
+        order, barred = self._fallback_order(), np.zeros((1, self.n_items), np.bool_)
+        if allowed is not None:
+            barred[0] = ~allowed
+        for start, stop in self._batches(len(queries)):
+            # What is short is rare, and what is forbidden has no score: it can only come in by filling.
+            is_short = k > 0 and bool((items[start:stop, -1] < 0).any())
+            forbidden = self.forbidden(queries.batch(start, stop)) if is_short else None
+            indptr = exclude.indptr[start : stop + 1]
+            _fill(items[start:stop], order, barred if forbidden is None else barred | forbidden, indptr, exclude.items)
         return Ranking(items, scores)
 
     @final
@@ -140,7 +157,7 @@ class Recipe(ABC):
         for start, stop in self._batches(len(items)):
             scores = self.similar_scores(items[start:stop])
             chosen[start:stop], values[start:stop] = top_k(scores, k, allowed, alone.indptr[start : stop + 1], items)
-        barred = np.zeros(self.n_items, np.bool_) if allowed is None else ~allowed
+        barred = np.zeros((1, self.n_items), np.bool_) if allowed is None else ~allowed[None, :]
         _fill(chosen, self._fallback_order(), barred, alone.indptr, alone.items)
         return Ranking(chosen, values)
 
@@ -207,12 +224,12 @@ def _spread(scores: Float32, rows: Int32, n: int) -> Float32:
 
 @njit(cache=True, nogil=True)
 def _fill(items: Int32, order: Int32, barred: Bool, indptr: Int64, excluded: Int32) -> None:
-    """Complete short rows of `items` in place, in the given order of fallback."""
+    """Complete short rows of `items` in place, in the given order of fallback; `barred` bool [q or 1, n]."""
     q, k = items.shape
     for row in range(q):
         if k == 0 or items[row, k - 1] >= 0:
             continue
-        used = barred.copy()
+        used = barred[min(row, len(barred) - 1)].copy()
         for place in range(indptr[row], indptr[row + 1]):
             used[excluded[place]] = True
         size = 0

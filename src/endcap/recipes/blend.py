@@ -51,9 +51,13 @@ class Blend(Recipe):
     max_queries: int = param(1500, "At most this many shoppers are asked to fit it.", low=1)
     floor: float = param(0.1, "Share of a query's best score from which a source's word counts.", low=1e-4)
     strength: float = param(20.0, "How many shoppers' evidence the weights of before the fit are worth.", low=0.0)
-    memory_days: float = param(240.0, "Half-life of the shopper's own purchases.", low=0.1)
-    trend_half_life_days: float = param(10.0, "Half-life of what goes with what.", low=0.01)
-    trend_days: float = param(14.0, "Window of popularity.", low=0.01)
+    memory_days: float = param(
+        240.0, "Half-life of the shopper's own purchases.", low=0.1, search=(30.0, 480.0), log=True
+    )
+    trend_half_life_days: float = param(
+        10.0, "Half-life of what goes with what.", low=0.01, search=(3.0, 60.0), log=True
+    )
+    trend_days: float = param(14.0, "Window of popularity.", low=0.01, search=(3.0, 56.0), log=True)
     rank: int = param(128, "Rank of the graph filter.", low=1)
     seed: int = param(0, "Seed of hold-out and graph filter.", low=0)
 

@@ -27,7 +27,7 @@ class EASE(Recipe):
     title: ClassVar[str] = "EASE"
     reason: ClassVar[str] = "Goes with what you bought"
 
-    regularization: float = param(200.0, "λ, added to the diagonal of XᵀX.", low=1e-3)
+    regularization: float = param(200.0, "λ, added to the diagonal of XᵀX.", low=1e-3, search=(10.0, 2000.0), log=True)
     max_items: int | None = param(10_000, "Model this many best supported items; None: all that were taken.", low=1)
     max_memory_gb: float = param(4.0, "Refuse where the inverse would take more than this.", low=0.001)
 

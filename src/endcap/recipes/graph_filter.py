@@ -39,9 +39,9 @@ class GraphFilter(Recipe):
     title: ClassVar[str] = "Graph filter"
     reason: ClassVar[str] = "Shoppers like you chose this"
 
-    rank: int = param(448, "Eigenvectors of the ideal low-pass filter.", low=1)
-    ideal: float = param(0.2, "Weight of the ideal low-pass filter beside the linear one.", low=0.0)
-    sharpening: float = param(2.5, "Length of the sharpening step; 0: GF-CF.", low=0.0, high=4.0)
+    rank: int = param(448, "Eigenvectors of the ideal low-pass filter.", low=1, search=(32, 512), log=True)
+    ideal: float = param(0.2, "Weight of the ideal low-pass filter beside the linear one.", low=0.0, search=(0.0, 0.5))
+    sharpening: float = param(2.5, "Length of the sharpening step; 0: GF-CF.", low=0.0, high=4.0, search=(0.0, 4.0))
     neighbours: int = param(1000, "Largest entries kept in each row of the linear filter.", low=1)
     half_life_days: float | None = param(None, "Age at which an event of the history counts half; None: never.", low=1)
     seed: int = param(0, "Seed of the random start of the eigenvectors.", low=0)

@@ -40,18 +40,24 @@ class ItemItem(Recipe):
     title: ClassVar[str] = "Item-item"
     reason: ClassVar[str] = "Goes with what you bought"
 
-    measure: str = param("cosine", "Similarity: count, cosine, jaccard or lift.")
+    measure: str = param("cosine", "Similarity of two items.", choices=MEASURES, search=MEASURES)
     neighbours: int = param(1000, "Neighbours kept of each item.", low=1)
-    damping: float = param(1.0, "A shopper with s items adds s^-damping to each pair.", low=0.0)
-    trend_half_life_days: float | None = param(30.0, "Age at which a neighbour counts half; None: never.", low=0.01)
+    damping: float = param(1.0, "A shopper with s items adds s^-damping to each pair.", low=0.0, search=(0.0, 1.0))
+    trend_half_life_days: float | None = param(
+        30.0, "Age at which a neighbour counts half; None: never.", low=0.01, search=(5.0, 365.0), log=True
+    )
     first_only: bool = param(False, "A neighbour counts only where it was bought for the first time.")
-    shrinkage: float = param(1.0, "Pseudo-shoppers added to every support: rare items come less near.", low=0.0)
+    shrinkage: float = param(
+        1.0, "Pseudo-shoppers added to every support: rare items come less near.", low=0.0, search=(0.0, 20.0)
+    )
     min_support: int = param(1, "Neighbours shared with fewer shoppers than this are dropped.", low=1)
     cap: int = param(2000, "Only this many newest events of a history (or order) are joined.", low=2)
     window: int = param(0, "Join only steps of a history this close (cosine or count); 0: all.", low=0)
     directed: bool = param(False, "Inside a window, join an item only to those that came after it.")
     step_decay: float = param(0.8, "Factor per step, in a window and back in a history without times.", low=0, high=1)
-    half_life_days: float = param(120.0, "Age at which an event of the history counts half.", low=0.01)
+    half_life_days: float = param(
+        120.0, "Age at which an event of the history counts half.", low=0.01, search=(10.0, 365.0), log=True
+    )
 
     similarity_: sparse.csr_matrix = fitted()
     """float32 [n, n]: row a holds sim(a, ·)."""
@@ -62,8 +68,6 @@ class ItemItem(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.measure not in MEASURES:
-            raise InputError(f"ItemItem: measure is {self.measure!r}, expected one of {', '.join(MEASURES)}.")
         if self.window and self.measure not in MEASURES[:2]:
             raise InputError(f"ItemItem: a window counts by cosine or count, not {self.measure}.", fix="Set window=0.")
 

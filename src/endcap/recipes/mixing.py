@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
-from scipy import optimize
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.queries import Queries
@@ -124,6 +123,8 @@ class Population:
             return scale * value, scale * slope
 
         bounds = [(0.0, None)] * len(prior)
+        from scipy import optimize  # noqa: PLC0415 - a quarter of a second, that only training needs
+
         return np.asarray(optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
     def climb(self, features: list[Float32], taken: Bool, weights: Float64) -> Float64:

@@ -1,8 +1,10 @@
-"""The guide's page of recipes, written from the recipes themselves."""
+"""The reference page of recipes: what each is, its formula and settings, when to use it, what it costs, its numbers."""
 
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from endcap.recipes import RECIPES, recipe_class
@@ -10,11 +12,12 @@ from endcap.recipes import RECIPES, recipe_class
 HEAD = """# Recipes
 
 A recipe is an algorithm with its settings. All take the live history of the shopper, so a click changes the next answer
-and nothing is retrained for it; strangers get what is popular. Train one with
-`endcap train --recipe NAME --set key=value`, judge it with `endcap evaluate --recipe NAME`,
-or in Python with `endcap.evaluate("NAME", train, test)`.
+and nothing is retrained for it; strangers get what is popular. How to choose, train and judge one:
+[the guide](../guide/recipes.md). How to find better values: [tuning](../guide/tuning.md).
 
-This page is written by `python -m endcap.recipes.pages > docs/guide/recipes.md`; a test fails when it is old.
+*Search* is where `endcap tune` and performHPO look for a better value. Numbers come from
+[QUALITY.md](../../benchmarks/QUALITY.md), which also names protocol, command, seed and date of each; the floor is what
+a simpler method gets there.
 
 | recipe | what it is | use it when |
 |---|---|---|
@@ -24,51 +27,169 @@ USE: dict[str, str] = {
     "action-rate": "actions (subscribe, take an offer) are to be suggested, and answers to them are recorded",
     "affinity": "the question is who, not what: segments of shoppers for an item or a kind of items",
     "als": "many shoppers, many items, and vectors are wanted, for an index or as features",
+    "also-viewed": "views are recorded, and a page of one item wants what is weighed against it",
     "blend": "first: it learns from your data which of the others to trust, for repeat purchases and for new items",
+    "bought-together": "a cart or a page of one item wants what completes the basket; knows what the shopper buys again",
+    "buy-it-again": "things run out: what a shopper had and is due to buy again, and how likely that is",
     "content": "items say what they are in words, and many are new",
     "ease": "a catalogue of up to about ten thousand items with plenty of interactions and little trend",
-    "graph-filter": "there are no times, or tastes are stable: the strongest recipe here on Gowalla",
+    "ensemble": "there are no times, tastes are stable, and a few seconds more of training are worth a tenth more hits: the strongest on Gowalla",
+    "fm": "much is known of shoppers and items beside what was taken, and a chance of each pair is asked for",
+    "graph-filter": "there are no times, or tastes are stable; `ensemble` puts ALS beside it",
+    "hrnn": "visits are short, shoppers come back, and what a visit is about matters more than its details",
     "item-item": "related items and baskets; reasons that can be said; fashion that changes by the week",
+    "knowledge": "shoppers answer questions, or the shop has rules: what must, should, should not be shown to whom",
     "popularity": "a baseline beside every other number, or a list of best sellers",
     "ranked": "clicks and carts are recorded: what a shopper does now, and what is known of items, decides the order",
     "related": "one item is asked about: also viewed, also bought",
     "repeat": "shoppers buy the same things again: groceries, wholesale, consumables",
+    "sasrec": "histories are long and their order matters: films, music, groceries, sessions with many clicks",
+    "search": "words are searched for, and who searches does not matter",
+    "search-personalised": "words are searched for by shoppers with a history, or another engine's hits are to be put in order",
+    "semantic": "texts describe items in many words for the same thing, or no two shoppers took the same",
     "trending": "a shelf of what sells better than it used to, for shoppers nothing is known of",
     "updated": "never by hand: it is what `trainingMode` UPDATE makes of a trained model",
 }
 """When to use each recipe."""
 
+COST: dict[str, str] = {
+    "action-rate": "seconds; counts answers once, then a fit of three numbers",
+    "affinity": "as als; asking scores every shopper for an item",
+    "als": "linear in interactions × factors² and iterations; 0.1–0.4 of `implicit`'s time on two cores",
+    "blend": "the sum of its sources, each fitted twice (before and after the hold-out)",
+    "bought-together": "linear in pairs within orders",
+    "also-viewed": "linear in pairs within sessions",
+    "buy-it-again": "linear in interactions; no product of items",
+    "content": "linear in words; neighbours by blocks of items × items",
+    "dcn": "passes over rows with a small network; minutes on two cores, less with a GPU",
+    "deepfm": "passes over rows with a small network; minutes on two cores, less with a GPU",
+    "ease": "items³ and items² × 4 bytes: seconds for 5,000 items, `max_items` bounds it",
+    "ffnn": "passes over rows with a small network; minutes on two cores, less with a GPU",
+    "fm": "linear in the non-zero features × factors and epochs",
+    "graph-filter": "the largest `rank` singular vectors, and items × items kept sparse",
+    "hrnn": "passes over sequences; minutes to hours on two cores, a GPU pays",
+    "hybrid": "the sum of its parts, and a small network over their scores",
+    "item-item": "linear in pairs of a shopper's (capped) events; 2–4 times as fast as `implicit`",
+    "knowledge": "one pass over items and histories",
+    "popularity": "one pass over interactions",
+    "ranked": "its retrieval, features of the candidates of some thousand questions, and boosted trees",
+    "related": "linear in pairs of a shopper's (capped) items",
+    "repeat": "one pass over interactions",
+    "rp3beta": "linear in pairs of a shopper's items, rows kept sparse",
+    "sasrec": "passes over sequences; minutes to hours on two cores, a GPU pays",
+    "search": "one pass over words",
+    "search-personalised": "as search, and the recipe that knows taste",
+    "semantic": "one pass of a text model over items; neighbours by blocks of items × items",
+    "session-knn": "nothing but an index to fit; asking reads the sessions that share an item, capped",
+    "svd": "the largest `rank` singular vectors of the matrix",
+    "trending": "one pass over interactions",
+    "updated": "one pass over what is new",
+}
+"""What training costs, in words; how it grows."""
 
-def page() -> str:
-    """The page as Markdown: one section per recipe, its formula, and its settings."""
-    rows = [f"| [`{name}`](#{name}) | {recipe_class(name).title} | {USE[name]} |" for name in sorted(RECIPES)]
-    return HEAD + "\n".join(rows) + "\n" + "".join(f"\n{_section(name)}" for name in sorted(RECIPES))
+FLOOR: dict[str, str] = {
+    "action-rate": "the action taken most often",
+    "affinity": "the most active shoppers for every item",
+    "als": "popularity",
+    "blend": "repeat, and each other of its sources",
+    "bought-together": "the co-purchase count",
+    "also-viewed": "the count of shoppers with both",
+    "buy-it-again": "repeat",
+    "content": "items of the same category by popularity",
+    "dcn": "fm",
+    "deepfm": "fm",
+    "ease": "popularity",
+    "ffnn": "logistic regression",
+    "fm": "the mean of the shopper; logistic regression",
+    "graph-filter": "popularity",
+    "hrnn": "item-item over a window",
+    "hybrid": "each of its parts",
+    "item-item": "the co-purchase count; popularity",
+    "knowledge": "popularity among what the rules allow",
+    "popularity": "items by chance",
+    "ranked": "the order of its retrieval",
+    "related": "the count of shoppers with both",
+    "repeat": "popularity; plain counts of one's own purchases",
+    "rp3beta": "popularity; item-item by count",
+    "sasrec": "item-item over a window",
+    "search": "items whose name holds the words, by popularity",
+    "search-personalised": "search",
+    "semantic": "content",
+    "session-knn": "what followed the last item most often",
+    "svd": "popularity",
+    "trending": "popularity",
+    "updated": "the model that it updates, left as it is",
+}
+"""The simpler method that each has to beat outside the interval, or the log says why it is worth having."""
+
+Row = Mapping[str, Any]
 
 
-def _section(name: str) -> str:
+def render(rows: Sequence[Row] = ()) -> str:
+    """The page as Markdown, one section per recipe; `rows` are those of benchmarks/results.json."""
+    table = [f"| [`{name}`](#{name}) | {recipe_class(name).title} | {USE.get(name, '')} |" for name in sorted(RECIPES)]
+    return HEAD + "\n".join(table) + "\n" + "".join(f"\n{_section(name, rows)}" for name in sorted(RECIPES))
+
+
+def _section(name: str, rows: Sequence[Row]) -> str:
     kind = recipe_class(name)
     lines = [
         f"## {name}",
         "",
-        f"{kind.title}. Reason shown: *{kind.reason}*. Use it when: {USE[name]}.",
+        f"{kind.title}. Reason shown: *{kind.reason}*.",
+        "",
+        f"- Use it when: {USE.get(name, '')}.",
+        f"- Cost of training: {COST.get(name, '')}.",
+        f"- Floor: {FLOOR.get(name, '')}.",
         "",
         inspect.cleandoc(kind.__doc__ or ""),
         "",
-        "| setting | default | range | meaning |",
-        "|---|---|---|---|",
+        "| setting | default | range | search | meaning |",
+        "|---|---|---|---|---|",
         *(_setting(field) for field in kind.hyper_parameters()),
+        *_numbers(name, rows),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _setting(field: Any) -> str:
-    made: Any = field.default
-    low, high = field.metadata.get("low"), field.metadata.get("high")
-    bounds = "" if low is None and high is None else f"{'' if low is None else low} … {'' if high is None else high}"
-    return f"| `{field.name}` | {made} | {bounds.strip()} | {field.metadata['doc']} |"
+    given = field.metadata
+    made: Any = field.default if isinstance(field.default, (str, int, float, type(None))) else field.default_factory()
+    bounds = ", ".join(f"`{choice}`" for choice in given.get("choices") or ()) or _range(given["low"], given["high"])
+    return f"| `{field.name}` | {made} | {bounds} | {_search(given)} | {given['doc']} |"
 
 
-if __name__ == "__main__":
-    import sys
+def _range(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    return f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()
 
-    sys.stdout.write(page())
+
+def _search(given: Mapping[str, Any]) -> str:
+    search = given.get("search")
+    if not search:
+        return ""
+    if isinstance(search[0], (str, bool)):
+        return ", ".join(f"`{each}`" for each in search)
+    return f"{search[0]:g} … {search[1]:g}{', log' if given.get('log') else ''}"
+
+
+def _numbers(name: str, rows: Sequence[Row]) -> Iterator[str]:
+    """The rows about this recipe: those that name it behind a dot."""
+    word = re.compile(rf"· (?:.*[\s,(])?{re.escape(name)}(?![\w-])")
+    mine = [row for row in rows if word.search(str(row["row"])) and row.get("low") is not None]
+    if mine:
+        yield from ("", "| measured | value (95 % interval) | floor |", "|---|---|---|")
+    for row in mine:
+        value = f"{row['measured']:.4g} ({row['low']:.4f} … {row['high']:.4f})"
+        yield f"| {row['row']} | {value} | {_floors(row)} |"
+
+
+def _floors(row: Row) -> str:
+    detail = row.get("detail")
+    floor = detail.get("floor") if isinstance(detail, Mapping) else None
+    if isinstance(floor, (int, float)):
+        return f"{floor:.4g}"
+    if not isinstance(floor, Mapping):
+        return ""
+    return "; ".join(f"{name} {value:.4g}" for name, value in floor.items() if isinstance(value, (int, float)))

@@ -25,7 +25,9 @@ class Popularity(Recipe):
     title: ClassVar[str] = "Popular"
     reason: ClassVar[str] = "Popular in this shop"
 
-    window_days: float | None = param(28.0, "Only events this recent count; None for all of history.", low=0.01)
+    window_days: float | None = param(
+        28.0, "Only events this recent count; None for all of history.", low=0.01, search=(1.0, 90.0), log=True
+    )
     first_only: bool = param(False, "Count only each shopper's first event of an item.")
 
     scores_: Float32 = fitted()

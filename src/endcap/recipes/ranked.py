@@ -60,12 +60,21 @@ class Ranked(Recipe):
     title: ClassVar[str] = "Ranked"
     reason: ClassVar[str] = "Recommended for you"
 
-    retrieval: str = param("blend", "The recipe whose best items are ranked.")
+    retrieval: str = param(
+        "blend", "The recipe whose best items are ranked.", search=("blend", "item-item", "graph-filter", "als", "ease")
+    )
     depth: int = param(100, "How many of them.", low=2, high=1000)
-    objective: str = param("rank:ndcg", "`rank:ndcg`, the order as a whole, or `binary:logistic`, each item alone.")
+    objective: str = param(
+        "rank:ndcg",
+        "`rank:ndcg`, the order as a whole, or `binary:logistic`, each item alone.",
+        choices=get_args(Objective),
+        search=get_args(Objective),
+    )
     trees: int = param(200, "At most so many trees; 0: the order of the retrieval.", low=0, high=2000)
-    levels: int = param(4, "Steps from the root of a tree to its leaves.", low=1, high=10)
-    rate: float = param(0.1, "How much of what it finds a tree adds.", low=0.001, high=1.0)
+    levels: int = param(4, "Steps from the root of a tree to its leaves.", low=1, high=10, search=(3, 8))
+    rate: float = param(
+        0.1, "How much of what it finds a tree adds.", low=0.001, high=1.0, search=(0.03, 0.3), log=True
+    )
     cuts: int = param(6, "How often history is gone back to, at most.", low=2, high=50)
     cut_days: float = param(28.0, "Days from one cut to the next.", low=0.01)
     questions: int = param(8000, "No further than until so many are asked, all cuts together.", low=1)
@@ -95,8 +104,6 @@ class Ranked(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.objective not in get_args(Objective):
-            raise InputError(f"objective is {self.objective!r}, expected {' or '.join(get_args(Objective))}.")
         if self.retrieval in ("ranked", "updated"):
             raise InputError(f"retrieval is {self.retrieval!r}.", fix="Name a recipe that needs no other.")
 
@@ -164,6 +171,10 @@ class Ranked(Recipe):
             there = chosen >= 0
             scores[np.nonzero(there)[0], chosen[there]] = self._raised(queries, chosen, values)[there]
         return scores if items is None else scores[:, items]
+
+    def forbidden(self, queries: Queries) -> Bool | None:
+        """bool [q, n]: what the retrieval forbids."""
+        return self.inner_.forbidden(queries)
 
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: the retrieval's own."""

@@ -29,8 +29,10 @@ class Related(Recipe):
     title: ClassVar[str] = "Related items"
     reason: ClassVar[str] = "Others also chose this"
 
-    discount: float = param(0.5, "How far an item is discounted for being popular.", low=0.0, high=1.0)
-    min_support: int = param(1, "Neighbours shared with fewer shoppers than this are dropped.", low=0)
+    discount: float = param(
+        0.5, "How far an item is discounted for being popular.", low=0.0, high=1.0, search=(0.0, 1.0)
+    )
+    min_support: int = param(1, "Neighbours shared with fewer shoppers than this are dropped.", low=0, search=(0, 10))
     neighbours: int = param(500, "Neighbours kept of each item.", low=1)
     cap: int = param(2000, "At most this many items of a shopper are joined.", low=2)
 

@@ -31,10 +31,16 @@ class Repeat(Recipe):
     title: ClassVar[str] = "Buy again"
     reason: ClassVar[str] = "You bought this before"
 
-    half_life_days: float = param(120.0, "Age at which one's own event counts half.", low=0.1)
-    season: float = param(0.12, "What an event of the same weeks of last year counts besides.", low=0.0)
+    half_life_days: float = param(
+        120.0, "Age at which one's own event counts half.", low=0.1, search=(10.0, 365.0), log=True
+    )
+    season: float = param(
+        0.12, "What an event of the same weeks of last year counts besides.", low=0.0, search=(0.0, 1.0)
+    )
     season_days: float = param(35.0, "How many days before this day of last year are the same weeks.", low=0.0)
-    due: float = param(1.0, "How much more an item counts whose usual interval has just passed.", low=0.0)
+    due: float = param(
+        1.0, "How much more an item counts whose usual interval has just passed.", low=0.0, search=(0.0, 3.0)
+    )
 
     timed_: Int32 = fitted()
 

@@ -25,9 +25,11 @@ class Trending(Recipe):
     title: ClassVar[str] = "Trending"
     reason: ClassVar[str] = "Trending now"
 
-    window_days: float = param(7.0, "What counts as now.", low=0.01)
+    window_days: float = param(7.0, "What counts as now.", low=0.01, search=(1.0, 28.0), log=True)
     baseline_days: float = param(56.0, "How far before that the usual rate is measured.", low=0.01)
-    shrinkage: float = param(10.0, "Pseudo-events added to the expectation's variance.", low=0.1)
+    shrinkage: float = param(
+        10.0, "Pseudo-events added to the expectation's variance.", low=0.1, search=(1.0, 50.0), log=True
+    )
 
     scores_: Float32 = fitted()
 

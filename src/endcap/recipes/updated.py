@@ -15,7 +15,7 @@ from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.queries import Queries
 from endcap.recipes.words import item_words
 from endcap.seams import Progress
-from endcap.types import Float32, Int32
+from endcap.types import Bool, Float32, Int32
 
 ROWS_AT_ONCE = 2048
 
@@ -62,7 +62,19 @@ class Updated(Recipe):
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         scores = self._spread(self.model_.score(self._translated(queries)))
+        if (barred := self.forbidden(queries)) is not None:
+            scores[barred] = np.nan
         return scores if items is None else scores[:, items]
+
+    def forbidden(self, queries: Queries) -> Bool | None:
+        """bool [q, n]: what the model forbids, and where it forbids anything, what it does not know."""
+        barred = self.model_.forbidden(self._translated(queries))
+        if barred is None:
+            return None
+        full: Bool = np.repeat(np.asarray(barred.any(axis=1))[:, None], len(self.place_), axis=1)
+        known = self.place_ >= 0
+        full[:, known] = barred[:, self.place_[known]]
+        return full
 
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: the model's own; about a new item, the mean of what its kin say."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from endcap.recipes.item_facts import NAMES
 from endcap.types import ITEM_ID, Float32, Float64
 
 LONGEST_CATEGORY = 60
 """Texts up to this long also count as a whole: as the name of a category, a brand, a genre."""
+LETTERS = 4
 _WORD = re.compile(r"\w+")
 
 
@@ -26,9 +29,15 @@ class Words:
     rarity: Float64
 
     @classmethod
-    def of(cls, metadata: pa.Table | None, n_items: int) -> Words:
-        """Of all text columns (Salton and Buckley 1988). What only one item says is left out: it makes nothing
-        similar. Words are numbered in order of appearance."""
+    def of(
+        cls,
+        metadata: pa.Table | None,
+        n_items: int,
+        split: Callable[[str, str | None], list[str]] | None = None,
+    ) -> Words:
+        """Of all text columns (Salton and Buckley 1988), `split` into words by `words_of` unless said otherwise. What
+        only one item says is left out: it makes nothing similar. Words are numbered in order of appearance."""
+        split = split or words_of
         texts = [] if metadata is None else [name for name in metadata.column_names if name != ITEM_ID]
         rows: list[int] = []
         codes: list[int] = []
@@ -38,7 +47,7 @@ class Words:
             if not pa.types.is_string(metadata[name].type) and not pa.types.is_large_string(metadata[name].type):
                 continue
             for row, text in enumerate(metadata[name].to_pylist()):
-                for word in words_of(name, text):
+                for word in split(name, text):
                     rows.append(row)
                     codes.append(numbers.setdefault(word, len(numbers)))
         shape = (n_items, max(len(numbers), 1))
@@ -64,6 +73,14 @@ def item_words(metadata: pa.Table | None, n_items: int) -> sparse.csr_matrix:
 def weights(counts: Float64 | Float32, rarity: Float64) -> Float64:
     """Tf-idf of words that occur so often in an item."""
     return np.asarray((1 + np.log(counts)) * rarity, np.float64)
+
+
+def letters_of(column: str, text: str | None) -> list[str]:
+    """The runs of `LETTERS` letters of a name, across its words: what spelling and number cannot hide."""
+    if not text or column not in NAMES:
+        return []
+    whole = f" {' '.join(_WORD.findall(text.lower()))} "
+    return [whole[start : start + LETTERS] for start in range(len(whole) - LETTERS + 1)]
 
 
 def words_of(column: str, text: str | None) -> list[str]:

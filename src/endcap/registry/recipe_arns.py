@@ -7,7 +7,7 @@ recipe's own class. Hyper-parameters are texts here, as they travel on the wire.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -25,6 +25,8 @@ PREFIX = "arn:aws:personalize:::"
 OWN = "endcap-"
 OURS_SINCE = date(2026, 11, 1)
 INTERACTIONS = ("interactions",)
+DEFAULT_TYPE = "USER_PERSONALIZATION"
+"""Of our own recipes that `recipe_arns.toml` does not name."""
 INNER = frozenset({"updated"})
 """Recipes that nobody asks for: they are made of others."""
 
@@ -46,6 +48,8 @@ class HyperParameter:
     native: str = ""
     search: tuple[float, float] | None = None
     log: bool = False
+    tried: tuple[str, ...] = ()
+    """Which words a search tries; empty: all of `choices`."""
     optional: bool = False
     """The word None is a value too."""
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -203,8 +207,7 @@ def _given(entry: Mapping[str, Any]) -> HyperParameter:
 
 def _ours(entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Offer]:
     for name in sorted(RECIPES.keys() - INNER):
-        kind, entry = recipe_class(name), entries[name]
-        searches: Mapping[str, Sequence[Any]] = entry.get("search", {})
+        kind, entry = recipe_class(name), {"type": DEFAULT_TYPE, **entries.get(name, {})}
         needs: Mapping[str, tuple[str, ...]] = {"RELATED_ITEMS": ("itemId",), "POPULAR_ITEMS": ()}
         actions = entry["type"] == "PERSONALIZED_ACTIONS"
         yield Offer(
@@ -214,9 +217,7 @@ def _ours(entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Offer]:
             None,
             name,
             f"{kind.title}: a recipe of Endcap's own.",
-            hyper_parameters={
-                param.name: _generated(param, searches.get(param.name, ())) for param in kind.hyper_parameters()
-            },
+            hyper_parameters={param.name: _generated(param) for param in kind.hyper_parameters()},
             needs=needs.get(entry["type"], ("userId",)),
             serves="batch" if entry["type"] == "USER_SEGMENTATION" else "campaign",
             created=_midnight(OURS_SINCE),
@@ -224,22 +225,24 @@ def _ours(entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Offer]:
         )
 
 
-def _generated(param: Any, search: Sequence[Any]) -> HyperParameter:
-    """A hyper-parameter as the recipe's dataclass declares it, and where a search for a better value looks."""
+def _generated(param: Any) -> HyperParameter:
+    """A hyper-parameter as the recipe's dataclass declares it."""
     kinds = str(param.type).replace(" ", "").split("|")
     kind: Kind = "integer" if "int" in kinds else "continuous" if "float" in kinds else "categorical"
-    words = tuple(map(str, search)) if kind == "categorical" else ()
+    search = tuple(param.metadata.get("search") or ())
+    tried = tuple(map(_text, search)) if kind == "categorical" else ()
     return HyperParameter(
         _text(param.default),
         kind,
         param.metadata.get("low"),
         param.metadata.get("high"),
-        ("true", "false") if "bool" in kinds else words,
+        ("true", "false") if "bool" in kinds else tuple(param.metadata.get("choices") or tried),
         bool(search),
         param.name,
-        (search[0], search[1]) if search and kind != "categorical" else None,
-        "log" in search and kind != "categorical",
-        "None" in kinds,
+        search=None if kind == "categorical" or not search else (search[0], search[1]),
+        tried=tried,
+        log=bool(param.metadata.get("log")),
+        optional="None" in kinds,
     )
 
 

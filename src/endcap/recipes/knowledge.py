@@ -1,0 +1,285 @@
+"""Knowledge: what shoppers answered and what the shop's rules make of it, with tastes from what they took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from endcap.errors import InputError
+from endcap.lake.dataset import Dataset
+from endcap.recipes.base import Recipe, fitted, param
+from endcap.recipes.knowledge_facts import Answers, ItemFacts, Places, Told, holds, resolved
+from endcap.recipes.knowledge_rules import Conditions, Rule, RuleFile, parse
+from endcap.recipes.mixing import Population, add_feature, hold_out
+from endcap.recipes.popularity import Popularity
+from endcap.recipes.queries import Queries
+from endcap.seams import Progress
+from endcap.types import Bool, Float32, Float64, Int32, Int64
+
+PRIOR = 0.5
+"""Weight of each taste, and of what sells, where there is little to fit on."""
+STRENGTH = 20.0
+"""How many shoppers' evidence those weights are worth."""
+SELLS = "popularity"
+FITS = 1.0
+"""How loud an item's passing a `must` is among the reasons for it: as loud as a preference of weight 1."""
+KEPT = 256
+"""Combinations of a rule and answers to it whose items are remembered."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What one rule says to some of the shoppers: `queries` int64 [g] asked alike; bool [n] which items pass its
+    `must`, which it prefers and which it avoids."""
+
+    rule: Rule
+    queries: Int64
+    passes: Bool
+    preferred: Bool
+    avoided: Bool
+
+
+@dataclass
+class Knowledge(Recipe):
+    """score(i) = Σ_rules weight · ([preferred] - [avoided]) + Σ_c w_c · log(1 + t_c/floor) + w_s · log(1 + s/floor).
+
+    A multi-attribute utility (Keeney and Raiffa 1976) under constraints: an item that breaks a `must` of a rule that
+    applies to the shopper has no score and is never shown, nor put in to fill an answer. t_c is the shopper's taste in
+    column c: the share of their past, recent events first, that has the item's value there, over the root of the share
+    that all events have; s is what sells. Both count as shares of the query's best. The weights w are a conditional
+    logit (McFadden 1974) of what shoppers took in the last `holdout_days` of training; a rule of weight 1 makes an item
+    e times as likely. Rules read answers from the request's context and the shopper's profile.
+    """
+
+    title: ClassVar[str] = "Knowledge"
+    reason: ClassVar[str] = "Fits what you told us"
+    wants_profiles: ClassVar[bool] = True
+    wants_context: ClassVar[bool] = True
+
+    rules: str = param(
+        "", "The text of a rule file (TOML); on the command line its path. Empty: rules on usual columns."
+    )
+    half_life_days: float = param(
+        60.0, "Age at which an event tells half as much of taste.", low=0.1, search=(7, 365), log=True
+    )
+    holdout_days: float = param(28.0, "Weights of tastes are fitted on this much of the end of training.", low=0.01)
+    max_queries: int = param(1000, "At most this many shoppers are asked to fit them.", low=1)
+    floor: float = param(
+        0.1, "Share of a query's best from which a taste counts.", low=1e-4, search=(0.01, 1.0), log=True
+    )
+    seed: int = param(0, "Seed of the hold-out.", low=0)
+
+    text_: str = fitted()
+    """The rules that were learned with."""
+    values_: sparse.csr_matrix = fitted()
+    """float32 [n, v]: see `ItemFacts`."""
+    value_names_: tuple[str, ...] = fitted()
+    numbers_: Float32 = fitted()
+    number_names_: tuple[str, ...] = fitted()
+    bands_: Float32 = fitted()
+    columns_: tuple[str, ...] = fitted()
+    """All columns of the items."""
+    tastes_: tuple[str, ...] = fitted()
+    """The columns that taste is told by."""
+    weights_: Float64 = fitted()
+    """float64 [tastes + 1]: of each taste, then of what sells."""
+    timed_: Int32 = fitted()
+    sells_: Float32 = fitted()
+    """float32 [n]: weight of the item's events lately."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rules and "\n" not in self.rules and "[" not in self.rules:
+            raise InputError(
+                f"rules is {self.rules!r}, expected the text of a rule file.",
+                fix="Give its text; on the command line rules=FILE reads it.",
+            )
+        self._rules()
+
+    def _rules(self) -> RuleFile:
+        return parse(self.rules) if self.rules else default_rules()
+
+    def _fit(self, dataset: Dataset, progress: Progress) -> None:
+        self.__dict__.pop("_read", None)
+        self.text_, self.timed_ = self.rules, np.array([dataset.time_kind == "micros"], np.int32)
+        metadata = dataset.item_metadata
+        facts = ItemFacts.of(metadata, dataset.n_items, self._rules())
+        self.columns_ = () if metadata is None else tuple(name.lower() for name in metadata.column_names)
+        self.values_, self.value_names_ = facts.values, facts.names
+        self.numbers_, self.number_names_, self.bands_ = facts.numbers, facts.number_names, facts.bands
+        self.tastes_ = facts.tastes()
+        self.weights_ = np.full(len(self.tastes_) + 1, PRIOR)
+        with progress("tastes", total=len(self.weights_), unit="columns") as tick:
+            held = hold_out(dataset, self.holdout_days, self.max_queries, self.seed)
+            if held is not None:
+                self._learn_sales(held.earlier, progress)
+                everything = Population.of(np.ones(held.taken.shape, np.bool_))
+                features = [everything.feature(told, self.floor) for told in self._told(held.queries)]
+                self.weights_ = everything.fit(features, held.taken, self.weights_, STRENGTH)
+            self._learn_sales(dataset, progress)
+            tick(len(self.weights_))
+
+    def _learn_sales(self, dataset: Dataset, progress: Progress) -> None:
+        """Set `sells_` and what share of all events has each value."""
+        self.sells_ = np.nan_to_num(Popularity().fit(dataset, progress).scores_)
+        self.popularity_ = dataset.popularity()
+        self.__dict__.pop("_read", None)
+
+    def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
+        total = np.zeros((len(queries), self.n_items), np.float32)
+        every = np.ones(total.shape, np.bool_)
+        for told, weight in zip(self._told(queries), self.weights_, strict=True):
+            if weight > 0:
+                add_feature(told, every, True, self.floor, float(weight), total)
+        for said in self._followed(queries):
+            pull = said.rule.weight * (said.preferred.astype(np.float32) - said.avoided)
+            total[said.queries] += np.where(said.passes, pull, np.float32(np.nan))
+        return total if items is None else total[:, items]
+
+    def similar_scores(self, items: Int32) -> Float32:
+        """float32 [m, n]: by the values that items share; nobody has answered anything."""
+        return self.score(Queries.about(items))
+
+    def forbidden(self, queries: Queries) -> Bool | None:
+        """bool [q, n]: the item breaks a `must` for this shopper; None where no rule forbids anything to anybody."""
+        found = None
+        for said in self._followed(queries):
+            if not said.passes.all():
+                found = np.zeros((len(queries), self.n_items), np.bool_) if found is None else found
+                found[said.queries] |= ~said.passes
+        return found
+
+    def parts(self, queries: Queries, items: Int32 | None = None) -> dict[str, Float32]:
+        """What each rule, each taste and what sells add to a score, float32 [q, m] by name: the largest is the reason
+        to state."""
+        shape = (len(queries), self.n_items)
+        found: dict[str, Float32] = {}
+        every = np.ones(shape, np.bool_)
+        for name, told, weight in zip((*self.tastes_, SELLS), self._told(queries), self.weights_, strict=True):
+            found[name] = np.zeros(shape, np.float32)
+            add_feature(told, every, True, self.floor, float(weight), found[name])
+        for said in self._followed(queries):
+            words = found.setdefault(f"rule {said.rule.name}", np.zeros(shape, np.float32))
+            words[said.queries] += said.rule.weight * said.preferred.astype(np.float32)
+            if said.rule.must:
+                words[said.queries] += FITS * said.passes.astype(np.float32)
+        return found if items is None else {name: part[:, items] for name, part in found.items()}
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """The words for each of `parts`."""
+        words = {name: f"Like what you chose before: {name.replace('_', ' ')}" for name in self.tastes_}
+        told = {f"rule {rule.name}": rule.because or self.reason for rule in self._ready.rules}
+        return {**words, **told, SELLS: Popularity.reason}
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What shoppers are asked, in the words of the rule file."""
+        return tuple(question.ask for question in self._ready.file.questions)
+
+    def _told(self, queries: Queries) -> Iterator[Float32]:
+        """float32 [q, n] ≥ 0 for each taste, then for what sells."""
+        asked = queries.with_current()
+        weight = asked.weight
+        if self.timed_[0]:
+            weight = (weight * asked.decay(self.half_life_days)).astype(np.float32)
+        past = asked.matrix(self.n_items, weight)
+        for kinds, rarity in self._ready.tastes:
+            profile = (past @ kinds).tocsr()
+            sums = np.asarray(profile.sum(axis=1)).ravel()
+            profile = sparse.diags(1 / np.maximum(sums, 1e-12)) @ profile @ sparse.diags(rarity)
+            yield (profile @ kinds.T).toarray().astype(np.float32)
+        yield np.repeat(self.sells_[None, :], len(queries), axis=0)
+
+    def _followed(self, queries: Queries) -> Iterator[Followed]:
+        """What each rule says, once for each group of shoppers to whom it says the same."""
+        answers = Answers(queries)
+        for rule in self._ready.rules:
+            needed = sorted(rule.answers())
+            groups: dict[tuple[Told, ...], list[int]] = {}
+            for at in np.flatnonzero(_applies(rule, answers, len(queries))).tolist():
+                groups.setdefault(tuple(answers.of(name)[at] for name in needed), []).append(at)
+            for told, rows in groups.items():
+                said = self._ready.items_of(rule, dict(zip(needed, told, strict=True)))
+                if said is not None:
+                    yield Followed(rule, np.array(rows, np.int64), *said)
+
+    @property
+    def _ready(self) -> _Ready:
+        """Rules, facts and tastes, made of the fitted arrays once."""
+        if "_read" not in self.__dict__:
+            self.__dict__["_read"] = _Ready(self)
+        found: _Ready = self.__dict__["_read"]
+        return found
+
+
+class _Ready:
+    """What is asked of a fitted model again and again."""
+
+    def __init__(self, model: Knowledge) -> None:
+        self.file = parse(model.text_) if model.text_ else default_rules()
+        self.facts = ItemFacts(model.values_, model.value_names_, model.numbers_, model.number_names_, model.bands_)
+        self.places = Places(self.file.columns, model.columns_)
+        self.rules = tuple(rule for rule in self.file.rules if self.places.has(rule))
+        self.tastes = [_taste(self.facts.of_column(name), model.popularity_) for name in model.tastes_]
+        self._kept: dict[tuple[str, tuple[tuple[str, Told], ...]], tuple[Bool, Bool, Bool] | None] = {}
+
+    def items_of(self, rule: Rule, answers: Mapping[str, Told]) -> tuple[Bool, Bool, Bool] | None:
+        """bool [n] each: what passes the rule, what it prefers, what it avoids; None where an answer is missing."""
+        key = rule.name, tuple(answers.items())
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = self._judged(rule, answers)
+        return self._kept[key]
+
+    def _judged(self, rule: Rule, answers: Mapping[str, Told]) -> tuple[Bool, Bool, Bool] | None:
+        sides = [
+            self._all_of((rule.must,), answers),
+            *(self._all_of(each, answers) for each in (rule.prefer, rule.avoid)),
+        ]
+        if any(side is None for side in sides):
+            return None
+        passes, preferred, avoided = (side for side in sides if side is not None)
+        return passes, preferred, avoided
+
+    def _all_of(self, alternatives: tuple[Conditions, ...], answers: Mapping[str, Told]) -> Bool | None:
+        """bool [n]: the items that pass all conditions of one alternative; None where an answer is missing."""
+        found = np.zeros(len(self.facts.bands), np.bool_)
+        for conditions in alternatives:
+            held = np.ones(len(found), np.bool_)
+            for column, condition in conditions.items():
+                whole = resolved(condition, answers)
+                if whole is None:
+                    return None
+                held &= self.facts.mask(self.places.of(column), whole)
+            found |= held
+        return found
+
+
+@cache
+def default_rules() -> RuleFile:
+    """The rules that hold where a shop gives none: optional ones, on usual columns."""
+    return parse(files(__package__).joinpath("knowledge_default.toml").read_text("utf-8"))
+
+
+def _applies(rule: Rule, answers: Answers, count: int) -> Bool:
+    """bool [q]: the rule's `when` holds."""
+    found = np.ones(count, np.bool_)
+    for field, condition in rule.when.items():
+        found &= np.array([holds(condition, told) for told in answers.of(field)], np.bool_)
+    return found
+
+
+def _taste(kinds: sparse.csr_matrix, popularity: Float32) -> tuple[sparse.csr_matrix, Float64]:
+    """(float32 csr [n, v] whose rows sum to 1, float64 [v]: 1 over the root of the share of events with the value)."""
+    counts = np.diff(kinds.indptr)
+    shares = (sparse.diags(1 / np.maximum(counts, 1)) @ kinds).tocsr().astype(np.float32)
+    taken = np.asarray(popularity @ shares, np.float64) + 1.0
+    return shares, 1 / np.sqrt(taken / taken.sum())
