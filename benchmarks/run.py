@@ -1,7 +1,8 @@
-"""Run the benchmarks and write benchmarks/RESULTS.md: must, aim, measured, verdict, command, seed, machine.
+"""Run the benchmarks and write benchmarks/RESULTS.md and QUALITY.md: must, aim, measured, verdict, command, machine.
 
 Each script prints one JSON line per row; lines are kept in benchmarks/results.json by row, so that a part can be run
-again alone: python benchmarks/run.py als topn
+again alone: python benchmarks/run.py als topn. Rows of scripts whose name here begins with `quality` go to QUALITY.md,
+all others to RESULTS.md; `--render` writes both pages from what is kept and runs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import quality_page
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = {
@@ -42,6 +45,8 @@ SCRIPTS = {
     "simulated": ["simulated.py"],
 }
 KEPT = HERE / "results.json"
+QUALITY = tuple({f"benchmarks/{each[0]}": None for name, each in SCRIPTS.items() if name.startswith("quality")})
+"""Scripts whose rows are about quality."""
 
 
 def machine() -> str:
@@ -86,7 +91,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     head = (
         "# Results\n\nWritten by `python benchmarks/run.py`; the details of each row, every single run among them, are "
         "in `results.json`. Speed is a ratio against a named peer or a physical limit, measured in the same run, the "
-        "median of alternating runs. Quality is full-ranking, with a 95 % bootstrap interval over users.\n\n"
+        "median of alternating runs. How right the answers are is in [QUALITY.md](QUALITY.md).\n\n"
         "| row | must | aim | measured | verdict | command | seed | date |\n|---|---|---|---|---|---|---|---|\n"
     )
     lines = []
@@ -104,20 +109,30 @@ def page(rows: list[dict[str, Any]]) -> str:
     return head + "\n".join(lines) + "\n\nMachine: " + "; ".join(machines) + "\n"
 
 
+def write_pages(rows: list[dict[str, Any]]) -> None:
+    """RESULTS.md and QUALITY.md of all kept rows."""
+    quality = [row for row in rows if any(script in row["command"].split() for script in QUALITY)]
+    (HERE / "QUALITY.md").write_text(quality_page.page(quality, verdict))
+    (HERE / "RESULTS.md").write_text(page([row for row in rows if row not in quality]))
+
+
 def main() -> int:
     """Run what was named, all by default; the exit code is 1 where a must was missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(SCRIPTS)}; all by default")
     parser.add_argument("--data", type=Path, help="folder of the public data sets")
+    parser.add_argument("--render", action="store_true", help="only write the pages again")
     args = parser.parse_args()
     if unknown := set(args.names) - SCRIPTS.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
     kept = {row["row"]: row for row in json.loads(KEPT.read_text())} if KEPT.exists() else {}
-    for name in args.names or SCRIPTS:
+    for name in () if args.render else args.names or SCRIPTS:
         extra = ["--data", str(args.data)] if args.data else []
         kept.update({row["row"]: row for row in run(name, extra)})
         KEPT.write_text(json.dumps(list(kept.values()), indent=1, ensure_ascii=False) + "\n")
-        (HERE / "RESULTS.md").write_text(page(list(kept.values())))
+        write_pages(list(kept.values()))
+    if args.render:
+        write_pages(list(kept.values()))
     missed = [row["row"] for row in kept.values() if verdict(row) == "missed"]
     print("\n".join(f"missed: {row}" for row in missed) or "every must is met", file=sys.stderr)
     return bool(missed)

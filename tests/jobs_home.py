@@ -20,6 +20,8 @@ from endcap.registry.resources import Resource
 from endcap.settings import Settings
 
 SHOP = "corner"
+EVERY = 0.03
+"""Seconds between two looks: each is some queries, and takes the CPU from what is waited for."""
 FIELDS = {
     "interactions": (("USER_ID", "string"), ("ITEM_ID", "string"), ("TIMESTAMP", "long"), ("EVENT_TYPE", "string")),
     "items": (("ITEM_ID", "string"), ("GENRE", "string")),
@@ -157,4 +159,4 @@ class JobsHome:
             assert time.monotonic() < deadline, [
                 (job.name, job.resource, job.status, job.progress, job.log) for job in self.workspace.jobs.list()
             ]
-            time.sleep(0.01)
+            time.sleep(EVERY)

@@ -8,10 +8,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from endcap.errors import ArtefactError, InputError, ResourceError, StateError, UnavailableError
 from endcap.storage.log import open_log, open_log_reader, sqlite_reader
-from endcap.testing.logs import LogContract, record, whole
+from endcap.storage.log.sqlite_file import LogFile
+from endcap.storage.log.sqlite_reader import SqliteReader
+from endcap.testing.logs import OTHER, SHOP, LogContract, record, whole
 
 
 class TestSqlite(LogContract):
@@ -21,6 +25,24 @@ class TestSqlite(LogContract):
 
 class TestSqliteInFourPartitions(TestSqlite):
     partitions = 4
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=12), max_size=8), st.sampled_from([1, 3]))
+@settings(max_examples=40, deadline=None)
+def test_commits_that_take_all_at_once_take_what_those_that_look_first_take(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]], partitions: int
+) -> None:
+    file, ends, known = LogFile(tmp_path_factory.mktemp("log") / "log.db", partitions), dict[int, int](), set[int]()
+    for names in batches:
+        taken = file.commit([record(f"r{name}", (SHOP, OTHER)[name % 2]) for name in names])
+        for name, offset in zip(names, taken, strict=True):
+            assert (offset is None) == (name in known), "the first of an id, and nobody else"
+            known.add(name)
+            if offset is not None:
+                assert offset.n == ends.get(offset.partition, 0) + 1, "numbered without gaps"
+                ends[offset.partition] = offset.n
+    file.close()
+    assert len(whole(SqliteReader(file.path))) == len(known)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://host/log.db"])

@@ -235,3 +235,40 @@ def test_what_is_held_back_is_not_acknowledged_and_goes_on_in_order(
     expected = [f"r{n}" for n in range(60)] + [f"new{n}" for n in range(20)]
     assert [each.id for _, each in whole(log)] == [record(name).id for name in expected]
     log.close()
+
+
+def test_what_was_acknowledged_is_appended_first_and_counted_alone(
+    own_valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_module, "PART", 7)
+    monkeypatch.setattr(spooled_module, "PART_BYTES", 400)
+    log = SpooledLog(open_log(own_valkey.url, partitions=1), tmp_path)
+    away(log, own_valkey)
+    told = [record(f"r{n}", key="k", payload=b"x" * 100) for n in range(40)]
+    given = [each._replace(kind="decision") if n % 2 else each for n, each in enumerate(told)]
+    log.append(given)
+    assert (log.waiting, log.owed) == (40, 20)
+    own_valkey.start()
+    until(lambda: not log.waiting)
+    assert [each for _, each in whole(log)] == [*given[::2], *given[1::2]] and log.owed == 0
+    log.append([record("decided")._replace(kind="decision")])
+    away(log, own_valkey)
+    log.append([record("again")._replace(kind="decision")])
+    assert (log.waiting, log.owed) == (1, 0)
+    own_valkey.start()
+    until(lambda: not log.waiting)
+    assert sum(log.ends()) == 42
+    log.close()
+
+
+def test_decisions_that_a_process_left_are_appended_by_the_next(own_valkey: Valkey, tmp_path: Path) -> None:
+    log = SpooledLog(open_log(own_valkey.url), tmp_path)
+    away(log, own_valkey)
+    given = [record(f"r{n}") if n % 3 else record(f"r{n}")._replace(kind="decision") for n in range(20)]
+    log.append(given)
+    log.close()
+    own_valkey.start()
+    log = SpooledLog(open_log(own_valkey.url), tmp_path)
+    until(lambda: not log.waiting)
+    assert sorted(each.id for _, each in whole(log)) == sorted(each.id for each in given) and log.owed == 0
+    log.close()

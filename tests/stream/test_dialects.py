@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from endcap.errors import InputError, UnknownName
 from endcap.stream.collect import event_record
-from endcap.stream.dialects import dialect, dialects, recognise
+from endcap.stream.dialects import Dialect, dialect, dialects, recognise
 from endcap.stream.dialects.page import render
 from endcap.stream.dialects.paths import moment
 from endcap.stream.dialects.reading import MOST, MOST_ITEMS, TooMany, read
+from endcap.stream.dialects.shape import MOST_KEYS, MOST_SHAPES, Shapes
 from endcap.stream.records import Event
 from endcap.types import SECOND, AccountKey, ShopKey
 
@@ -247,3 +248,35 @@ def test_whatever_comes_is_read_or_refused_in_words(call: Any, name: str) -> Non
         except UnicodeError:
             continue  # half a surrogate pair, which no JSON in UTF-8 holds
         assert len(record.id) == 16
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.sampled_from(["", "ann", "p-1", "a\0b", "x" * 300, "2025-11-22T08:26:40Z", "1763799999", "purchase", "View"]),
+    st.sampled_from([True, 0, 5, 2.5, -1, 1_763_799_999_000, 10**400, float("inf"), [], {}, [1], {"a": 1}]),
+)
+KEYS = ["event_type", "event", "name", "e", "se_ac", "event_id", "messageId", "eid", "user_id", "userId", "session_id"]
+KEYS += ["anonymousId", "sid", "timestamp", "timestamp_micros", "dtm", "item_id", "se_la", "value", "impression"]
+KEYS += ["traffic", "source", "colour", "Colour", "type", "items", "debug_mode"]
+OBJECTS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=8)
+INNER = st.dictionaries(st.sampled_from(["params", "properties", "ecommerce", "data"]), OBJECTS, max_size=2)
+
+
+@given(st.sampled_from(sorted(dialects())), st.lists(st.tuples(OBJECTS, INNER), max_size=4), OBJECTS)
+def test_events_of_one_shape_are_read_as_they_are_path_by_path(
+    name: str, events: list[tuple[dict[str, Any], dict[str, Any]]], call: dict[str, Any]
+) -> None:
+    listed = [{**event, **inner} for event, inner in events]
+    whole = {**call, "events": listed, "batch": listed, "data": listed}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Dialect, "shape", lambda *_: None)
+        expected = read(dialect(name), whole, NOW)
+    for _ in range(2):  # a shape that was met before is no other
+        assert read(dialect(name), whole, NOW) == expected
+
+
+def test_few_shapes_are_remembered_and_no_large_ones() -> None:
+    shapes = Shapes((), (), {}, {}, frozenset())
+    many = [shapes.of((f"k{number}",), ()) for number in range(3 * MOST_SHAPES)]
+    assert all(many) and len(shapes) <= MOST_SHAPES
+    assert shapes.of(tuple(map(str, range(MOST_KEYS + 1))), ()) is None and shapes.of(("x" * 2_000,), ()) is None

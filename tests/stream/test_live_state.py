@@ -131,7 +131,9 @@ def test_poison_is_counted_and_passed_over() -> None:
 def test_folding_tells_what_was_news() -> None:
     live = Live(SHOP)
     records = placed([event(1, user_id="u"), put_record(SHOP, "user", Put(id="u", time=3, properties={"age": 3}))])
-    assert live.fold([*records, records[0]]) == records and live.fold(records) == []
+    news = live.fold([*records, records[0]])
+    assert [record for record, _ in news] == [record for _, record in records] and live.fold(records) == []
+    assert [type(told).__name__ for _, told in news] == ["Event", "Put"], "nobody has to read them again"
 
 
 def test_state_is_bounded() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from endcap.api.wire import Refusal
 from endcap.errors import ResourceError, UnavailableError
@@ -16,8 +17,13 @@ async def acknowledged(log: Log, records: Sequence[Record]) -> tuple[Offset | No
     Raises `Refusal` (429, throttled) where too many wait, or a shared log is away and this machine can take no more in
     its place; `ResourceError` where the disk of the process's own log refuses. Sent again, nothing is taken twice.
     """
+    return await settled(log, log.submit(records))
+
+
+async def settled(log: Log, submitted: Future[tuple[Offset | None, ...]]) -> tuple[Offset | None, ...]:
+    """As `acknowledged`, of what was submitted already."""
     try:
-        return await asyncio.wrap_future(log.submit(records))
+        return await asyncio.wrap_future(submitted)
     except (ResourceError, UnavailableError) as error:
         if isinstance(error, ResourceError) and not isinstance(error, QueueFull) and not log.away:
             raise

@@ -15,6 +15,7 @@ from endcap.api.featurestore.control import PREFIX as FEATURES
 from endcap.api.featurestore.store import FeatureStore
 from endcap.api.front import Front
 from endcap.api.health import Health
+from endcap.api.inference.runtime import Inference
 from endcap.api.metrics import Metrics, gathered
 from endcap.api.personalize.control import PREFIX as CONTROL
 from endcap.api.personalize.control import Control
@@ -93,7 +94,7 @@ def create_app(
     metrics = Metrics(watch)
     decisions = Decisions(log)
     metrics.follow(decisions)
-    tail = Tail(log, workspace.lake, spooled=lambda: spool.waiting if spool else 0, poisoned=lambda: live.poisoned)
+    tail = Tail(log, workspace.lake, spool=spool, poisoned=lambda: live.poisoned)
     batcher = Batcher(answer, batched=metrics.batched, shared=tail if spool else None)
     metrics.follow_log(tail, lambda: batcher.stale)
     notes, name = Notes(settings.home), named(slot.number if slot is not None else 0)
@@ -115,6 +116,7 @@ def create_app(
     answering = Answering(batcher, metrics, workspace.clock, decisions)
     control = Control(workspace)
     runtime = Runtime(Finder(watch, workspace.resources), answering)
+    inference = Inference(Finder(watch, workspace.resources), metrics, workspace.clock)
     events = Events(Places(workspace.resources), log, metrics, workspace.clock)
     set_aside = SetAside(settings.home / "rejects" / "collect")
     collect = Collect(workspace.resources, log, metrics, workspace.clock, set_aside)
@@ -127,7 +129,7 @@ def create_app(
     door = Door(
         (
             *(*runtime.routes(), *events.routes(), *collect.routes(), *features.routes()),
-            *(*targets.routes(), *front.routes(), *health.routes()),
+            *(*targets.routes(), *inference.routes(), *front.routes(), *health.routes()),
         ),
         metrics,
         Authenticator(settings, Keys(workspace.database, clock=clock), clock=clock),

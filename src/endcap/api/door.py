@@ -52,7 +52,7 @@ class Exchange:
     client: str = ""
     """The address that the connection comes from."""
     part: str = ""
-    """What stands in the path where the row's ends in `{…}`, decoded."""
+    """What stands in the path where the row's has `{…}`, decoded."""
 
     def values(self) -> dict[str, str]:
         """The query's names and values, the last of each name. Raises `Refusal` (400) for very many."""
@@ -71,7 +71,8 @@ Handler = Callable[[Exchange], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the table; `limit` is bytes of body. A path may end in `/{NAME}`, which any one segment fits.
+    """One row of the table; `limit` is bytes of body. The last segment of a path, or the one before it, may be
+    `{NAME}`, which any one segment fits.
 
     `public` rows are open to everyone, `local` ones to everyone while the server listens on loopback. `access` is what
     the caller's role must allow; rows without one ask for it in their handlers, or are open to any key.
@@ -110,7 +111,7 @@ class Door:
     ) -> None:
         self._table: dict[bytes, dict[str, Route]] = {}
         for route in routes:
-            self._table.setdefault(_place(route.path.encode(), route.path), {})[route.method] = route
+            self._table.setdefault(_place(route.path), {})[route.method] = route
         self._metrics, self._authenticator, self._access_log = metrics, authenticator, access_log
         self._loopback, self._quota = loopback, quota
         self.in_flight = 0
@@ -150,7 +151,7 @@ class Door:
 
     def _find(self, scope: Scope) -> Route:
         path: bytes = scope["raw_path"]
-        methods = self._table.get(path) or self._table.get(_place(path, ANY))
+        methods = self._table.get(path) or self._table.get(_without(path, -1)) or self._table.get(_without(path, -2))
         if methods is None:
             fix = "GET / lists what is served here."
             raise Refusal(404, "UnknownOperationException", f"There is nothing at this path. {fix}")
@@ -182,7 +183,7 @@ class Door:
                 self._quota(caller, route)
         client = scope.get("client")
         address = client[0] if client else ""
-        part = unquote(scope["raw_path"].rpartition(b"/")[2].decode("latin-1")) if route.path.endswith("}") else ""
+        part = _part(scope["raw_path"], route.path) if "{" in route.path else ""
         return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address, part))
 
     def _admit(self, route: Route, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -210,9 +211,23 @@ class Door:
         await send({"type": "http.response.body", "body": reply.body})
 
 
-def _place(path: bytes, pattern: str) -> bytes:
-    """Where a path is in the table: rows that end in a variable part are under what comes before it."""
-    return path.rpartition(b"/")[0] + b"/{}" if pattern.endswith("}") else path
+def _place(pattern: str) -> bytes:
+    """Where a row is in the table: the name of its variable part does not count."""
+    return "/".join(ANY if segment.startswith("{") else segment for segment in pattern.split("/")).encode()
+
+
+def _without(path: bytes, place: int) -> bytes:
+    """A path with a variable part in this place, counted from the end."""
+    segments = path.split(b"/")
+    if len(segments) > -place:
+        segments[place] = ANY.encode()
+    return b"/".join(segments)
+
+
+def _part(path: bytes, pattern: str) -> str:
+    """What stands where a row's path has its variable part."""
+    place = next(at for at, segment in enumerate(pattern.split("/")) if segment.startswith("{"))
+    return unquote(path.split(b"/")[place].decode("latin-1"))
 
 
 class _GoneError(Exception):

@@ -47,8 +47,8 @@ class Health:
         return Reply(200, b'{"status":"ok"}')
 
     async def ready(self, exchange: Exchange) -> Reply:
-        """200 once models are loaded; 503 before and while stopping. A stale campaign is told, and still served; while
-        a shared log is away answers are degraded to what this process knows.
+        """200 once models are loaded; 503 before and while stopping. Where a campaign cannot be loaded (it is served as
+        it was before, if it was) or a shared log is away (answers are what this process knows) it says `degraded`.
 
         Off loopback only the word is told: names are not for everyone.
         """
@@ -86,8 +86,11 @@ class Health:
 
     def _degraded(self) -> dict[str, str]:
         """What answers do without just now, and why."""
+        found, failed = dict[str, str](), len(self._watch.status.failures)
+        if failed:
+            found["campaigns"] = f"{failed} cannot be loaded, or are served as they were before: see failures."
         if self._tail.behind:
-            return {"log": self._tail.behind}
-        if self._tail.spooled:
-            return {"log": f"{self._tail.spooled:,} records wait here to be sent to the log."}
-        return {}
+            found["log"] = self._tail.behind
+        elif self._tail.spooled:
+            found["log"] = f"{self._tail.spooled:,} records wait here to be sent to the log."
+        return found

@@ -23,6 +23,7 @@ from endcap.api.workers import LOOK_SECONDS, SLOT, Slot, Workers, die_with, may_
 from endcap.errors import EndcapError, InputError, UnavailableError
 from endcap.jobs.running import forget_running, note_running
 from endcap.jobs.supervisor import JobsProcess
+from endcap.processes import without_pandas
 from endcap.settings import Settings
 
 PINNED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -186,6 +187,7 @@ def _say(line: str) -> None:
 
 def main() -> int:
     """A web process, or the parent of several. Errors end it with their exit code and one line on stderr."""
+    without_pandas()
     fields, slot = msgspec.json.decode(os.environ[HANDED_OVER]), os.environ.pop(SLOT, "")
     settings = Settings(**{**fields, "home": Path(fields["home"])})
     os.environ.pop(HANDED_OVER)

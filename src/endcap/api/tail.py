@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,12 +14,15 @@ from endcap.errors import EndcapError
 from endcap.jobs.following import Note, Notes
 from endcap.lake.tables import Lake
 from endcap.seams import Clock
-from endcap.storage.log import Log
+from endcap.storage.log import Log, SpooledLog
+from endcap.types import SECOND, Micros
 
 LOOK_SECONDS = 0.5
-_log = logging.getLogger("endcap.api")
+SOON_SECONDS = 0.1
+"""How often a process tells of itself, and listens to others, as long as answers are marked or it owes the log."""
 SETTLE_SECONDS = 2.0
-"""So long after the log's return others may have acknowledged from their spools what nobody here was told of."""
+"""So long after the log's return processes on other machines, which are not heard from, may owe it something."""
+_log = logging.getLogger("endcap.api")
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,17 @@ class Tail:
         log: Log,
         lake: Lake,
         *,
-        spooled: Callable[[], int] = lambda: 0,
+        spool: SpooledLog | None = None,
         poisoned: Callable[[], int] = lambda: 0,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`spooled` counts what waits on this machine for a log that is away, `poisoned` what could not be folded."""
+        """`spool` is where records wait on this machine for a log that is away, `poisoned` counts what could not be
+        folded."""
         self._log, self._lake, self._tick = log, lake, tick
-        self._spooled, self._poisoned = spooled, poisoned
+        self._spool, self._poisoned = spool, poisoned
         self._seen = Look()
         self._elsewhere = 0
+        self._unheard = False
         self._was_away = -SETTLE_SECONDS
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -78,6 +83,8 @@ class Tail:
             return self._log.away
         if self._elsewhere:
             return f"{self._elsewhere:,} records wait in spools of other processes to be sent to the log."
+        if self._unheard:
+            return "Another process has not said yet that it reaches the log again."
         if self._tick() - self._was_away < SETTLE_SECONDS:
             return "The log answers again since a moment."
         return ""
@@ -94,7 +101,12 @@ class Tail:
     @property
     def spooled(self) -> int:
         """Records that wait here for a log that is away."""
-        return self._spooled()
+        return self._spool.waiting if self._spool is not None else 0
+
+    @property
+    def owed(self) -> int:
+        """Those among them that were acknowledged."""
+        return self._spool.owed if self._spool is not None else 0
 
     @property
     def poisoned(self) -> int:
@@ -113,16 +125,32 @@ class Tail:
         def run() -> None:
             while not self._stop.is_set():
                 try:
-                    self._look()
-                    notes.leave(self.note(name, clock), metrics())
-                    self._elsewhere = sum(each.spooled for each in notes.living(clock.now()) if each.name != name)
+                    self._round(notes, name, clock, metrics)
                 except Exception:  # the next look may succeed; without one, answers would never be marked again
                     _log.exception("The log's state could not be looked at.")
-                self._stop.wait(LOOK_SECONDS)
+                self._stop.wait(SOON_SECONDS if self.behind or self.owed else LOOK_SECONDS)
             notes.forget(name)
 
         self._thread = threading.Thread(target=run, name="tail", daemon=True)
         self._thread.start()
+
+    def _round(self, notes: Notes, name: str, clock: Clock, metrics: Callable[[], bytes]) -> None:
+        """Say how this process is, and listen to the others of this machine."""
+        if self._tick() - self._seen.at >= LOOK_SECONDS:
+            self._look()
+            notes.leave(self.note(name, clock), metrics())
+        else:
+            notes.leave(self.note(name, clock))
+        self.listen([each for each in notes.living(clock.now()) if each.name != name], clock.now())
+
+    def listen(self, others: Sequence[Note], now: Micros) -> None:
+        """What other processes said of themselves, newest word of each, as of `now` (microseconds).
+
+        Whoever has not said since the log's return that it reaches it too may still acknowledge from its spool.
+        """
+        since = now - int((self._tick() - self._was_away) * SECOND)
+        self._elsewhere = sum(each.owed for each in others)
+        self._unheard = any(each.away or each.at <= since for each in others)
 
     def note(self, name: str, clock: Clock) -> Note:
         """What is told of this process."""
@@ -135,6 +163,7 @@ class Tail:
             told=seen.told,
             away=self.away,
             spooled=self.spooled,
+            owed=self.owed,
             poisoned=self.poisoned,
             durability=self.durability,
         )
@@ -150,6 +179,6 @@ class Tail:
         told, ends, sunk = self._log.told, before.ends, before.sunk
         with suppress(EndcapError, OSError):  # what cannot be asked stays as it was
             sunk = self._lake.places.sunk(self._log.identity)
-            ends = self._log.ends()
+            ends = ends if self._log.away else self._log.ends()
         come = sum(ends) - sum(before.ends) if before.at else 0
         self._seen = Look(at, ends, told, sunk, come / max(at - before.at, 1e-9))

@@ -11,7 +11,7 @@ from endcap.cli.output import AsJson, emit, say, settings
 
 SERVICES = (
     *("PERSONALIZE", "PERSONALIZE_RUNTIME", "PERSONALIZE_EVENTS"),
-    *("SAGEMAKER", "SAGEMAKER_FEATURESTORE_RUNTIME", "KINESIS"),
+    *("SAGEMAKER", "SAGEMAKER_FEATURESTORE_RUNTIME", "SAGEMAKER_RUNTIME", "KINESIS"),
 )
 UNWANTED = "AWS_SESSION_TOKEN"
 """Of other credentials: clients would send it along, and it fits no key of ours."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, assignments, emit, say, settings, table
+from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, emit, recipe_settings, say, settings, table
 
 COLUMNS = ("coverage", "ndcg", "recall", "mrr")
 
@@ -17,7 +17,7 @@ def command(
     test: Annotated[Path | None, typer.Option(help="Test file; next-item can do without.")] = None,
     recipe: Annotated[list[str] | None, typer.Option("--recipe", "-r", help="A recipe; repeat for a shop.")] = None,
     hyper_parameters: Settable = None,
-    protocol: Annotated[str, typer.Option(help="top-n, next-item or sessions.")] = "top-n",
+    protocol: Annotated[str, typer.Option(help="top-n, next-item, sessions, baskets or click.")] = "top-n",
     at: Annotated[int, typer.Option(min=1, help="Length of the ranking that is judged.")] = 20,
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Items seen in training may be shown and count.")
@@ -25,9 +25,14 @@ def command(
     shop: ShopName = None,
     days: Annotated[float, typer.Option(min=0.01, help="For a shop: the last days are the test.")] = 28,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    valid: Annotated[Path | None, typer.Option(help="click: the file that tells when to stop training.")] = None,
+    label: Annotated[str, typer.Option(help="click: the column of 0 and 1; all others are fields.")] = "label",
     as_json: AsJson = False,
 ) -> None:
-    """Full-ranking metrics with 95 % intervals, for files (--train, --test) or for a shop (--shop)."""
+    """Metrics with 95 % intervals: full ranking, of files (--train, --test) or a shop (--shop), or clicks of rows."""
+    if protocol == "click":
+        _clicks(recipe, train, test, valid, label, hyper_parameters, seed, as_json)
+        return
     if train is None:
         _shop(shop, recipe, at, days, seed, as_json)
         return
@@ -40,14 +45,15 @@ def command(
         protocol=protocol,
         at=at,
         keep_seen=keep_seen,
-        settings=assignments(hyper_parameters),
+        settings=recipe_settings(hyper_parameters),
         seed=seed,
         progress=ScreenProgress(),
     )
     if as_json:
         emit(result.json())
         return
-    say(f"{result.recipe}, {protocol}, {result.users:,} users, {result.items:,} items")
+    asked = "orders" if protocol == "baskets" else "users"
+    say(f"{result.recipe}, {protocol}, {result.users:,} {asked}, {result.items:,} items")
     table(
         ("metric", "value", "95 % interval"),
         [[name, *_interval(found)] for name, found in result.json()["metrics"].items()],
@@ -58,7 +64,44 @@ def command(
     for note in result.notes:
         say(f"  {note}")
     seconds = f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s"
-    say(f"{seconds} · {result.users_per_second:,.0f} users/s · {result.peak_memory_mb:,.0f} MB")
+    say(f"{seconds} · {result.users_per_second:,.0f} {asked}/s · {result.peak_memory_mb:,.0f} MB")
+
+
+def _clicks(
+    recipes: list[str] | None,
+    train: Path | None,
+    test: Path | None,
+    valid: Path | None,
+    label: str,
+    hyper_parameters: Settable,
+    seed: int,
+    as_json: bool,
+) -> None:
+    from endcap.errors import InputError
+    from endcap.evaluation.click import evaluate_clicks
+
+    if train is None or test is None:
+        raise InputError("The protocol click needs two files.", fix="Give --train and --test.")
+    result = evaluate_clicks(
+        (recipes or ["deepfm"])[0],
+        train,
+        test,
+        valid,
+        label=label,
+        settings=recipe_settings(hyper_parameters),
+        seed=seed,
+        progress=ScreenProgress(),
+    )
+    if as_json:
+        emit(result.json())
+        return
+    say(f"{result.recipe}, click, {result.rows:,} rows, {len(result.fields)} fields")
+    found = result.json()["metrics"]
+    table(("metric", "value", "95 % interval"), [[name, *_interval(each)] for name, each in found.items()])
+    for note in result.notes:
+        say(f"  {note}")
+    seconds = f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s"
+    say(f"{seconds} · {result.rows_per_second:,.0f} rows/s · {result.peak_memory_mb:,.0f} MB")
 
 
 def show_judgement(report: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from endcap.errors import InputError
 from endcap.seams import Tick
 from endcap.settings import Settings, load_settings
 
@@ -25,7 +27,9 @@ LONG = 2.0
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 ShopName = Annotated[str | None, typer.Option("--shop", "-s", help="The shop; the only one there is by default.")]
-Settable = Annotated[list[str] | None, typer.Option("--set", help="A hyper-parameter, key=value; may be repeated.")]
+Settable = Annotated[
+    list[str] | None, typer.Option("--set", help="A hyper-parameter, key=value or key=@FILE; may be repeated.")
+]
 
 
 @cache
@@ -130,4 +134,20 @@ def assignments(values: Sequence[str] | None, option: str = "--set") -> dict[str
         if not equals or not name:
             raise typer.BadParameter(f"{text!r} is not key=value", param_hint=option)
         pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def recipe_settings(values: Sequence[str] | None) -> dict[str, str]:
+    """`assignments` of hyper-parameters: for `@FILE`, and the path of a rule file, the text of the file.
+
+    Raises `InputError` for a file that cannot be read.
+    """
+    pairs = assignments(values)
+    for name, value in pairs.items():
+        if value.startswith("@") or (name == "rules" and value and "[" not in value):
+            path = Path(value.removeprefix("@"))
+            try:
+                pairs[name] = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise InputError(f"{name}={value}: the file cannot be read: {error}.", fix="Check its path.") from None
     return pairs

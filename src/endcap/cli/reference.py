@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
@@ -14,6 +15,7 @@ from endcap import errors
 from endcap.cli.app import INTERNAL_ERROR, INTERRUPTED, build
 from endcap.features import page as features_page
 from endcap.lake import data_model
+from endcap.recipes import pages as recipe_pages
 from endcap.settings import FILE, PREFIX, Settings
 from endcap.stream.dialects import page as dialects_page
 
@@ -50,12 +52,18 @@ def settings_page() -> str:
     return "\n".join([head, "| key | environment | default | what it is |", "|---|---|---|---|", *rows, ""])
 
 
+def recipes_page() -> str:
+    """Every recipe, with what was last measured of it."""
+    return recipe_pages.render(json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8")))
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "data-model.md": data_model.render,
     "collect.md": dialects_page.render,
     "ranking-features.md": features_page.render,
+    "recipes.md": recipes_page,
 }
 """File in docs/reference → what writes it."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, assignments, emit, say, settings
+from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, emit, recipe_settings, say, settings
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
     version = train(
-        workspace, key, recipe, solution=solution, settings=assignments(hyper_parameters), progress=ScreenProgress()
+        workspace, key, recipe, solution=solution, settings=recipe_settings(hyper_parameters), progress=ScreenProgress()
     )
     lineage = version.lineage
     if as_json:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from endcap.errors import InputError
+from endcap.evaluation.baskets import ALONE, baskets, completed
 from endcap.evaluation.compare import Estimate, coverage_estimate, estimates
 from endcap.evaluation.metrics import Float64, per_query
 from endcap.evaluation.protocols import ProtocolName, Task, rank, task, timed_rank
@@ -86,6 +87,8 @@ def evaluate(
     if settings and not isinstance(recipe, str):
         raise InputError("Settings go with a recipe's name.", fix="Set them where the recipe is made.")
     made = create(recipe, settings) if isinstance(recipe, str) else recipe
+    if protocol == "baskets":
+        return _baskets(made, train, test, at, seed, progress)
     asked = task(protocol, train, test, keep_seen=keep_seen)
     judged, train_seconds = _fit(made, asked.split, progress)
     top, score_seconds = timed_rank(
@@ -109,10 +112,41 @@ def evaluate(
     )
 
 
+def _baskets(made: Recipe, train: Any, test: Any, at: int, seed: int, progress: Progress) -> Result:
+    """Orders completed from one item alone (the headline), and from it for this shopper (`histories`)."""
+    asked = baskets(train, test, seed)
+    start = time.perf_counter()
+    judged = made.fit(asked.train, progress)
+    fitted = time.perf_counter()
+    answers = completed(judged, asked, at, progress=progress)
+    scored = time.perf_counter()
+    columns = {way: per_query(top, asked.targets) for way, top in answers.items()}
+    found = {way: _named(answers[way], columns[way], asked.train.n_items, at, seed) for way in answers}
+    return Result(
+        recipe=recipe_name(made),
+        protocol="baskets",
+        at=at,
+        metrics=found.pop(ALONE),
+        users=len(asked),
+        items=asked.train.n_items,
+        train_seconds=fitted - start,
+        score_seconds=scored - fitted,
+        peak_memory_mb=peak_memory_mb(),
+        notes=asked.notes,
+        settings=judged.settings(),
+        histories=found,
+        per_query={f"{name}, {way}": values for way, each in columns.items() for name, values in each.items()},
+    )
+
+
 def metrics_of(top: Int32, columns: Mapping[str, Float64], split: Split, at: int, seed: int) -> dict[str, Estimate]:
     """Every metric with its interval under its public name, coverage last."""
+    return _named(top, columns, split.train.n_items, at, seed)
+
+
+def _named(top: Int32, columns: Mapping[str, Float64], n_items: int, at: int, seed: int) -> dict[str, Estimate]:
     named = {f"{name}@{at}": estimate for name, estimate in estimates(columns, seed=seed).items()}
-    return {**named, f"coverage@{at}": coverage_estimate(top, split.train.n_items)}
+    return {**named, f"coverage@{at}": coverage_estimate(top, n_items)}
 
 
 def peak_memory_mb() -> float:

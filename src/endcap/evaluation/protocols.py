@@ -1,4 +1,4 @@
-"""The three protocols: what is learned from, what is asked, what counts as found, and what may not be shown.
+"""The protocols of histories: what is learned from, what is asked, what counts as found, and what may not be shown.
 
 Anything with `recommend(queries, k, allowed=None, exclude=None)` can be judged.
 """
@@ -21,7 +21,7 @@ from endcap.recipes.queries import Exclusions, Queries
 from endcap.seams import Progress, no_progress
 from endcap.types import EVENT_TYPE, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, USER_ID, WEIGHT, Bool, Int32, Ranking
 
-ProtocolName = Literal["top-n", "next-item", "sessions"]
+ProtocolName = Literal["top-n", "next-item", "sessions", "baskets"]
 QUERIES_PER_BATCH = 2048
 
 
@@ -52,6 +52,8 @@ def task(protocol: str, train: Any, test: Any = None, *, keep_seen: bool = False
     """The task of a protocol by name. Raises `UnknownName`, and `InputError` kinds for tables that do not fit."""
     if protocol not in get_args(ProtocolName):
         raise UnknownName("protocol", protocol, get_args(ProtocolName))
+    if protocol == "baskets":
+        raise InputError("Baskets are asked about items.", fix="evaluation.baskets makes the questions.")
     if protocol == "sessions":
         return sessions(train, test)
     return (top_n if protocol == "top-n" else next_item)(train, test, keep_seen)
@@ -112,15 +114,14 @@ def next_item(train: Any, test: Any = None, keep_seen: bool = False) -> Task:
 def sessions(train: Any, test: Any) -> Task:
     """Anonymous sessions: each test row is a prefix (list of items, oldest first) and the item that follows it.
 
-    Nothing is left out of the answer; sessions of the training are strangers to those of the test.
+    Nothing is left out of the answer; sessions of the training are strangers to those of the test. Without timestamps
+    training sessions are taken to be in order of time as the table has them.
     """
     table = table_of(train, (SESSION_ID, ITEM_ID, POSITION), (TIMESTAMP, EVENT_TYPE, WEIGHT), what="training")
-    times = [] if TIMESTAMP not in table.column_names else [TIMESTAMP]
-    kept = table.drop_columns([POSITION]) if times else table
-    order = [(SESSION_ID, "ascending"), *((name, "ascending") for name in times), (POSITION, "ascending")]
-    learned = Dataset.from_table(
-        kept.take(pc.sort_indices(table, sort_keys=order)).rename_columns({SESSION_ID: USER_ID})
-    )
+    if TIMESTAMP in table.column_names:
+        order = [(TIMESTAMP, "ascending"), (POSITION, "ascending")]
+        table = table.take(pc.sort_indices(table, sort_keys=order)).drop_columns([POSITION])
+    learned = Dataset.from_table(table.rename_columns({SESSION_ID: USER_ID}))
     asked = table_of(_required(test, "sessions"), (PREFIX, "target"), what="test")
     split = _prefixes(learned, asked[PREFIX].combine_chunks(), asked["target"].combine_chunks())
     empty = int((np.diff(split.inputs.indptr) == 0).sum())

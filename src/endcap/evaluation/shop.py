@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from endcap.errors import DataError, EndcapError
 from endcap.evaluation.compare import Estimate, coverage_estimate, differences, estimates, ratio
+from endcap.evaluation.controls import Control, control
 from endcap.evaluation.metrics import Float64, novelty, per_query, shown_popularity
 from endcap.evaluation.protocols import timed_rank
 from endcap.lake.dataset import Dataset
@@ -40,10 +41,14 @@ class Row:
     train_seconds: float
     score_seconds: float
     settings: Mapping[str, Any] = field(default_factory=dict)
+    control: Control | None = None
+    """The same with the histories of others, where that was asked for."""
 
     def json(self) -> dict[str, Any]:
         """As a JSON object."""
+        controlled = {} if self.control is None else {"control": self.control.json()}
         return {
+            **controlled,
             "recipe": self.recipe,
             "title": self.title,
             "population": self.population,
@@ -108,13 +113,14 @@ def judge(
     cut: int | None = None,
     at: int = 20,
     seed: int = 0,
+    shuffle: bool = False,
     progress: Progress = no_progress,
 ) -> Judgement:
     """Train each recipe on all but the last `days` and judge it on those, in two populations, with one fit for both.
 
     `cut` (int64 µs) says when the test begins instead of `days`. Baselines (popularity, repeat) are added where they
     are missing. "All items" hides nothing; "items new to the shopper" neither shows nor counts what the shopper took
-    before the cut. A recipe that refuses this shop is listed in `skipped`. Raises `DataError` where the cut leaves
+    before the cut. `shuffle` adds the control. A recipe that refuses this shop is listed in `skipped`. Raises `DataError` where the cut leaves
     nothing to learn from or nobody to judge.
     """
     split = last_days(dataset, days, cut)
@@ -134,7 +140,10 @@ def judge(
         for population, asked in splits.items():
             if not len(asked):
                 continue
-            row, columns = _row(name, recipe, population, asked, trained, at, seed, progress)
+            row, columns, top = _row(name, recipe, population, asked, trained, at, seed, progress)
+            if shuffle:
+                base = popular.get(population)
+                row = replace(row, control=control(top, asked.targets, base, seed=seed))
             popular.setdefault(population, columns)  # the baseline comes first
             over = differences(columns, popular[population], seed=seed) if name != BASELINE else {}
             row.over_popularity.update({f"{metric}@{at}": estimate for metric, estimate in over.items()})
@@ -187,14 +196,15 @@ def _row(
     at: int,
     seed: int,
     progress: Progress,
-) -> tuple[Row, dict[str, Float64]]:
+) -> tuple[Row, dict[str, Float64], Int32]:
     new = population == "items new to the shopper"
     label = f"Judging {name} on {population}"
     top, seconds = timed_rank(recipe, split, at, mask_history=new, progress=progress, label=label)
     columns = per_query(top, split.targets)
     metrics = {f"{metric}@{at}": estimate for metric, estimate in estimates(columns, seed=seed).items()}
     metrics |= {f"{metric}@{at}": estimate for metric, estimate in _beyond(top, split, seed).items()}
-    return Row(name, recipe.title, population, len(split), metrics, {}, trained, seconds, recipe.settings()), columns
+    row = Row(name, recipe.title, population, len(split), metrics, {}, trained, seconds, recipe.settings())
+    return row, columns, top
 
 
 def _beyond(top: Int32, split: Split, seed: int) -> dict[str, Estimate]:

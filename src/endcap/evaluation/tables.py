@@ -45,6 +45,11 @@ def table_of(source: Any, columns: Sequence[str], optional: Sequence[str] = (), 
     return table
 
 
+def whole_table(source: Any, *, what: str) -> pa.Table:
+    """All columns as they are, of whatever `table_of` takes. Raises `InputError`, `DataError` for what is unreadable."""
+    return _read(source, what)
+
+
 def _read(source: Any, what: str) -> pa.Table:
     if isinstance(source, pa.Table):
         return source

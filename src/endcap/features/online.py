@@ -141,21 +141,25 @@ class OnlineStore:
             self._write(operations)
 
     def _write(self, operations: Mapping[str, Sequence[tuple[FeatureRecord, Place]]]) -> None:
-        now, changed = self._clock.now(), list[tuple[int, str, bytes]]()
-        for (key, told), held in zip(operations.items(), self._state.get_many(list(operations)), strict=True):
-            before = state = _unpack(held)
-            for record, place in told:
-                state = _with(state, record, place)
-            if state != before:
-                until = state.best[2] if state.best else 0
-                changed.append((until + GRACE if until else 0, key, _pack(state)))
-        for until, group in groupby(sorted(changed, key=itemgetter(0)), key=itemgetter(0)):
-            blobs = {key: blob for _, key, blob in group}
-            if not until or until > now:
-                self._state.put_many(blobs, until=until)
-            else:
-                for key in blobs:
-                    self._state.delete(key)
+        """Read, decide and write; again where another process wrote in between."""
+        waiting = operations
+        while waiting:
+            held = dict(zip(waiting, self._state.get_many(list(waiting)), strict=True))
+            now, changed = self._clock.now(), list[tuple[int, str, bytes]]()
+            for key, told in waiting.items():
+                before = state = _unpack(held[key])
+                for record, place in told:
+                    state = _with(state, record, place)
+                if state != before:
+                    until = state.best[2] if state.best else 0
+                    changed.append((until + GRACE if until else 0, key, _pack(state)))
+            missed: list[str] = []
+            for until, group in groupby(sorted(changed, key=itemgetter(0)), key=itemgetter(0)):
+                there = not until or until > now
+                missed += self._state.swap_many(
+                    {key: blob if there else None for _, key, blob in group}, held, until=until
+                )
+            waiting = {key: waiting[key] for key in missed}
 
 
 def _with(state: _State, record: FeatureRecord, place: Place) -> _State:

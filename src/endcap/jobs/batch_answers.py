@@ -126,7 +126,7 @@ class Answers:
         others = [each for each in questions if not self._is_related(each.asked)]
         for group in _blocks(related, self._rows_at_once()):
             self._relate(group)
-        if self._model.ranker is not None:
+        if self._model.ranker is not None or self._model.forbids:
             self._serve(others, lines)
             return self._finished(questions, related, lines, answers)
         size = TOGETHER * self._threads if isinstance(self._model.recipe, InnerProductRecipe) else self._rows_at_once()
@@ -151,7 +151,7 @@ class Answers:
         return answers
 
     def _serve(self, questions: Sequence[_Question], lines: Sequence[bytes]) -> None:
-        """Models in two stages answer as they do online, step by step; chance is made from the line."""
+        """Models in two stages, or with rules, answer as they do online, step by step; chance is made from the line."""
 
         def share(part: Sequence[_Question]) -> None:
             slates = answer([self._slate(each, lines[each.place]) for each in part])
@@ -216,8 +216,8 @@ class Answers:
     def _personalise(self, questions: Sequence[_Question]) -> None:
         model, histories = self._model, self._model.state.histories
         rows = histories.users.find_all([each.asked.user_id or "" for each in questions])
-        queries = model.queries(histories.past.take(rows), self._now)
-        told = np.diff(queries.indptr) > 0 if model.personal else np.ones(len(questions), np.bool_)
+        queries = model.with_profiles(model.queries(histories.past.take(rows), self._now), rows)
+        told = model.told(queries) if model.personal else np.ones(len(questions), np.bool_)
         asked = np.flatnonzero(told).tolist()
         if isinstance(model.recipe, InnerProductRecipe):
             self._multiply(questions, queries, asked, model.recipe)

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from endcap import errors
 from endcap.errors import DataError, EndcapError, InputError, ResourceError, StateError, UnknownName
+from endcap.processes import without_pandas
 from endcap.seams import Progress, Tick
 
 POLL_SECONDS = 0.05
@@ -84,6 +85,7 @@ def run_child(
 
 def serve(work: Callable[[bytes, Progress], Any]) -> int:
     """The child's side: `work(request, progress)`, whose JSON-able result is reported; 0 where an answer was given."""
+    without_pandas()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     out = os.fdopen(os.dup(1), "wb", buffering=0)

@@ -30,6 +30,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[int, ...] = ()
     away: str = ""
     spooled: int = 0
+    owed: int = 0
+    """Of what is spooled, what was acknowledged: no other process can know of it yet."""
     poisoned: int = 0
     durability: str = ""
 
@@ -46,11 +48,13 @@ class Notes:
         self._folder = home / "workers"
         self._lock = threading.Lock()
 
-    def leave(self, note: Note, metrics: bytes) -> None:
-        """Say it; a process that cannot works all the same."""
+    def leave(self, note: Note, metrics: bytes | None = None) -> None:
+        """Say it, metrics where they are told; a process that cannot works all the same."""
         with self._lock, suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for ending, content in ((".json", msgspec.json.encode(note)), (".prom", metrics)):
+                if content is None:
+                    continue
                 waiting = self._folder / f"{note.name}{ending}.writing"
                 waiting.write_bytes(content)
                 waiting.replace(self._folder / f"{note.name}{ending}")

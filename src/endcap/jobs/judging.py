@@ -28,10 +28,13 @@ def judge_shop(
     days: float = DAYS,
     at: int = 20,
     seed: int = 0,
+    shuffle: bool = False,
     dataset: Dataset | None = None,
     progress: Progress = no_progress,
 ) -> Judgement:
     """Judge these recipes, with their defaults, on the shop's last `days`; the report is kept under the home.
+
+    `shuffle` asks each once more with the histories of others.
 
     Raises `UnknownName` for a recipe that does not exist, `DataError` where the history is too short.
     """
@@ -39,9 +42,8 @@ def judge_shop(
         recipe_class(name)
     data = dataset or workspace.lake.dataset(shop)
     data = replace(data, windows=window_documents(workspace.resources, shop))
-    judgement = judge(
-        data, {name: partial(create, name) for name in recipes}, days=days, at=at, seed=seed, progress=progress
-    )
+    made = {name: partial(create, name) for name in recipes}
+    judgement = judge(data, made, days=days, at=at, seed=seed, shuffle=shuffle, progress=progress)
     numbers, page = report_paths(workspace, shop)
     write_report(judgement, shop.group, page, numbers)
     return judgement

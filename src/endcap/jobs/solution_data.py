@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.dataset import ParquetReadOptions
 
 from endcap.errors import InputError, StateError
 from endcap.lake.assemble import assemble
@@ -178,6 +177,8 @@ def _percentiles(offer: Offer, config: Mapping[str, Any]) -> tuple[float, float]
 def _events(lake: Lake, shop: ShopKey, snapshot: Snapshot, kind: DatasetKind, wanted: Sequence[str]) -> pa.Table:
     """A table of events, texts dictionary-encoded as they lie on disk; what a session did that became a user's is
     the user's."""
+    from pyarrow.dataset import ParquetReadOptions  # noqa: PLC0415 - loads pandas, before a child can say that it does without
+
     options = ParquetReadOptions(dictionary_columns=set(TEXTS))
     stored = lake.open(shop, kind, snapshot.versions.get(kind)).to_pyarrow_dataset(parquet_read_options=options)
     table = combinable(stored.to_table(columns=[name for name in wanted if name in stored.schema.names]))
@@ -276,7 +277,8 @@ def _actions(lake: Lake, shop: ShopKey, snapshot: Snapshot) -> Dataset:
     catalogue = catalogue.take(pc.sort_indices(catalogue))
     events = answers.select([USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE])
     names = [name for name in pc.unique(events[EVENT_TYPE].cast(pa.string())).to_pylist() if name is not None]
-    found = assemble(events, actions, None, catalogue=catalogue, event_types=tuple(names), snapshot=snapshot.text)
+    users = _metadata(lake, shop, snapshot, "users", View())
+    found = assemble(events, actions, users, catalogue=catalogue, event_types=tuple(names), snapshot=snapshot.text)
     return found.with_interactions(replace(found.interactions, weight=np.ones(len(found.interactions), np.float32)))
 
 

@@ -13,15 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from endcap.errors import InputError, ResourceError
+from endcap.errors import EndcapError, InputError, ResourceError
+from endcap.evaluation.race import Deadline, OutOfTime, shoppers
 from endcap.jobs.solution_metrics import held_out, judged
 from endcap.lake.dataset import Dataset
-from endcap.lake.splits import Split
 from endcap.recipes import create
+from endcap.recipes.base import Recipe
 from endcap.registry.recipe_arns import HyperParameter, Offer
-from endcap.seams import Progress, no_progress, rng
+from endcap.seams import Progress, no_progress
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -46,6 +45,8 @@ class Search:
     maximize: bool = True
     ranges: Mapping[str, HyperParameter] = field(default_factory=dict)
     seed: int = 0
+    deadline: Deadline | None = None
+    """When no further trial begins, and the one that runs is stopped; None: when all trials are done."""
 
     @classmethod
     def of(cls, offer: Offer, config: Mapping[str, Any], seed: int = 0) -> Search:
@@ -63,14 +64,36 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """One trial: the values it chose, as texts, and the objective; None where its `state` is PRUNED."""
+
+    number: int
+    parameters: Mapping[str, str]
+    state: str
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Found:
-    """What a search ended with: the recipe's hyper-parameters as texts, and the objective on the validation part."""
+    """What a search ended with: the recipe's hyper-parameters as texts, and the objective on the validation part.
+
+    `value` is NaN where no trial was carried through; the parameters are then those that were given, or the defaults.
+    """
 
     offer: Offer
     parameters: Mapping[str, str]
     value: float
     trials: int
     pruned: int
+    tried: tuple[Tried, ...] = ()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a trial is judged by: it learns from a share of `train`, and `value` tells how good what it learned is."""
+
+    train: Dataset
+    value: Callable[[Recipe], float]
 
 
 def tune(
@@ -88,6 +111,32 @@ def tune(
     `storage` is the SQLite file that finished trials are kept in; trials of an earlier, killed search count. Raises
     `ResourceError` where Optuna is not installed, `InputError` where there is nothing to search or no such metric.
     """
+    split = held_out(offer, held_out(offer, dataset, search.seed).train, search.seed + 1)
+
+    def value(recipe: Recipe) -> float:
+        measured = judged(offer, recipe, split)
+        if search.metric not in measured:
+            raise InputError(
+                f"The metric {search.metric!r} is not measured for {offer.name}.",
+                fix=f"Name one of {', '.join(measured) or 'none: there is too little data'}.",
+            )
+        return measured[search.metric]
+
+    return search_for(offer, given, Objective(split.train, value), search, storage, name=name, progress=progress)
+
+
+def search_for(
+    offer: Offer,
+    given: Mapping[str, str],
+    objective: Objective,
+    search: Search,
+    storage: Path,
+    *,
+    name: str = "",
+    progress: Progress = no_progress,
+) -> Found:
+    """`tune` by an objective of one's own. The first trial has the values that a search begins from: the defaults, or
+    what was given. Raises `ResourceError` where Optuna is not installed."""
     space = {
         parameter: search.ranges.get(parameter, declared)
         for parameter, declared in offer.hyper_parameters.items()
@@ -95,21 +144,44 @@ def tune(
     }
     wanted = search.trials if space else 1
     study = _study(storage, name or offer.name, search.maximize)
-    split = held_out(offer, held_out(offer, dataset, search.seed).train, search.seed + 1)
+    beginning = {**_defaults(offer), **given}
+    if not study.get_trials(deepcopy=False):
+        starts = {each: _start(one, beginning[each]) for each, one in space.items()}
+        study.enqueue_trial({each: start for each, start in starts.items() if start is not None})
     for trial in study.get_trials(deepcopy=False):
         if trial.state.name == "RUNNING":  # of a search that was killed: its place is taken by one with the same values
             study.tell(trial.number, state=_state("FAIL"))
             study.enqueue_trial(trial.params)
     with progress("hyper-parameters", total=wanted, unit="trials") as tick:
         tick(min(_finished(study), wanted))
-        while _finished(study) < wanted:
-            _one_trial(study, offer, given, space, split, search)
+        while _finished(study) < wanted and (search.deadline is None or search.deadline.left > 0):
+            _one_trial(study, offer, given, space, objective, search)
             tick(1)
+    return _found(study, offer, beginning)
+
+
+def _found(study: Study, offer: Offer, beginning: Mapping[str, str]) -> Found:
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in ("COMPLETE", "PRUNED")]
+    tried = tuple(
+        Tried(number, _texts(trial.params), trial.state.name, trial.value if trial.state.name == "COMPLETE" else None)
+        for number, trial in enumerate(ended)
+    )
+    pruned = sum(each.state == "PRUNED" for each in tried)
+    if pruned == len(tried):
+        return Found(offer, dict(beginning), float("nan"), len(tried), pruned, tried)
     best = study.best_trial
-    pruned = sum(trial.state.name == "PRUNED" for trial in study.get_trials(deepcopy=False))
-    words = {parameter: _text(value) for parameter, value in best.params.items()}
     assert best.value is not None
-    return Found(offer, {**_defaults(offer), **given, **words}, float(best.value), _finished(study), pruned)
+    return Found(offer, {**beginning, **_texts(best.params)}, float(best.value), len(tried), pruned, tried)
+
+
+def _start(parameter: HyperParameter, text: str) -> Any:
+    """A value to begin with, typed as the search has it; None where it lies outside what is searched."""
+    if words := parameter.tried or parameter.choices:
+        return text if text in words else None
+    if parameter.search is None or text.lower() == "none":
+        return None
+    number = int(text) if parameter.kind == "integer" else float(text)
+    return number if parameter.search[0] <= number <= parameter.search[1] else None
 
 
 def choose(
@@ -158,23 +230,25 @@ def _one_trial(
     offer: Offer,
     given: Mapping[str, str],
     space: Mapping[str, HyperParameter],
-    split: Split,
+    objective: Objective,
     search: Search,
 ) -> None:
     trial = _asked(study, search.seed)
     chosen = {name: _text(_suggested(trial, name, parameter)) for name, parameter in space.items()}
     settings = offer.native_settings({**given, **chosen})
+    progress = search.deadline.watched(no_progress) if search.deadline else no_progress
     value = 0.0
     for step, share in enumerate(SHARES):
-        recipe = create(offer.native, settings).fit(_part(split.train, share, search.seed))
-        measured = judged(offer, recipe, split)
-        if search.metric not in measured:
-            study.tell(trial, state=_state("FAIL"))
-            raise InputError(
-                f"The metric {search.metric!r} is not measured for {offer.name}.",
-                fix=f"Name one of {', '.join(measured) or 'none: there is too little data'}.",
+        try:
+            value = objective.value(
+                create(offer.native, settings).fit(shoppers(objective.train, share, search.seed), progress)
             )
-        value = measured[search.metric]
+        except OutOfTime:
+            study.tell(trial, state=_state("FAIL"))
+            return
+        except EndcapError:
+            study.tell(trial, state=_state("FAIL"))
+            raise
         trial.report(value, step)
         if step < len(SHARES) - 1 and trial.should_prune():
             study.tell(trial, state=_state("PRUNED"))
@@ -219,25 +293,14 @@ def _finished(study: Study) -> int:
 
 
 def _suggested(trial: Trial, name: str, parameter: HyperParameter) -> Any:
-    if parameter.choices:
-        return trial.suggest_categorical(name, list(parameter.choices))
+    if words := parameter.tried or parameter.choices:
+        return trial.suggest_categorical(name, list(words))
     assert parameter.search is not None
     low, high = parameter.search
     log = parameter.log and low > 0
     if parameter.kind == "integer":
         return trial.suggest_int(name, int(low), int(high), log=log)
     return trial.suggest_float(name, float(low), float(high), log=log)
-
-
-def _part(dataset: Dataset, share: float, seed: int) -> Dataset:
-    """The same seeded share of the shoppers for every trial; the smaller share lies in the larger."""
-    if share >= 1:
-        return dataset
-    order = rng(seed).permutation(dataset.n_users)
-    kept = np.zeros(dataset.n_users, np.bool_)
-    active = order[np.diff(dataset.indptr)[order] > 0]
-    kept[active[: max(1, round(share * len(active)))]] = True
-    return dataset.with_interactions(dataset.interactions.take(kept[dataset.interactions.user]))
 
 
 def _ranges(offer: Offer, given: Mapping[str, Any]) -> dict[str, HyperParameter]:
@@ -255,7 +318,7 @@ def _ranges(offer: Offer, given: Mapping[str, Any]) -> dict[str, HyperParameter]
     for one in given.get("categoricalHyperParameterRanges") or ():
         declared = _declared(offer, one["name"])
         values = tuple(declared.check(one["name"], str(value)) for value in one["values"])
-        found[one["name"]] = replace(declared, choices=values)
+        found[one["name"]] = replace(declared, choices=values, tried=())
     return found
 
 
@@ -278,6 +341,10 @@ def _count(name: str, given: Any, default: int) -> int:
 
 def _defaults(offer: Offer) -> dict[str, str]:
     return {name: parameter.default for name, parameter in offer.hyper_parameters.items()}
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in values.items()}
 
 
 def _text(value: Any) -> str:

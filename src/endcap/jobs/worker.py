@@ -25,6 +25,7 @@ import msgspec
 
 from endcap.errors import EndcapError, ResourceError, StateError, UnavailableError
 from endcap.jobs.workspace import Workspace, open_workspace
+from endcap.processes import without_pandas
 from endcap.settings import Settings
 
 POLL, CALM_POLL = 0.05, 0.1
@@ -121,6 +122,7 @@ def _watch(stdin: IO[bytes], stop: threading.Event) -> None:
 
 def main() -> int:
     """Work for the parent at the other end of stdin; errors end it with their exit code and one line on stderr."""
+    without_pandas()
     _die_with_parent()
     line = sys.stdin.buffer.readline()
     if not line:

@@ -8,6 +8,7 @@ and one whose scores lie in 0 … 1 would call all items equally likely.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,16 +56,15 @@ def spread(scores: Float32) -> float:
 
 def _without_last(single: Queries) -> Queries:
     ends = np.array([0, len(single.item) - 1], np.int64)
-    return Queries(
-        ends,
-        single.item[:-1],
-        single.time[:-1],
-        single.event_type[:-1],
-        single.weight[:-1],
-        single.order[:-1],
-        single.time[-1:],
-        single.current,
-        single.user,
+    return replace(
+        single,
+        indptr=ends,
+        item=single.item[:-1],
+        time=single.time[:-1],
+        event_type=single.event_type[:-1],
+        weight=single.weight[:-1],
+        order=single.order[:-1],
+        now=single.time[-1:],
     )
 
 

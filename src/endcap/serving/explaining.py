@@ -16,11 +16,10 @@ from endcap.recipes.ease import EASE
 from endcap.recipes.item_item import ItemItem
 from endcap.recipes.repeat import Repeat
 from endcap.serving import segment_rung
-from endcap.serving.histories import past_of
+from endcap.serving.asking import asked
 from endcap.serving.memory import Memory
 from endcap.serving.ranked_words import TRIED, Subject, columns_with_words, places_of, spoken
 from endcap.serving.reranking import PERSONAL, chosen
-from endcap.serving.retrieval import currents, moments
 from endcap.serving.slate import Slate
 
 PROMOTED, EXPLORED, POPULAR = "Promoted item", "Exploration", "Popular item"
@@ -73,19 +72,19 @@ def credit(slates: Sequence[Slate]) -> None:
             groups.setdefault(id(slate.model), []).append(slate)
     for group in groups.values():
         model = group[0].model
-        queries = model.queries(past_of(group), moments(group), currents(group))
+        queries = asked(group)
         own = [np.array([rung == "personal" for rung in slate.rungs]) for slate in group]
         rows = [model.rows_of(np.array(slate.ordinals, np.int32)[mine]) for slate, mine in zip(group, own, strict=True)]
-        asked = np.unique(np.concatenate(rows))
-        asked = asked[asked >= 0]
-        if not len(asked):
+        wanted = np.unique(np.concatenate(rows))
+        wanted = wanted[wanted >= 0]
+        if not len(wanted):
             continue
-        sources = model.sources(queries, asked)
+        sources = model.sources(queries, wanted)
         names = list(sources)
         # [source, query, item]: all slates of the batch are explained by one pass over the model.
         loudest = np.stack([np.nan_to_num(sources[name], nan=-np.inf) for name in names]).argmax(axis=0)
         for at, slate in enumerate(group):
-            spoken_by = loudest[at][np.minimum(np.searchsorted(asked, rows[at]), len(asked) - 1)]
+            spoken_by = loudest[at][np.minimum(np.searchsorted(wanted, rows[at]), len(wanted) - 1)]
             places = np.flatnonzero(own[at]).tolist()
             for place, row, source in zip(places, rows[at].tolist(), spoken_by.tolist(), strict=True):
                 if row >= 0:

@@ -19,6 +19,7 @@ from endcap.lake.dataset import Dataset
 from endcap.lake.schemas import DatasetKind, Schema
 from endcap.lake.streaming import REMOVED
 from endcap.lake.tables import Lake, Snapshot
+from endcap.processes import without_pandas
 from endcap.serving.segment_columns import wanted_of
 from endcap.serving.shop import EVENTS, About, ShopState, ShopStates
 from endcap.types import ACTION_ID, EVENT_TYPE, ITEM_ID, TIMESTAMP, USER_ID, AccountKey, ShopKey
@@ -137,6 +138,7 @@ def _assembled(lake: Lake, shop: ShopKey, snapshot: Snapshot, about: About) -> D
 
 def main(arguments: list[str]) -> int:
     """The child process of `command`."""
+    without_pandas()
     lake, about, text, root, account, region, group, given, windows = json.loads(arguments[0])
     try:
         known = {kind: Schema.from_avro(avro, domain) for kind, (avro, domain) in given.items()}

@@ -14,22 +14,22 @@ from functools import cached_property
 import numpy as np
 
 from endcap.lake.event_types import is_left_out, weight
-from endcap.serving.live_features import News
+from endcap.serving.live_features import Happened
 from endcap.serving.newcomers import Newcomers
 from endcap.serving.shop import About, ShopState
 from endcap.serving.shop_attributes import ShopAttributes
 from endcap.stream import packed
 from endcap.stream.histories import PURCHASES, Past
-from endcap.stream.live import Live, Records
+from endcap.stream.live import Live, News, Told
 from endcap.stream.packed import Recent
-from endcap.stream.records import ActionEvent, Event, Put, Value, decode
+from endcap.stream.records import Event, Put, Value
 from endcap.types import Bool, Float32, Float64, Int16, Int32, Int64
 
-NOTED: Mapping[About, Mapping[str, type[Event | ActionEvent | Put]]] = {
-    "items": {"event": Event, "item": Put},
-    "actions": {"action_event": ActionEvent, "action": Put},
+NOTED: Mapping[About, frozenset[str]] = {
+    "items": frozenset({"event", "item"}),
+    "actions": frozenset({"action_event", "action"}),
 }
-
+"""Kinds of records that tell of them."""
 
 KEPT = 2048
 """Shoppers whose live events are kept as they were made into columns."""
@@ -76,9 +76,19 @@ class Tally:
     def add(self, ordinal: int, times: float = 1) -> None:
         """Once more, or so many times."""
         with self._lock:
-            if ordinal >= len(self._counts):
-                self._counts = np.concatenate((self._counts, np.zeros(ordinal + 64)))
+            self._grow(ordinal)
             self._counts[ordinal] += times
+
+    def add_each(self, ordinals: list[int]) -> None:
+        """Each once more, as often as it is there."""
+        if ordinals:
+            with self._lock:
+                self._grow(max(ordinals))
+                np.add.at(self._counts, ordinals, 1.0)
+
+    def _grow(self, ordinal: int) -> None:
+        if ordinal >= len(self._counts):
+            self._counts = np.concatenate((self._counts, np.zeros(ordinal + 64)))
 
     def of(self, ordinals: Int32) -> Float64:
         """float64 [m]: the counts of these."""
@@ -126,33 +136,35 @@ class LiveShop:
         """Number of ordinals."""
         return self.base + len(self._names)
 
-    def note(self, records: Records) -> None:
-        """Give ordinals to what is new in records that were news to `live`, and count events."""
-        kinds, news = NOTED[self.about], News()
+    def note(self, news: News) -> None:
+        """Give ordinals to what is new in what was news to `live`, and count events."""
+        kinds, happened = NOTED[self.about], Happened()
         with self._lock:
-            for _, record in records:
-                if record.kind in kinds:
-                    self._note(decode(record.payload, kinds[record.kind]), news)
+            told = [each for record, each in news if record.kind in kinds]
+            names = [_about(each) for each in told]
+            taken: list[int] = []
+            for each, name, place in zip(told, names, self.ordinals(names).tolist(), strict=True):
+                if isinstance(each, Put):
+                    self._put(each, happened)
+                    continue
+                self.last_time = max(self.last_time, each.time)
+                if not name:
+                    continue
+                ordinal = place if place >= 0 else self._place(name, each.time)
+                code, worth, interest = self._type(each.event_type)
+                if interest:
+                    taken.append(ordinal)
+                if isinstance(each, Event):
+                    happened.event(ordinal, each.time, code, worth)
+            self.taken.add_each(taken)
             if self.features is not None:
-                news.fold_into(self.features)
+                happened.fold_into(self.features)
 
-    def _note(self, told: Event | ActionEvent | Put, news: News) -> None:
-        if isinstance(told, Put):
-            ordinal = self._place(told.id, told.time)
-            news.put(ordinal, told.properties)
-            if ordinal >= self.base or not self.state.counts[ordinal]:  # no version has learned of it
-                self.newcomers.put(ordinal)
-            return
-        self.last_time = max(self.last_time, told.time)
-        name = told.item_id if isinstance(told, Event) else told.action_id
-        if not name:
-            return
-        ordinal = self._place(name, told.time)
-        code, worth, interest = self._type(told.event_type)
-        if interest:
-            self.taken.add(ordinal)
-        if isinstance(told, Event):
-            news.event(ordinal, told.time, code, worth)
+    def _put(self, told: Put, happened: Happened) -> None:
+        ordinal = self._place(told.id, told.time)
+        happened.put(ordinal, told.properties)
+        if ordinal >= self.base or not self.state.counts[ordinal]:  # no version has learned of it
+            self.newcomers.put(ordinal)
 
     def _place(self, name: str, time: int) -> int:
         known = self.ordinal(name)
@@ -274,3 +286,10 @@ class LiveShop:
     def attributes(self) -> ShopAttributes:
         """What is known of items and shoppers now."""
         return ShopAttributes.of(self)
+
+
+def _about(told: Told) -> str:
+    """The id of the item, or action, that is told of; empty for none."""
+    if isinstance(told, Event):
+        return told.item_id
+    return told.id if isinstance(told, Put) else told.action_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -19,9 +19,10 @@ from endcap.recipes.vector_index import VectorIndex
 from endcap.registry.versions import Model
 from endcap.serving.calibration import spread, temperature_of
 from endcap.serving.kernels import inner_products, withhold, withhold_in_order
+from endcap.serving.profiles import table_of
 from endcap.serving.shop import ShopState
 from endcap.stream.histories import Past
-from endcap.types import Bool, Float32, Int16, Int32, Int64
+from endcap.types import USER_ID, Bool, Float32, Int16, Int32, Int64
 
 COMPUTE = threading.Lock()
 """Held while a recipe computes: a version is warmed while requests are answered, and numba's work queue, its threading
@@ -150,9 +151,11 @@ class ServedModel:
         held, now = len(histories), histories.last_time + 1
         sample = np.unique(np.linspace(0, held - 1, min(held, SAMPLED)).astype(np.int32))
         nobody = self.scores(self.queries(histories.past.take(np.full(1, -1, np.int32)), now)).copy()
-        return nobody, self.queries(histories.past.take(sample), now)
+        return nobody, self.with_profiles(self.queries(histories.past.take(sample), now), sample)
 
     def _tells_apart(self, nobody: Float32, queries: Queries) -> bool:
+        if self.wants_profiles or self.wants_context:  # of the sampled nothing may be known that it goes by
+            return True
         return any(not np.array_equal(self.scores(queries.batch(row, row + 1)), nobody) for row in range(len(queries)))
 
     @cached_property
@@ -164,6 +167,21 @@ class ServedModel:
     def ranker(self) -> Ranker | None:
         """The recipe that orders them, where it is another."""
         return self.recipe if isinstance(self.recipe, Ranker) else None
+
+    @cached_property
+    def wants_profiles(self) -> bool:
+        """Whether it is to be told what is known of the shoppers."""
+        return _wants(self.retriever, "wants_profiles")
+
+    @cached_property
+    def wants_context(self) -> bool:
+        """Whether it is to be told of the moment of asking."""
+        return _wants(self.retriever, "wants_context")
+
+    @cached_property
+    def forbids(self) -> bool:
+        """Whether it may forbid items to a shopper: `Recipe.forbidden`."""
+        return _forbids(self.retriever)
 
     @cached_property
     def unit_vectors(self) -> Float32 | None:
@@ -214,6 +232,26 @@ class ServedModel:
         moments = np.full(q, now, np.int64) if isinstance(now, int) else now
         return Queries(indptr, item, time, types, weight, order, moments, currents, np.full(q, -1, np.int32))
 
+    def with_profiles(self, queries: Queries, rows: Int32) -> Queries:
+        """With what the state holds of the shoppers in these rows (-1: nobody), where the model wants it."""
+        if not self.wants_profiles:
+            return queries
+        users, names = self.state.users, self.state.histories.users
+        known = [{**users.row(row), USER_ID: names.name(row)} if row >= 0 else {} for row in rows.tolist()]
+        return replace(queries, profiles=table_of(known))
+
+    def told(self, queries: Queries) -> Bool:
+        """bool [q]: whether a question tells anything that the model goes by: a history, an item that is looked at,
+        what is known of the shopper beside their id, or of the moment."""
+        found: Bool = (np.diff(queries.indptr) > 0) | (queries.current >= 0)
+        if self.wants_context and queries.context:
+            found = found | np.array([bool(each) for each in queries.context], np.bool_)
+        if self.wants_profiles and queries.profiles is not None:
+            for name in queries.profiles.column_names:
+                if name != USER_ID:
+                    found = found | queries.profiles[name].is_valid().to_numpy()
+        return found
+
     def scores(self, queries: Queries) -> Float32:
         """float32 [q, n] of all rows, C-contiguous, to be written on; -inf where the recipe cannot tell.
 
@@ -263,7 +301,29 @@ class ServedModel:
         part = getattr(self.retriever, "sources_", {}).get(source)
         if part is not None:
             return str(part.reason)
+        words = getattr(self.retriever, "reasons", {}).get(source)
+        if words is not None:
+            return str(words)
         return recipe_class(source).reason if source in RECIPES else self.retriever.reason
+
+
+def _wants(recipe: Recipe, what: str) -> bool:
+    """Whether a recipe, or one of those that it is made of, says that it wants profiles or context."""
+    return bool(getattr(recipe, what)) or any(_wants(each, what) for each in _inside(recipe))
+
+
+def _forbids(recipe: Recipe) -> bool:
+    """Whether a recipe forbids items; one that is made of others does where one of them does."""
+    inside = _inside(recipe)
+    overrides = type(recipe).forbidden is not Recipe.forbidden
+    return overrides and (not inside or any(_forbids(each) for each in inside))
+
+
+def _inside(recipe: Recipe) -> list[Recipe]:
+    """The recipes that one is made of."""
+    held = [getattr(recipe, part.name) for part in fields(recipe) if not part.init]
+    inside = [each for part in held for each in (part.values() if isinstance(part, dict) else (part,))]
+    return [each for each in inside if isinstance(each, Recipe)]
 
 
 def _told(scores: Float32) -> Float32:

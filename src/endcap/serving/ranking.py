@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from endcap.serving.asking import asked
 from endcap.serving.calibration import probabilities
-from endcap.serving.histories import past_of, say_why_not
+from endcap.serving.histories import say_why_not
 from endcap.serving.influence import influenced
 from endcap.serving.kernels import log_total
-from endcap.serving.retrieval import currents, moments
 from endcap.serving.slate import Slate
 from endcap.types import Float32, Int32
 
@@ -49,8 +49,8 @@ def _scores(slate: Slate, ordinals: Int32) -> Float32:
     rows = np.where(ordinals >= 0, model.rows_of(ordinals), -1)
     scores = np.full(len(ordinals), -np.inf, np.float32)
     known = np.flatnonzero(rows >= 0)
-    queries = model.queries(past_of([slate]), moments([slate]), currents([slate]))
-    told = not model.personal or len(queries.item) or queries.current[0] >= 0
+    queries = asked([slate])
+    told = not model.personal or bool(model.told(queries)[0])
     if not told:
         say_why_not(slate)
     elif len(known) and (config.popularity or config.freshness):

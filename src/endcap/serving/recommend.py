@@ -1,8 +1,8 @@
 """The request path: an ordered tuple of plain functions over slates.
 
-resolve → allow → rules → retrieve → rank → rerank → place → diversify → cap → explore → promote → remember → explain →
-credit → remind → account → seal. Each takes the slates of one batch, requests that arrived together; retrieve, rerank,
-credit and account make use of that, by asking a model about all of them in one pass.
+resolve → allow → rules → obey → retrieve → rank → rerank → place → diversify → cap → explore → promote → remember →
+explain → credit → remind → account → seal. Each takes the slates of one batch, requests that arrived together; obey,
+retrieve, rerank, credit and account make use of that, by asking a model about all of them in one pass.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from endcap.serving.actions import unofferable
 from endcap.serving.explaining import account, credit, explain, remind
 from endcap.serving.exploration import explore
 from endcap.serving.histories import hidden, purchases, seen
+from endcap.serving.obeying import obey
 from endcap.serving.placing import place
 from endcap.serving.policy.cap import cap
 from endcap.serving.policy.diversity import diversify
@@ -103,6 +104,7 @@ STEPS: tuple[Step, ...] = (
     each(resolve),
     each(allow),
     each(rules),
+    obey,
     retrieve,
     each(rank),
     rerank,

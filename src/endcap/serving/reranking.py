@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
+from endcap.serving.asking import moments
 from endcap.serving.histories import past_of
-from endcap.serving.retrieval import moments
 from endcap.serving.slate import Slate
 from endcap.serving.snapshot import Columns
 from endcap.types import Float32, Float64, Int32

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from endcap.serving import segment_rung
+from endcap.serving.asking import asked
 from endcap.serving.calibration import probabilities
-from endcap.serving.histories import past_of, say_why_not
+from endcap.serving.histories import say_why_not
 from endcap.serving.indexed import search
 from endcap.serving.influence import influenced
 from endcap.serving.kernels import best, log_total, take
 from endcap.serving.policy.promotions import share
 from endcap.serving.slate import Slate
-from endcap.types import Bool, Float32, Int32, Int64
+from endcap.types import Bool, Float32, Int32
 
 NOTED = 50
 """Candidates that are kept for the decision's record, at least."""
@@ -46,11 +47,9 @@ def _is_only_about_an_item(slate: Slate) -> bool:
 def _personal(slates: Sequence[Slate]) -> None:
     """Ask one model for several shoppers at once. A shopper without a usable history is left to the ladder."""
     model = slates[0].model
-    queries = model.queries(past_of(slates), moments(slates), currents(slates))
-    ends, asked = queries.indptr.tolist(), queries.current.tolist()
+    queries = asked(slates)
     usable = []
-    for at, slate in enumerate(slates):
-        is_told = ends[at] < ends[at + 1] or asked[at] >= 0
+    for (at, slate), is_told in zip(enumerate(slates), model.told(queries).tolist(), strict=True):
         if not is_told and model.personal:
             say_why_not(slate)
         if is_told or model.general:
@@ -202,15 +201,3 @@ def descend(slate: Slate, barred: Bool, count: int) -> Iterable[tuple[int, str]]
         yield from ((ordinal, rung) for ordinal in found)
         if not count:
             return
-
-
-def currents(slates: Sequence[Slate]) -> Int32:
-    """int32 [q] model rows of the items being looked at, -1 where there is none."""
-    if all(slate.current < 0 for slate in slates):
-        return np.full(len(slates), -1, np.int32)
-    return slates[0].model.rows_of(np.array([slate.current for slate in slates], np.int32))
-
-
-def moments(slates: Sequence[Slate]) -> Int64:
-    """int64 [q] moments of asking."""
-    return np.array([slate.now for slate in slates], np.int64)

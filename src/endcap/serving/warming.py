@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
+import numpy as np
+from scipy import sparse
 
+from endcap.lake.recordio import Records, read_records, write_records
+from endcap.serving.predicting import OfFeatures, Oracle
 from endcap.serving.recommend import Request, answer
 from endcap.serving.slate import Slate
 from endcap.serving.snapshot import Snapshot
@@ -26,3 +30,6 @@ def warm(snapshot: Snapshot) -> None:
         answer([Slate(alone, Request(SOME, name), _TOKEN) for name in (user, "")])
         if some and not snapshot.is_about_actions:
             answer([Slate(alone, Request(len(some), user, candidates=some), _TOKEN)])
+        if isinstance(model.retriever, OfFeatures):
+            nothing = Records(sparse.csr_matrix((1, model.retriever.n_features), dtype=np.float32))
+            Oracle.of(alone, "").features(read_records(write_records(nothing)).rows)

@@ -12,13 +12,14 @@ from typing import Any, Literal
 import msgspec
 
 from endcap.storage.log import Record
-from endcap.storage.log.contract import RecordKind
+from endcap.storage.log.contract import RECORD_KINDS, RecordKind
 from endcap.stream.records import ActionEvent, Decision, Event, FeatureRecord, Put, encode
 from endcap.types import ACCOUNT_LEVEL, AccountKey, Micros, ShopKey
 
 PutKind = Literal["item", "user", "action"]
 ID_BYTES = 16
 _CONTENT = msgspec.msgpack.Encoder(order="sorted")
+_GIVEN = {kind: f"{kind}\0given\0".encode() for kind in RECORD_KINDS}
 
 
 def event_record(shop: ShopKey, event: Event, *, invocation: str = "", index: int = 0) -> Record:
@@ -60,8 +61,8 @@ def feature_record(
 
 def _name(kind: RecordKind, given: str, invocation: str, index: int, content: Any) -> bytes:
     if given:
-        parts = (b"given", given.encode("utf-8", "surrogatepass"))
-    elif invocation:
+        return blake2b(_GIVEN[kind] + given.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES).digest()
+    if invocation:
         parts = (b"invocation", f"{index}\0{invocation}".encode("utf-8", "surrogatepass"))
     else:
         parts = (b"content", _CONTENT.encode(content))

@@ -38,6 +38,9 @@ SUNK_AS: Mapping[str, TableKind] = {
 Records = Sequence[tuple[Offset, Record]]
 EventKind = Literal["event", "action"]
 Linked = Callable[[str], str | None]
+Told = Event | ActionEvent | Put
+News = Sequence[tuple[Record, Told]]
+"""Records that were news, with what they say: nobody has to read them twice."""
 _BEFORE = -(2**63)
 _SHOWN = msgspec.msgpack.Decoder(tuple[str, ...])
 
@@ -85,32 +88,56 @@ class Live:
         self.offsets: dict[int, int] = {}
         self.poisoned = 0
         """Records that could not be read, and were passed over."""
-        self._folds: Mapping[str, Callable[[Record], bool]] = {
-            "event": self._fold_event,
-            "action_event": self._fold_action,
-            "decision": self._fold_decision,
-            "item": self._fold_put,
-            "user": self._fold_put,
-            "action": self._fold_put,
-        }
+        self._held: dict[str, bytes | None] = {}
+        """What the state had of the shoppers in the fold that runs."""
+        self._sunk = {kind: after.tables.get(table, {}) for kind, table in SUNK_AS.items()}
 
-    def fold(self, records: Records) -> Records:
+    def fold(self, records: Records) -> News:
         """Take what is of this shop and not in the snapshot yet, in any order, any number of times; what was news."""
-        news = []
         with self._lock:
-            for offset, record in records:
-                self.offsets[offset.partition] = max(offset.n, self.offsets.get(offset.partition, 0))
-                if record.shop != self.shop or self.after.has(SUNK_AS[record.kind], offset):
-                    continue
-                try:
-                    if self._folds[record.kind](record):
-                        news.append((offset, record))
-                except Exception:  # whatever it is about a record, it holds up nobody
-                    self.poisoned += 1
+            read = self._read(records)
+            self._held = self._of_shoppers([told for _, told in read])
+            news = [each for each in read if self._taken(*each)]
             if self._blocks:
                 self._state.put_many(self._blocks)
                 self._blocks = {}
+            self._held = {}
         return news
+
+    def _read(self, records: Records) -> list[tuple[Record, Told]]:
+        """What there is to fold, read; of decisions, which are folded at once, nothing is left to do."""
+        found: list[tuple[Record, Told]] = []
+        known, offsets = self.shop, self.offsets
+        for (partition, n), record in records:
+            if n > offsets.get(partition, 0):
+                offsets[partition] = n
+            if record.shop is not known:  # a comparison costs as much as all the rest of this loop
+                if record.shop != self.shop:
+                    continue
+                known = record.shop
+            if n <= self._sunk[record.kind].get(partition, 0):
+                continue
+            try:
+                if record.kind == "decision":
+                    self._fold_decision(record)
+                else:
+                    found.append((record, decode(record.payload, _READ[record.kind])))
+            except Exception:  # whatever it is about a record, it holds up nobody
+                self.poisoned += 1
+        return found
+
+    def _of_shoppers(self, told: Sequence[Told]) -> dict[str, bytes | None]:
+        keys = list({_key(each): None for each in told if not isinstance(each, Put)})
+        return dict(zip(keys, self._state.get_many(keys), strict=True))
+
+    def _taken(self, record: Record, told: Told) -> bool:
+        try:
+            if isinstance(told, Event):
+                return self._fold_event(record, told)
+            return self._fold_put(record, told) if isinstance(told, Put) else self._fold_action(record, told)
+        except Exception:
+            self.poisoned += 1
+            return False
 
     def recent(self, key: str) -> Recent:
         """The newest 512 events of a user, with those of the sessions that became theirs; or of a session.
@@ -156,8 +183,7 @@ class Live:
         shown = told or self._impressions.get(f"implicit/{recommendation_id}")
         return _SHOWN.decode(shown) if shown else ()
 
-    def _fold_event(self, record: Record) -> bool:
-        event: Event = decode(record.payload, Event)
+    def _fold_event(self, record: Record, event: Event) -> bool:
         if event.traffic:  # bots and colleagues: nothing reacts to them
             return False
         self._link(event)
@@ -167,23 +193,18 @@ class Live:
             self._impressions.put(key, msgspec.msgpack.encode(sorted({*told, *event.impression})))
         if not event.item_id:
             return True
-        row = packed.row(event.time, record.id, event.item_id, event.event_type, event.value)
-        return self._add(f"event/{event.user_id or event.session_id}", row)
+        return self._add(event, packed.row(event.time, record.id, event.item_id, event.event_type, event.value))
 
-    def _fold_action(self, record: Record) -> bool:
-        event: ActionEvent = decode(record.payload, ActionEvent)
+    def _fold_action(self, record: Record, event: ActionEvent) -> bool:
         self._link(event)
-        row = packed.row(event.time, record.id, event.action_id, event.event_type, None)
-        return self._add(f"action/{event.user_id or event.session_id}", row)
+        return self._add(event, packed.row(event.time, record.id, event.action_id, event.event_type, None))
 
-    def _fold_decision(self, record: Record) -> bool:
+    def _fold_decision(self, record: Record) -> None:
         answer: _Answer = decode(record.payload, _Answer)
         shown = tuple(each.item_id for each in answer.shown)
         self._impressions.put(f"implicit/{answer.id}", msgspec.msgpack.encode(shown))
-        return True
 
-    def _fold_put(self, record: Record) -> bool:
-        put: Put = decode(record.payload, Put)
+    def _fold_put(self, record: Record, put: Put) -> bool:
         key = f"put-{record.kind}/{put.id}"
         held = self._state.get(key)
         block = properties.laid_over(held, put.time, record.id, put.properties)
@@ -199,10 +220,26 @@ class Live:
             self._links.fold(session, user, _BEFORE, "")  # the snapshot's events came first
         self._links.fold(session, event.user_id, event.time, event.event_id)
 
-    def _add(self, key: str, row: bytes) -> bool:
-        held = self._blocks.get(key) or self._state.get(key) or packed.EMPTY
+    def _add(self, event: Event | ActionEvent, row: bytes) -> bool:
+        key = _key(event)
+        held = self._blocks.get(key) or self._held.get(key) or packed.EMPTY
         block = packed.fold(held, row)
         if block == held:
             return False
         self._blocks[key] = block
         return True
+
+
+_READ: Mapping[str, type[Told]] = {
+    "event": Event,
+    "action_event": ActionEvent,
+    "item": Put,
+    "user": Put,
+    "action": Put,
+}
+
+
+def _key(event: Event | ActionEvent) -> str:
+    """What a shopper's events are kept under."""
+    kind = "event" if isinstance(event, Event) else "action"
+    return f"{kind}/{event.user_id or event.session_id}"

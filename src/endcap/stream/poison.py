@@ -1,4 +1,5 @@
-"""Records that nothing can be made of, set aside where an operator sees them: they hold up nobody, and are not lost.
+"""Records that nothing can be made of, set aside where an operator sees them: they hold up nobody, and are not lost as
+long as there is room: when a log has more than `BYTES` of them, its oldest go.
 
 <root>/<identity of the log>.jsonl    one JSON object a line: offset, shop, kind, reason, the record itself in base64
 """
@@ -6,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,11 @@ import msgspec
 from endcap.lake.locks import locked, make_directory
 from endcap.seams import Disk
 from endcap.storage.log import Offset, Record
+
+
+BYTES = 64 << 20
+"""Of one log. A sender that is broken for good would fill the disk."""
+_log = logging.getLogger(__name__)
 
 
 class Poison(msgspec.Struct, frozen=True):
@@ -44,8 +51,8 @@ class Poison(msgspec.Struct, frozen=True):
 class PoisonStore:
     """Those of every log that a home had. Written by whoever sinks, read by anyone."""
 
-    def __init__(self, root: Path, disk: Disk | None = None) -> None:
-        self._root, self._disk = root, disk or Disk()
+    def __init__(self, root: Path, disk: Disk | None = None, *, limit: int = BYTES) -> None:
+        self._root, self._disk, self._limit = root, disk or Disk(), limit
 
     def add(self, log: str, found: Sequence[Poison]) -> None:
         """Keep these, each once, before it returns."""
@@ -61,6 +68,7 @@ class PoisonStore:
                 file.write(b"".join(msgspec.json.encode(each) + b"\n" for each in fresh))
                 file.flush()
                 os.fsync(file.fileno())
+            self._bound(path)
             self._disk.fsync(path.parent)
 
     def read(self, log: str) -> list[Poison]:
@@ -70,6 +78,17 @@ class PoisonStore:
         except FileNotFoundError:
             return []
         return [msgspec.json.decode(line, type=Poison) for line in lines]
+
+    def _bound(self, path: Path) -> None:
+        """Keep the newest half of what may be kept, where there is more."""
+        if path.stat().st_size <= self._limit:
+            return
+        held = path.read_bytes()
+        start = held.find(b"\n", len(held) - self._limit // 2) + 1
+        _log.error("%s: %d records beyond its bound of %d bytes go.", path, held.count(b"\n", 0, start), self._limit)
+        waiting = path.with_suffix(".writing")
+        self._disk.write(waiting, held[start:])
+        self._disk.rename(waiting, path)
 
     def path(self, log: str) -> Path:
         """The file of a log."""

@@ -90,8 +90,12 @@ class Feed(Generic[F]):
 
     def _committed(self, records: Records) -> None:
         by_shop: dict[ShopKey, list[tuple[Offset, Record]]] = {}
+        shop, mine = None, list[tuple[Offset, Record]]()
         for each in records:
-            by_shop.setdefault(each[1].shop, []).append(each)
+            if each[1].shop is not shop:  # those of one request name the very same one
+                shop = each[1].shop
+                mine = by_shop.setdefault(shop, [])
+            mine.append(each)
         for shop, mine in by_shop.items():
             for into in self._fed.get(shop, ()):
                 self.fold(into, mine)

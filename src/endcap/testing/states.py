@@ -60,6 +60,36 @@ class StateContract:
         clock.at = Micros(2_501)
         assert state.get("a") is None, "the bounds' age holds whatever the date"
 
+    def test_what_changed_meanwhile_is_not_overwritten(self) -> None:
+        state, clock = self.store(Bounds(age=1_000))
+        state.put_many({"a": b"1", "b": b"=2", "c": b"3", "e": b"5"})
+        held = {"a": b"1", "b": b"=2", "c": b"other", "d": None, "e": None}
+        fresh = {"a": b"\0new", "b": None, "c": b"no", "d": b"new", "e": b"no"}
+        assert state.swap_many(fresh, held, until=1_500) == ["c", "e"]
+        assert state.get_many(list(fresh)) == [b"\0new", None, b"3", b"new", b"5"]
+        clock.at = Micros(1_500)
+        assert state.get("a") is None and state.swap_many({"a": b"again"}, {"a": b"\0new"}) == ["a"]
+        assert state.swap_many({"a": b"again"}, {"a": None}) == [] and state.get("a") == b"again"
+        assert state.swap_many({}, {}) == []
+
+    def test_threads_that_swap_lose_no_step(self) -> None:
+        state, _ = self.store()
+
+        def work() -> None:
+            for _ in range(40):
+                while True:
+                    held = state.get("count")
+                    value = str(int(held or b"0") + 1).encode()
+                    if not state.swap_many({"count": value}, {"count": held}):
+                        break
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert state.get("count") == b"120"
+
     def test_nothing_is_asked_for_and_nothing_is_put(self) -> None:
         state, _ = self.store()
         state.put_many({})

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 from crawleruseragents import is_crawler
 
-from endcap.api.acknowledging import acknowledged
+from endcap.api.acknowledging import settled
 from endcap.api.collect.credentials import Sender, Senders
 from endcap.api.door import Exchange, Route
 from endcap.api.metrics import Metrics
@@ -27,7 +28,7 @@ from endcap.errors import InputError, UnknownName
 from endcap.registry.quotas import Rate
 from endcap.registry.resources import Resources
 from endcap.seams import Clock
-from endcap.storage.log import Log, Record
+from endcap.storage.log import Log, Offset, Record
 from endcap.storage.set_aside import SetAside
 from endcap.stream.collect import event_record
 from endcap.stream.dialects import dialect, recognise
@@ -67,6 +68,7 @@ T = TypeVar("T")
 class _Taken:
     read: Read
     records: list[Record]
+    submitted: Future[tuple[Offset | None, ...]] | None
 
 
 class Collect:
@@ -98,9 +100,9 @@ class Collect:
         try:
             if not self._rate.admits(sender.shop.account):
                 raise Refusal(429, "ThrottlingException", "Too many calls in this second; try again.")
-            made = await aside_if_long(exchange, lambda: self._read(exchange, sender, name))
-            if made.records:
-                await acknowledged(self._log, made.records)
+            made = await aside_if_long(exchange, lambda: self._take(exchange, sender, name))
+            if made.submitted is not None:
+                await settled(self._log, made.submitted)
         except Refusal as refusal:
             raise Refusal(refusal.status, refusal.kind, refusal.message, (*refusal.headers, *headers[1:])) from None
         except TooMany as error:
@@ -111,7 +113,8 @@ class Collect:
         await self._refuse(sender.shop, made.read.rejected)
         return _told(made, headers)
 
-    def _read(self, exchange: Exchange, sender: Sender, name: str) -> _Taken:
+    def _take(self, exchange: Exchange, sender: Sender, name: str) -> _Taken:
+        """Read a call and submit what it says: from wherever that is done, for each thread it passes costs time."""
         call = decoded(exchange.body)
         wanted = name or exchange.values().get("dialect", "")
         try:
@@ -120,7 +123,8 @@ class Collect:
             raise invalid(str(error)) from None
         traffic = "internal" if sender.internal else "bot" if _is_bot(exchange.header(b"user-agent")[:AGENT]) else ""
         found = read(spoken, call, self._clock.now(), traffic)
-        return _Taken(found, records(sender.shop, found))
+        made = records(sender.shop, found)
+        return _Taken(found, made, self._log.submit(made) if made else None)
 
     async def _refuse(self, shop: ShopKey, rejected: Sequence[Rejected]) -> None:
         if not rejected:

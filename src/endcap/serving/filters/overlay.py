@@ -104,6 +104,13 @@ class Attributes:
             return SEPARATOR.join(value) if isinstance(value, list) else value
         return self.table.value(ordinal, column)
 
+    def row(self, ordinal: int) -> dict[str, Plain]:
+        """All that is known of a row now."""
+        found = self.table.row(ordinal) if ordinal < self.table.size else {}
+        put = self.now().rows.get(ordinal, {})
+        told = {name: SEPARATOR.join(value) if isinstance(value, list) else value for name, value in put.items()}
+        return {name: value for name, value in {**found, **told}.items() if value is not None}
+
     def _read(self, before: Patch, revision: int) -> Patch:
         """What changed since, laid over what was read before."""
         # The stamp is of before the rows are read: a change meanwhile leads to another reading, never to a stale one.

@@ -17,7 +17,7 @@ from endcap.storage.log.subscribers import Subscribers
 PART = 250
 """Records of one partition that are told at once: folding them holds up acknowledgements."""
 WAIT_MILLISECONDS = 100
-PAUSES = (0.05, 0.1, 0.2, 0.4)
+PAUSES = (0.05, 0.1, 0.2)
 """Seconds between attempts to reach a server that is away; the last one is repeated."""
 UNSAFE = "%s may lose acknowledged events in a power cut (appendfsync: %s). Set appendonly yes and appendfsync always."
 _log = logging.getLogger(__name__)

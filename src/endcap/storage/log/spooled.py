@@ -4,6 +4,9 @@ What cannot be appended is flushed into a SQLite log of this process's own and t
 the partition `SPOOLED`. As long as anything waits there, whatever comes is put behind it. When the server is back, it
 is appended in order; a crash in between only repeats what the shared log knows by its ids. What comes while the last of
 it is appended is held back for that moment, in memory and not acknowledged: so the spool is left under any load.
+
+Answers that were given (decisions) were acknowledged to nobody and are most of the bytes, so they are appended last:
+what other processes must know of is `owed`, and that is little.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -25,20 +28,25 @@ from endcap.storage.log.subscribers import Subscribers
 
 MOST_WAITING = 1_000_000
 PART = 1_000
-"""Records that are appended at once when the server is back."""
+"""Records that are appended at once when the server is back …"""
+PART_BYTES = 256 << 10
+"""… and about how many bytes at most: nobody else is answered meanwhile."""
 DEEP = 3
-"""Such appends that are underway at once."""
+"""Such appends that are underway at once, of what is owed; one of the rest, so that others get through."""
 FEW = 50_000
 """When no more wait, what comes is held back until they are appended, for about a second."""
 MOST_HELD = 20_000
 MOST_FILES = 1_000
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.05
 ADOPT_SECONDS = 5.0
 """How often it is looked for what processes that are gone have left."""
 _log = logging.getLogger(__name__)
 
 Offsets = tuple[Offset | None, ...]
 _Looks = tuple[int, ...]
+_Wanted = Callable[[int, Record], bool]
+"""By offset and record."""
+_Done = Callable[[int, int], None]
 
 
 class SpooledLog:
@@ -53,8 +61,12 @@ class SpooledLog:
         self._own = _own_file(folder)
         self._lock = threading.RLock()
         self._held: deque[tuple[Sequence[Record], Future[Offsets]]] = deque()
-        self._holding, self._held_rows, self._drained = False, 0, 0
-        self._waiting = _left(self._own)
+        self._holding, self._held_rows = False, 0
+        self._waiting = self._owed = _left(self._own)
+        self._counted = self._own.ends()[0]
+        """Up to here all were counted as owed: what another process left was not looked at."""
+        self._sent = self._drained = self._counted - self._waiting
+        """Up to where all that is owed was appended, and all that waited."""
         self._since = int(self._clock.now()) if self._waiting else 0
         self.spooled = 0
         """Records that were acknowledged from the spool since the start."""
@@ -69,6 +81,11 @@ class SpooledLog:
     def waiting(self) -> int:
         """Records in this process's spool."""
         return self._waiting
+
+    @property
+    def owed(self) -> int:
+        """Those among them that were acknowledged, and that no other process can know of."""
+        return self._owed
 
     @property
     def waiting_since(self) -> int:
@@ -129,7 +146,7 @@ class SpooledLog:
         """See `Log`. What is spooled has offsets of the partition `SPOOLED`. Fails with `QueueFull` when as many wait
         as may."""
         done: Future[Offsets] = Future()
-        if not self._waiting and not self._holding and not self._shared.away:
+        if not self._owed and not self._holding and not self._shared.away:
             self._straight(records, done)
             return done
         with self._lock:
@@ -138,7 +155,7 @@ class SpooledLog:
                 self._held_rows += len(records)
                 if self._held_rows > MOST_HELD:
                     self._let_go(self._spool)
-            elif self._waiting or self._shared.away:
+            elif self._owed or self._shared.away:
                 self._spool(records, done)
             else:
                 self._straight(records, done)
@@ -180,21 +197,22 @@ class SpooledLog:
             full = self._waiting + len(records) > self._most
             if not full:
                 self._waiting += len(records)
+                self._owed += sum(map(_is_owed, records))
                 self._since = self._since or int(self._clock.now())
         if full:
             fix = "Bring the log's server back; it is tried again by itself."
             if done.set_running_or_notify_cancel():
                 done.set_exception(QueueFull(f"{self._waiting:,} records wait for it in the spool already.", fix=fix))
             return
-        self._own.submit(records).add_done_callback(lambda taken: self._spooled(taken, len(records), done))
+        self._own.submit(records).add_done_callback(lambda taken: self._spooled(taken, records, done))
 
-    def _spooled(self, taken: Future[Offsets], rows: int, done: Future[Offsets]) -> None:
+    def _spooled(self, taken: Future[Offsets], records: Sequence[Record], done: Future[Offsets]) -> None:
         error = taken.exception()
-        offsets = () if error is not None else taken.result()
-        fresh = sum(offset is not None for offset in offsets)
-        self._gone(rows - fresh)
+        offsets: Offsets = (None,) * len(records) if error is not None else taken.result()
+        stayed = [each for each, offset in zip(records, offsets, strict=True) if offset is None]
+        self._gone(len(stayed), sum(map(_is_owed, stayed)))
         with self._lock:
-            self.spooled += fresh
+            self.spooled += len(records) - len(stayed)
         if done.set_running_or_notify_cancel():
             if error is not None:
                 done.set_exception(error)
@@ -204,9 +222,9 @@ class SpooledLog:
     def _told_here(self, rows: Sequence[tuple[Offset, Record]]) -> None:
         self._subscribers.tell([(Offset(SPOOLED, offset.n), record) for offset, record in rows])
 
-    def _gone(self, rows: int) -> None:
-        with self._lock:
-            self._waiting = max(0, self._waiting - rows)  # what a disk refused may have stayed there after all
+    def _gone(self, rows: int, owed: int) -> None:
+        with self._lock:  # what a disk refused may have stayed there after all
+            self._waiting, self._owed = max(0, self._waiting - rows), max(0, self._owed - owed)
             if not self._waiting:
                 self._since = 0
 
@@ -230,35 +248,51 @@ class SpooledLog:
                 said = why
 
     def _return(self) -> None:
-        """Append what waits here, until nothing does, then take it out. Raises what is in the way."""
-
-        def done(upto: int, rows: int) -> None:
-            self._drained = upto
-            self._gone(rows)
-            with self._lock:
-                self._holding = self._holding or self._waiting <= FEW
-
+        """Append what waits here: first what is owed, until nothing is, then the rest, and take it out. Raises what is
+        in the way."""
         try:
-            while self._waiting and not self._closing.wait(0.001):
-                self._drain(self._own, self._drained, done)
+            while (self._owed or self._sent < self._own.ends()[0]) and not self._closing.wait(0.001):
+                self._drain(self._own, self._sent, self._is_owed_here, self._paid, deep=DEEP)
         finally:
-            self._let_go(self._spool if self._waiting else self._straight)
+            self._let_go(self._spool if self._owed else self._straight)
+        self._drain(self._own, self._drained, lambda n, each: not self._is_owed_here(n, each), self._done, self._sent)
         self._own.trim(0, self._drained)
 
-    def _drain(self, spool: SqliteLog, after: int, done: Callable[[int, int], None]) -> None:
-        """Append what follows an offset, oldest first; `done` is told how far, and how many more that is."""
-        underway: deque[tuple[Future[Offsets], int, int]] = deque()
-        while not self._closing.is_set():
-            rows = spool.read(0, after, PART) if len(underway) < DEEP else []
-            if rows:
-                after = rows[-1][0].n
-                underway.append((self._shared.submit([record for _, record in rows]), after, len(rows)))
-            elif underway:
-                taken, upto, count = underway.popleft()
-                taken.result()
-                done(upto, count)
-            else:
+    def _is_owed_here(self, n: int, record: Record) -> bool:
+        return n <= self._counted or _is_owed(record)
+
+    def _paid(self, upto: int, rows: int) -> None:
+        self._sent = upto
+        self._gone(0, rows)
+        with self._lock:
+            self._holding = self._holding or self._owed <= FEW
+
+    def _done(self, upto: int, rows: int) -> None:
+        del rows
+        self._gone(upto - self._drained, 0)
+        self._drained = upto
+
+    def _drain(
+        self,
+        spool: SqliteLog,
+        after: int,
+        wanted: _Wanted,
+        done: _Done,
+        until: int | None = None,
+        *,
+        deep: int = 1,
+    ) -> None:
+        """Append what is wanted of what follows an offset, up to another one, oldest first; `done` is told how far, and
+        how many more that is."""
+        underway: deque[tuple[Future[Offsets] | None, int, int]] = deque()
+        for upto, part in _parts(spool, after, wanted, until):
+            if self._closing.is_set():
                 return
+            underway.append((self._shared.submit(part) if part else None, upto, len(part)))
+            if len(underway) >= deep:
+                _appended(*underway.popleft(), done)
+        while underway:
+            _appended(*underway.popleft(), done)
 
     def _adopt(self) -> None:
         """Empty the files of processes that are gone. They stay: another process may be taking one just now."""
@@ -273,11 +307,12 @@ class SpooledLog:
                 _log.error("A spool is passed over: %s", error)
                 self._emptied[path] = _looks(path)
                 continue
-            appended: list[tuple[int, int]] = []
+            end = spool.ends()[0]
             try:
-                self._drain(spool, 0, lambda *more: appended.append(more))  # noqa: B023 - called before the next round
-                if appended:
-                    spool.trim(0, appended[-1][0])
+                self._drain(spool, 0, lambda _, each: _is_owed(each), _nobody, end)
+                self._drain(spool, 0, lambda _, each: not _is_owed(each), _nobody, end)
+                if not self._closing.is_set():
+                    spool.trim(0, end)
             finally:
                 spool.close()
             self._emptied[path] = _looks(path)
@@ -292,6 +327,40 @@ def _own_file(folder: Path) -> SqliteLog:
         except ArtefactError as error:
             _log.error("A spool is passed over: %s", error)
     raise StateError(f"{MOST_FILES:,} processes have a spool in {folder} already.", fix="Name another folder.")
+
+
+def _is_owed(record: Record) -> bool:
+    return record.kind != "decision"
+
+
+def _parts(spool: SqliteLog, after: int, wanted: _Wanted, until: int | None) -> Iterator[tuple[int, list[Record]]]:
+    """What is wanted of what follows an offset, in parts, each with the offset that it goes up to."""
+    while rows := spool.read(0, after, PART):
+        part, size = list[Record](), 0
+        for (_, n), record in rows:
+            if until is not None and n > until:
+                break
+            after = n
+            if wanted(n, record):
+                part.append(record)
+                size += len(record.payload)
+            if size >= PART_BYTES:
+                yield after, part
+                part, size = [], 0
+        if part or size == 0:
+            yield after, part
+        if after < rows[-1][0].n:
+            return
+
+
+def _appended(taken: Future[Offsets] | None, upto: int, rows: int, done: _Done) -> None:
+    if taken is not None:
+        taken.result()
+    done(upto, rows)
+
+
+def _nobody(upto: int, rows: int) -> None:
+    del upto, rows
 
 
 def _looks(path: Path) -> _Looks:

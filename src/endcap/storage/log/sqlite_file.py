@@ -6,10 +6,12 @@ import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from endcap.errors import ArtefactError, InputError, StateError, UnavailableError
 from endcap.seams import Disk
@@ -35,8 +37,18 @@ CREATE TABLE records (partition INTEGER NOT NULL, n INTEGER NOT NULL, shop INTEG
 CREATE TABLE ids (shop INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (shop, id)) WITHOUT ROWID;
 """
 _KINDS = {kind: place for place, kind in enumerate(RECORD_KINDS)}
+_TOGETHER = (500, 250, 100, 50, 25, 10, 5, 2, 1)
+"""Rows of one statement. While it runs other threads have the interpreter, and for every further one the writer must
+wait for it again; each size is a statement of its own, which is read once."""
+_CACHE = "cache_size=-32768"
+"""KiB of pages: ids lie anywhere in their table."""
+
 _ASKED = 200
 """Ids looked up by one statement."""
+
+
+class _KnownError(Exception):
+    """Some id was there before, or twice in one commit."""
 
 
 def held_by_one_writer(path: Path) -> IO[bytes]:
@@ -72,6 +84,8 @@ class LogFile:
         self._pages = 0
         self._ends: dict[int, int] = {}
         self._shops: dict[ShopKey, int] = {}
+        self._repeats = False
+        """Whether the last commit had any: then ids are looked up first, instead of just being added."""
         with disk_errors(f"Recovering the log {path}"):
             _write_anew(path.with_name(path.name + "-wal"))
             fresh = not path.exists()
@@ -127,8 +141,15 @@ class LogFile:
         fails nothing is taken."""
         ends, shops = dict(self._ends), dict(self._shops)
         try:
+            if not self._repeats:
+                with suppress(_KnownError), self._committing():
+                    return self._add(records, range(len(records)))  # leaving the block flushes
+                self.roll_back()
+                self._ends, self._shops = dict(ends), dict(shops)
             with self._committing():
-                return self._add(records)  # leaving the block flushes
+                offsets = self._add(records, self._new(records))
+            self._repeats = None in offsets
+            return offsets
         except BaseException:
             self._ends, self._shops = ends, shops
             raise
@@ -140,25 +161,47 @@ class LogFile:
         self._connection.execute("COMMIT")
         self._pages += 8
 
-    def _add(self, records: Sequence[Record]) -> tuple[Offset | None, ...]:
-        ids = [(self._shop(record.shop), record.id) for record in records]
-        known = self._known(ids)
-        offsets: list[Offset | None] = []
-        rows = []
-        for (shop, name), record in zip(ids, records, strict=True):
-            if (shop, name) in known:
-                offsets.append(None)
-                continue
-            known.add((shop, name))
-            partition = partition_of(record, self.partitions)
+    def _add(self, records: Sequence[Record], new: Iterable[int]) -> tuple[Offset | None, ...]:
+        """Add the records at these places. Raises `_KnownError` where the id of one is known."""
+        offsets: list[Offset | None] = [None] * len(records)
+        ids: list[tuple[int, bytes]] = []
+        rows: list[tuple[Any, ...]] = []
+        partition, shop, number = 0, None, 0
+        for at in new:
+            record = records[at]
+            if record.shop is not shop:
+                shop, number = record.shop, self._shop(record.shop)
+            if self.partitions > 1:
+                partition = partition_of(record, self.partitions)
             self._ends[partition] += 1
-            offset = Offset(partition, self._ends[partition])
-            offsets.append(offset)
-            rows.append((*offset, shop, _KINDS[record.kind], record.key, name, record.time, record.payload))
+            offset = offsets[at] = Offset(partition, self._ends[partition])
+            ids.append((number, record.id))
+            rows.append((*offset, number, _KINDS[record.kind], record.key, record.id, record.time, record.payload))
         self._pages += len(rows)  # each id has a page of its own once there are many
-        self._connection.executemany("INSERT INTO ids VALUES (?, ?)", [(row[2], row[5]) for row in rows])
-        self._connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        if self._insert("OR IGNORE INTO ids", ids) < len(ids):
+            raise _KnownError
+        self._insert("INTO records", rows)
         return tuple(offsets)
+
+    def _insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many were added."""
+        start = added = 0
+        for size in _TOGETHER:
+            while len(rows) - start >= size:
+                told = list(chain.from_iterable(rows[start : start + size]))
+                added += self._connection.execute(_statement(into, len(rows[0]), size), told).rowcount
+                start += size
+        return added
+
+    def _new(self, records: Sequence[Record]) -> list[int]:
+        """Places of records whose id was not there before, the first of each id."""
+        ids = [(self._shop(record.shop), record.id) for record in records]
+        known, found = self._known(ids), []
+        for at, each in enumerate(ids):
+            if each not in known:
+                known.add(each)
+                found.append(at)
+        return found
 
     def _known(self, ids: list[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
         by_shop: dict[int, list[bytes]] = {}
@@ -181,7 +224,7 @@ class LogFile:
         return number
 
     def _configure(self) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "secure_delete=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "secure_delete=ON", _CACHE):
             found = self._connection.execute(f"PRAGMA {pragma}").fetchone()
             if pragma == "journal_mode=WAL" and found != ("wal",):
                 raise UnavailableError(f"The log {self.path} cannot use a write-ahead log here: {found}.")
@@ -222,6 +265,12 @@ class LogFile:
                 fix="The number is fixed when a log is made: name another file, or leave it out.",
             )
         self._shops = {shop: number for number, shop in shops_of(connection).items()}
+
+
+@cache
+def _statement(into: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return " ".join(("INSERT", into, "VALUES", ", ".join([row] * rows)))
 
 
 def _write_anew(path: Path) -> None:

@@ -35,6 +35,12 @@ class StateStore(Protocol):
     def put_many(self, values: Mapping[str, bytes], *, until: int = 0) -> None:
         """As `put`, in the order of the mapping; `until` is of all of them."""
 
+    def swap_many(
+        self, values: Mapping[str, bytes | None], held: Mapping[str, bytes | None], *, until: int = 0
+    ) -> list[str]:
+        """As `put_many` (None: `delete`), but only where a key still has what was `held`, None for nothing: so nobody
+        who read, decided and wrote meanwhile is overwritten. The keys where it has not."""
+
     def delete(self, key: str) -> None:
         """Nothing happens where there is nothing."""
 

@@ -26,12 +26,7 @@ class MemoryState:
 
     def get(self, key: str) -> bytes | None:
         """None where there is nothing, or it is too old."""
-        found = self._entries.get(key)
-        if found is None:
-            return None
-        written, until, value = found
-        now = self._clock.now()
-        return None if now - written > self._bounds.age or 0 < until <= now else value
+        return self.get_many((key,))[0]
 
     def put(self, key: str, value: bytes, *, until: int = 0) -> None:
         """Store or replace; what is over the bounds goes."""
@@ -39,19 +34,33 @@ class MemoryState:
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """As `get`, in the order of the keys."""
-        return [self.get(key) for key in keys]
+        entries, now = self._entries, self._clock.now()
+        oldest = now - self._bounds.age
+        found: list[bytes | None] = []
+        for key in keys:
+            entry = entries.get(key)
+            fresh = entry is not None and entry[0] >= oldest and not 0 < entry[1] <= now
+            found.append(entry[2] if entry is not None and fresh else None)
+        return found
 
     def put_many(self, values: Mapping[str, bytes], *, until: int = 0) -> None:
         """As `put`, in the order of the mapping."""
-        now = self._clock.now()
         with self._lock:
-            for key, value in values.items():
-                self._remove(key)
-                self._entries[key] = (now, until, value)
-                self._bytes += len(key) + len(value)
-                if until:
-                    heapq.heappush(self._dates, (until, key))
-            self._sweep(now)
+            self._store(values, until)
+
+    def swap_many(
+        self, values: Mapping[str, bytes | None], held: Mapping[str, bytes | None], *, until: int = 0
+    ) -> list[str]:
+        """As `put_many` where a key has what was held; the keys where it has not."""
+        with self._lock:
+            there = dict(zip(values, self.get_many(list(values)), strict=True))
+            stayed = [key for key in values if there[key] != held.get(key)]
+            taken = {key: value for key, value in values.items() if there[key] == held.get(key)}
+            self._store({key: value for key, value in taken.items() if value is not None}, until)
+            for key, value in taken.items():
+                if value is None:
+                    self._remove(key)
+        return stayed
 
     def delete(self, key: str) -> None:
         """Nothing happens where there is nothing."""
@@ -60,6 +69,17 @@ class MemoryState:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _store(self, values: Mapping[str, bytes], until: int) -> None:
+        now, entries, size = self._clock.now(), self._entries, 0
+        for key, value in values.items():
+            before = entries.pop(key, None)
+            size += len(value) - len(before[2]) if before is not None else len(key) + len(value)
+            entries[key] = (now, until, value)
+            if until:
+                heapq.heappush(self._dates, (until, key))
+        self._bytes += size
+        self._sweep(now)
 
     def _remove(self, key: str) -> None:
         found = self._entries.pop(key, None)

@@ -11,6 +11,7 @@ from typing import Any
 
 from endcap.errors import InputError, UnknownName
 from endcap.stream.dialects.paths import ITEM, Path, lists, parse_path
+from endcap.stream.dialects.shape import Shape, Shapes
 from endcap.stream.dialects.snowplow import unwrapped
 
 
@@ -46,6 +47,16 @@ class Dialect:
         """Keys of an event that are members of ours."""
         paths = [path for each in (*self.fields.values(), self.items, self.name) for path in each]
         return frozenset({"properties", *(path.keys[0] for path in paths if path.keys)})
+
+    def shape(self, event: dict[str, Any], call: tuple[str, ...]) -> Shape | None:
+        """How an event that lists no items is read, in a call with these keys; None where it may list some, or is one
+        of a kind."""
+        return self._shapes.of(tuple(event), call)
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        plain = self.plain
+        return Shapes(self.items, plain.name, plain.fields, plain.columns, self.own if self.keeps else None)
 
     def events_in(self, call: Any) -> list[Any]:
         """The events of one call, as they are. Raises `InputError` where there are none."""

@@ -65,7 +65,7 @@ def moment(given: Any, unit: str, now: int) -> int:
 
     More than 15 minutes ahead is a wrong clock's and becomes `now`. Raises `InputError`.
     """
-    number = _number(given)
+    number: float | None = given if type(given) is int else _number(given)
     if number is None:
         number, unit = _iso(given), "s"
     elif not unit or unit == "iso":

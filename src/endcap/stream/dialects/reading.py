@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from endcap.errors import InputError
 from endcap.stream.dialects import Dialect
 from endcap.stream.dialects.paths import Path, first, moment, shown
+from endcap.stream.dialects.shape import INNER, Shape
 from endcap.stream.records import Event, Value
 
 MOST = 1_000
@@ -57,9 +58,10 @@ def read(dialect: Dialect, call: Any, now: int, traffic: str = "") -> Read:
     found = Read()
     given = dialect.events_in(call)
     _require_few(len(given))
+    keys = tuple(call) if type(call) is dict else ()
     for index, event in enumerate(given):
         try:
-            made = _events(dialect, call, dialect.unwrapped(event), now, traffic)
+            made = _events(dialect, (call, keys), dialect.unwrapped(event), now, traffic)
         except InputError as error:
             found.rejected.append(Rejected(index, error.message, event))
             continue
@@ -74,15 +76,24 @@ def _require_few(events: int) -> None:
         raise TooMany(f"The call says {events} events or more, at most {MOST} are allowed.")
 
 
-def _events(dialect: Dialect, call: Any, event: Any, now: int, traffic: str) -> list[Event]:
+def _events(dialect: Dialect, within: tuple[Any, tuple[str, ...]], event: Any, now: int, traffic: str) -> list[Event]:
+    """`within`: the call, and its keys."""
     if type(event) is not dict:
         raise InputError(f"An event is of the type {type(event).__name__}, expected an object.")
+    call, keys = within
     roots = (None, event, call)
-    name = first(dialect.name, roots)
+    shape = dialect.shape(event, keys)
+    if (
+        shape is not None
+        and shape.is_simple
+        and (made := _simple(dialect, shape, (event, call), now, traffic)) is not None
+    ):
+        return [made]
+    name = first(dialect.name if shape is None else shape.name, roots)
     kind = dialect.types.get(name) if isinstance(name, str) else None
     if not isinstance(name, str) or not name:
         raise InputError("The event has no type.", fix="See docs/reference/collect.md.")
-    items = first(dialect.items, roots)
+    items = first(dialect.items, roots) if shape is None else None
     listed = items if isinstance(items, list) else []
     if len(listed) > MOST_ITEMS:
         raise InputError(f"The event names {len(listed)} items, at most {MOST_ITEMS} are allowed.")
@@ -95,19 +106,48 @@ def _events(dialect: Dialect, call: Any, event: Any, now: int, traffic: str) -> 
     ):
         return []
     kind = _text("event type", kind or name)
-    told = _Told(spoken, event, call, now, kind, traffic)
-    if kind in SHOWN and listed:
-        shown = [_text("item_id", first(_paths(spoken, "item_id"), (item, event, call))) for item in listed]
-        return [told.event(None, "", tuple(each for each in shown if each))]
+    told = _Told(spoken, shape, event, call, now, kind, traffic)
     if not listed:
         return [told.event(None, "")]
+    if kind in SHOWN:
+        shown = [_text("item_id", first(_paths(spoken, "item_id"), (item, event, call))) for item in listed]
+        return [told.event(None, "", tuple(each for each in shown if each))]
     return [told.event(item, f"/{kind}/{place}") for place, item in enumerate(listed)]
+
+
+def _simple(dialect: Dialect, shape: Shape, given: tuple[dict[str, Any], Any], now: int, traffic: str) -> Event | None:
+    """What most events (given with their call) are: texts, a time, and further columns. None for one that has to be
+    looked at closely."""
+    event, call = given
+    name = first(shape.name, (None, event, call))
+    told: dict[str, Any] = {}
+    for field_name, key in shape.fields.direct:
+        value = event[key]
+        if field_name == "time":
+            told["time"] = value
+        elif value is not None and value != "":
+            if type(value) is not str or len(value) > LONGEST or "\0" in value:
+                return None
+            told[field_name] = value
+    kind = dialect.types.get(name) if type(name) is str else None
+    if kind is None and (type(name) is not str or not (dialect.keeps or "item_id" in told)):
+        return None
+    kind = kind or name
+    if len(kind) > LONGEST or "\0" in kind or not ("user_id" in told or "session_id" in told):
+        return None
+    time = told.get("time")
+    told["time"] = now if time is None or time == "" else moment(time, "", now)
+    if shape.kept:
+        told["properties"] = {column: event[key] for column, key in shape.kept if _is_column(key, event[key])}
+    return Event(event_type=kind, traffic=traffic, **{"event_id": "", **told})
 
 
 class _Told(NamedTuple):
     """One event of a call, read by the table's paths: once, or for each of its items."""
 
     dialect: Dialect
+    shape: Shape | None
+    """Of an event without items, where it has one."""
     given: dict[str, Any]
     call: Any
     now: int
@@ -117,7 +157,10 @@ class _Told(NamedTuple):
     def event(self, item: Any, suffix: str, shown: tuple[str, ...] | None = None) -> Event:
         """With `shown` it names no item of its own. Raises `InputError`."""
         roots = (item, self.given, self.call)
-        found: dict[str, Any] = {name: first(paths, roots) for name, paths in self.dialect.fields.items()}
+        if self.shape is not None:
+            found = self.shape.fields.found(self.given, self.call)
+        else:
+            found = {name: first(paths, roots) for name, paths in self.dialect.fields.items()}
         time, get = found.get("time"), found.get
         user, session = _text("user_id", get("user_id")), _text("session_id", get("session_id"))
         if not user and not session:
@@ -143,24 +186,28 @@ class _Told(NamedTuple):
         )
 
     def _columns(self, roots: tuple[Any, Any, Any]) -> dict[str, Value]:
-        found: dict[str, Value] = {}
-        for name, paths in self.dialect.columns.items():
-            value = first(paths, roots)
-            if is_value(value):
-                found[name] = value
-        if self.dialect.keeps:
-            own, inner = self.dialect.own, self.given.get("properties")
-            for given in (self.given, inner) if type(inner) is dict else (self.given,):
-                if not given.keys() <= own:
-                    found.update(
-                        {
-                            key.lower(): value
-                            for key, value in given.items()
-                            if key not in own and _is_column(key, value)
-                        }
-                    )
+        shape = self.shape
+        if shape is not None:
+            told = shape.columns.found(self.given, self.call)
+        else:
+            told = {name: first(paths, roots) for name, paths in self.dialect.columns.items()}
+        found: dict[str, Value] = {name: value for name, value in told.items() if is_value(value)}
+        if shape is not None and not shape.has_inner:
+            given = self.given
+            found.update({column: given[key] for column, key in shape.kept if _is_column(key, given[key])})
+        elif self.dialect.keeps:
+            found.update(self._kept())
         if len(found) > MOST_COLUMNS:
             raise InputError(f"The event has {len(found)} further values, at most {MOST_COLUMNS} are allowed.")
+        return found
+
+    def _kept(self) -> dict[str, Value]:
+        """Keys of the event, and of its inner properties, that are none of ours."""
+        own, inner, found = self.dialect.own, self.given.get(INNER), dict[str, Value]()
+        for given in (self.given, inner) if type(inner) is dict else (self.given,):
+            for key, value in given.items():
+                if key not in own and _is_column(key, value):
+                    found[key.lower()] = value
         return found
 
 

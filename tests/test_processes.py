@@ -1,0 +1,20 @@
+"""Processes of Endcap's own are small."""
+
+import subprocess
+import sys
+
+CONVERT = "import sys, pyarrow as pa, pyarrow.dataset; pa.array(['a']); print('pandas' in sys.modules)"
+
+
+def loaded(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_pyarrow_does_not_bring_pandas_into_our_processes() -> None:
+    assert loaded(f"from endcap.processes import without_pandas; without_pandas(); {CONVERT}") == "False"
+    assert loaded(CONVERT) == "True", "pyarrow has learned to do without: endcap.processes can go"
+
+
+def test_a_program_that_has_pandas_keeps_it() -> None:
+    code = "import pandas; from endcap.processes import without_pandas; without_pandas(); import pandas.io; print(1)"
+    assert loaded(code) == "1"
