@@ -40,6 +40,8 @@ SCRIPTS = {
     "visible": ["workers.py", "visible"],
     "workers": ["workers.py", "outage"],
     "quality": ["quality.py"],
+    "quality_defaults": ["quality_defaults.py"],
+    "quality_controls": ["quality_controls.py"],
     "ranker": ["ranker.py"],
     "windows": ["windows.py"],
     "simulated": ["simulated.py"],

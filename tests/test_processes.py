@@ -18,3 +18,9 @@ def test_pyarrow_does_not_bring_pandas_into_our_processes() -> None:
 def test_a_program_that_has_pandas_keeps_it() -> None:
     code = "import pandas; from endcap.processes import without_pandas; without_pandas(); import pandas.io; print(1)"
     assert loaded(code) == "1"
+
+
+def test_knowing_all_recipes_loads_no_heavy_library() -> None:
+    heavy = ["torch", "xgboost", "faiss", "onnx", "onnxruntime", "bm25s", "wordllama", "optuna", "scipy.optimize"]
+    asked = f"print(sorted(set({heavy!r}) & set(sys.modules)))"
+    assert loaded(f"import sys; from endcap.registry.recipe_arns import offers; offers(); {asked}") == "[]"

@@ -23,4 +23,4 @@ def without_pandas() -> None:
     A program that imports Endcap is left alone.
     """
     if "pandas" not in sys.modules and not any(isinstance(finder, _NoPandas) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _NoPandas())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _NoPandas())

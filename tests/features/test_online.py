@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,3 +210,23 @@ def test_the_same_in_redis(valkey: Valkey) -> None:
     second.fold(log)
     assert [number(each) for each in second.get_many([(GROUP, each) for each in "abcd"])] == ["1", "2", "4", None]
     np.testing.assert_array_equal(second.numbers(GROUP, ["c", "d"], ["n"]), [[4], [np.nan]])
+
+
+def test_a_process_that_read_before_another_wrote_decides_again() -> None:
+    class Slow(MemoryState):
+        """Between reading and writing another process writes, once."""
+
+        other: OnlineStore | None = None
+
+        def swap_many(self, *told: Any, **more: Any) -> list[str]:
+            other, self.other = self.other, None
+            if other is not None:
+                other.fold(newest)
+            return super().swap_many(*told, **more)
+
+    state = Slow(BOUNDS, FrozenClock(NOW))
+    log = entries([put("a", 10, 1), put("b", 10, 2), put("a", 30, 3), put("a", 20, 4), put("b", 40, 5)])
+    newest = log[2:3]
+    online, state.other = (OnlineStore(state, FrozenClock(NOW)) for _ in range(2))
+    online.fold([*log[:2], *log[3:]])
+    assert [number(online.get(GROUP, each)) for each in "ab"] == ["3", "5"]

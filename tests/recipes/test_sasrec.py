@@ -1,10 +1,106 @@
-"""SASRec: the contract."""
+"""SASRec: the contract, and what it looks at."""
 
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from endcap.errors import ResourceError
+from endcap.lake.dataset import Dataset
+from endcap.recipes.artefact import dump, load
 from endcap.recipes.base import Recipe
+from endcap.recipes.next_item import NextItem
+from endcap.recipes.queries import Queries
 from endcap.recipes.sasrec import SASRec
+from endcap.testing.datasets import START, checkerboard, random_shop
 from endcap.testing.recipes import RecipeContract
+from endcap.types import DAY, MINUTE, Query
+
+TINY = {"factors": 16, "epochs": 15, "dropout": 0.1}
+
+
+def tiny(**more: object) -> SASRec:
+    settings = {**TINY, "blocks": 1, "length": 16, "holdout": 0.0, "rate": 0.01, **more}
+    return SASRec(**settings)  # type: ignore[arg-type]
 
 
 class TestSASRec(RecipeContract):
     def make(self) -> Recipe:
-        return SASRec(factors=16, blocks=1, length=16, epochs=15, holdout=0.0, dropout=0.1, rate=0.01)
+        return tiny()
+
+
+def test_strangers_get_no_vector() -> None:
+    model = tiny(epochs=1).fit(random_shop(1))
+    assert np.isnan(model.query_vectors(Queries.about(np.full(2, -1, np.int32)))).all()
+    assert not np.isnan(model.query_vectors(Queries.about(np.zeros(2, np.int32)))).any()
+
+
+def test_serving_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = random_shop(1)
+    made = dump(tiny(epochs=1).fit(shop))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert load(*made).recommend(Queries.histories(shop), 3).items.shape == (shop.n_users, 3)
+    with pytest.raises(ResourceError, match=r"endcap\[deep\]"):
+        tiny(epochs=1).fit(shop)
+
+
+def clicks(kinds: bool) -> Dataset:
+    """After a: b within a minute, or c a day later; with `kinds`, b after a view and c after a cart, at once."""
+    rows = []
+    for user in range(40):
+        odd = user % 2
+        wait = MINUTE if not odd or kinds else DAY
+        rows += [(f"u{user}", "x", START, "view")]
+        rows += [(f"u{user}", "a", START + wait, "cart" if odd and kinds else "view")]
+        rows += [(f"u{user}", "bc"[odd], START + 2 * wait, "view")]
+    names = ("user_id", "item_id", "timestamp", "event_type")
+    return Dataset.from_table(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))))
+
+
+@pytest.mark.parametrize("kinds", [True, False])
+def test_event_types_and_time_between_events_are_looked_at(kinds: bool) -> None:
+    shop = clicks(kinds)
+    model = tiny(epochs=25).fit(shop)
+    later = (START, START + (MINUTE if kinds else DAY))
+    asked = [
+        Query(("x", "a"), (START, START + MINUTE), ("view", "view")),
+        Query(("x", "a"), later, ("view", "cart" if kinds else "view")),
+    ]
+    queries = Queries.of(asked, shop.items, event_types=shop.event_types)
+    assert shop.items.names(model.recommend(queries, 1).items[:, 0]) == ["b", "c"]
+
+
+def test_items_of_a_kind_share_what_is_learned() -> None:
+    shop = checkerboard()
+    kind = ["even" if int(name[1:]) % 2 == 0 else "odd" for name in shop.items.ids.to_pylist()]
+    told = replace(shop, item_metadata=pa.table({"category": kind}))
+    vectors = tiny(epochs=10).fit(told).item_vectors
+    alike = np.equal.outer(kind, kind)
+    cosine = np.corrcoef(vectors)
+    plain = np.corrcoef(tiny(epochs=10, metadata=False).fit(told).item_vectors)
+    assert cosine[alike].mean() - cosine[~alike].mean() > plain[alike].mean() - plain[~alike].mean() + 0.1
+
+
+@pytest.mark.parametrize("loss", ["sampled", "binary"])
+def test_other_losses_learn_the_same(loss: str) -> None:
+    shop = checkerboard()
+    model = tiny(loss=loss, negatives=256, epochs=40, checkpointing=True).fit(shop)
+    queries = Queries.histories(shop)
+    top = shop.items.names(model.recommend(queries, 1, exclude=queries.seen()).items[:, 0])
+    assert np.mean([name == f"i{(user + 2) % 12}" for user, name in enumerate(top)]) > 0.8
+
+
+def test_next_item_weighs_its_sources_and_can_be_saved() -> None:
+    shop = random_shop(2, users=60, items=20, events=900)
+    model = NextItem(factors=8, epochs=2, dropout=0.1).fit(shop)
+    assert 0 <= model.weight_[0] <= 1
+    queries = Queries.histories(shop)
+    scores = model.score(queries)
+    np.testing.assert_allclose(np.exp(scores[~np.isnan(scores).all(1)]).sum(1), 1, rtol=1e-4)
+    again = load(*dump(model))
+    np.testing.assert_array_equal(again.recommend(queries, 5).items, model.recommend(queries, 5).items)
+    np.testing.assert_array_equal(model.score(queries, np.array([3], np.int32)), scores[:, [3]])

@@ -121,3 +121,14 @@ def test_whoever_folds_may_raise_and_misses_only_what_it_raised_for(log: Log) ->
     fussy = feed.add(SHOP, Fussy())
     log.append([event(4), with_payload(5, b"\xc1"), event(6)])
     assert fussy.taken == {"u1", "u3", "u4", "u6"} and feed.poisoned == 2
+
+
+def test_the_oldest_go_when_a_log_has_too_many(tmp_path: Path) -> None:
+    store = PoisonStore(tmp_path, limit=20_000)
+    for n in range(0, 200, 5):
+        store.add(
+            "log", [Poison.of(Offset(0, each), with_payload(each, b"x" * 50), "broken") for each in range(n, n + 5)]
+        )
+        assert store.path("log").stat().st_size <= 20_000
+    kept = [each.n for each in store.read("log")]
+    assert kept == list(range(200 - len(kept), 200)) and len(kept) > 20

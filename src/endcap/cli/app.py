@@ -32,6 +32,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("rollback", "Models"),
     ("recommend", "Answers"),
     ("similar", "Answers"),
+    ("search", "Answers"),
     ("predict", "Answers"),
     ("serve", "Answers"),
     ("status", "Answers"),

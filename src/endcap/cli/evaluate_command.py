@@ -27,6 +27,9 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     valid: Annotated[Path | None, typer.Option(help="click: the file that tells when to stop training.")] = None,
     label: Annotated[str, typer.Option(help="click: the column of 0 and 1; all others are fields.")] = "label",
+    control: Annotated[
+        bool, typer.Option("--control", help="For a shop: once more with the histories of other shoppers.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Metrics with 95 % intervals: full ranking, of files (--train, --test) or a shop (--shop), or clicks of rows."""
@@ -34,7 +37,7 @@ def command(
         _clicks(recipe, train, test, valid, label, hyper_parameters, seed, as_json)
         return
     if train is None:
-        _shop(shop, recipe, at, days, seed, as_json)
+        _shop(shop, recipe, at, days, seed, control, as_json)
         return
     from endcap.evaluation.evaluate import evaluate
 
@@ -117,18 +120,44 @@ def show_judgement(report: dict[str, Any]) -> None:
         say()
         names = [f"{name}@{at}" for name in ("coverage", "NDCG", "recall", "MRR")]
         table(("recipe", *names, "NDCG over popularity"), cells, title=f"{population}, {rows[0]['users']:,} shoppers")
+    _show_control(report)
     for name, reason in report["skipped"].items():
         say(f"  {name} was left out: {reason}")
 
 
-def _shop(name: str | None, recipes: list[str] | None, at: int, days: float, seed: int, as_json: bool) -> None:
+def _show_control(report: dict[str, Any]) -> None:
+    """What is left when everybody is shown what was made for somebody else."""
+    rows = [row for row in report["rows"] if "control" in row]
+    cells = []
+    for row in rows:
+        found = row["control"]
+        lost = "–" if found["lost"] is None else f"{100 * found['lost']['value']:.0f} %"
+        cells.append([row["recipe"], row["population"], _cell(found["shuffled"]), _cell(found["own_adds"]), lost])
+    if cells:
+        say()
+        columns = ("recipe", "population", "NDCG, others' histories", "one's own adds", "of the lead is lost")
+        table(columns, cells, title="the control: histories of other shoppers")
+
+
+def _shop(
+    name: str | None, recipes: list[str] | None, at: int, days: float, seed: int, control: bool, as_json: bool
+) -> None:
     from endcap.jobs.demo import JUDGED
     from endcap.jobs.judging import judge_shop, report_paths
     from endcap.jobs.workspace import open_workspace
 
     workspace = open_workspace(settings())
     shop = workspace.shop(name)
-    judgement = judge_shop(workspace, shop, recipes or JUDGED, days=days, at=at, seed=seed, progress=ScreenProgress())
+    judgement = judge_shop(
+        workspace,
+        shop,
+        recipes or JUDGED,
+        days=days,
+        at=at,
+        seed=seed,
+        shuffle=control,
+        progress=ScreenProgress(),
+    )
     if as_json:
         emit(judgement.json())
         return

@@ -120,8 +120,8 @@ def judge(
 
     `cut` (int64 µs) says when the test begins instead of `days`. Baselines (popularity, repeat) are added where they
     are missing. "All items" hides nothing; "items new to the shopper" neither shows nor counts what the shopper took
-    before the cut. `shuffle` adds the control. A recipe that refuses this shop is listed in `skipped`. Raises `DataError` where the cut leaves
-    nothing to learn from or nobody to judge.
+    before the cut. `shuffle` adds the control. A recipe that refuses this shop is listed in `skipped`.
+    Raises `DataError` where the cut leaves nothing to learn from or nobody to judge.
     """
     split = last_days(dataset, days, cut)
     splits = dict(zip(POPULATIONS, (split, split.new_items()), strict=True))

@@ -34,9 +34,8 @@ def judge_shop(
 ) -> Judgement:
     """Judge these recipes, with their defaults, on the shop's last `days`; the report is kept under the home.
 
-    `shuffle` asks each once more with the histories of others.
-
-    Raises `UnknownName` for a recipe that does not exist, `DataError` where the history is too short.
+    `shuffle` asks each once more with the histories of others. Raises `UnknownName` for a recipe that does not exist,
+    `DataError` where the history is too short.
     """
     for name in recipes:
         recipe_class(name)

@@ -73,9 +73,11 @@ def _number(text: str, number: int, what: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or abs(value) > float(np.finfo(np.float32).max):
+    with np.errstate(over="ignore"):
+        narrow = float(np.float32(value))
+    if not math.isfinite(narrow):
         _fail(number, f"the {what} is {text[:64]!r}, no finite number of 32 bits", "Mend the line.")
-    return value
+    return narrow
 
 
 def _fail(number: int, said: str, fix: str) -> NoReturn:

@@ -65,6 +65,8 @@ class Recipe(ABC):
     """Whether it reads `Queries.profiles`; serving fills them only for recipes that do."""
     wants_context: ClassVar[bool] = False
     """Likewise `Queries.context`."""
+    related_to_shopper: ClassVar[bool] = False
+    """Whether a question about an item is answered for the one who asks: their history and cart count, too."""
 
     popularity_: Float32 = fitted()
     """float32 [n]: summed weight of each item in training; orders what the recipe itself cannot score."""

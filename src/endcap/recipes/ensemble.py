@@ -31,9 +31,7 @@ class Ensemble(Recipe):
     weight: float = param(0.5, "Weight of ALS beside the graph filter.", low=0.0, search=(0.2, 1.0))
     factors: int = param(512, "Length of the vectors of ALS.", low=1, high=2048)
     iterations: int = param(5, "Passes of ALS.", low=1)
-    regularization: float = param(
-        0.003, "Regularisation of ALS.", low=1e-6, search=(0.0005, 0.02), log=True
-    )
+    regularization: float = param(0.003, "Regularisation of ALS.", low=1e-6, search=(0.0005, 0.02), log=True)
     rank: int = param(448, "Rank of the graph filter.", low=1)
     half_life_days: float | None = param(
         None, "Age at which an event of the history counts half to the filter; None: never.", low=1
@@ -63,7 +61,8 @@ class Ensemble(Recipe):
 
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: the mean of both parts' likeness, each as a share of its best."""
-        return sum(_share(part.similar_scores(items)) for part in self.parts_.values()) / len(self.parts_)
+        shares = [_share(part.similar_scores(items)) for part in self.parts_.values()]
+        return np.asarray(np.mean(shares, axis=0), np.float32)
 
 
 def _share(scores: Float32) -> Float32:

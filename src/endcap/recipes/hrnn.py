@@ -18,6 +18,8 @@ from endcap.types import DAY, Float32
 
 ROWS = 1024
 """Histories encoded at once."""
+TOKENS = 16_384
+"""Steps of a batch: many histories side by side, for one step is computed after the other."""
 LEAST_RECENT = 0.05
 """What the oldest event counts beside the newest under the recency mask."""
 
@@ -56,7 +58,7 @@ class HRNN(InnerProductRecipe):
     epochs: int = param(50, "Passes over the data at most.", low=1)
     patience: int = param(4, "Passes without improvement on validation before training ends.", low=1)
     holdout: float = param(0.1, "Share of histories whose last event validates; 0: none.", low=0.0, high=0.5)
-    rate: float = param(0.002, "Learning rate.", low=1e-6, high=1.0, search=(0.0005, 0.01), log=True)
+    rate: float = param(0.004, "Learning rate.", low=1e-6, high=1.0, search=(0.0005, 0.01), log=True)
     seed: int = param(0, "Seed of first weights, order and dropout.", low=0)
 
     kinds_: Float32 = fitted()
@@ -87,7 +89,7 @@ class HRNN(InnerProductRecipe):
                 dropout=self.dropout,
                 vectors=ItemVectors(n, width, features, forgotten=0.3 if cold else 0.0),
             )
-        lesson = Lesson(self.epochs, self.patience, self.holdout, self.rate, 0.0, "auto", 2048, self.seed)
+        lesson = Lesson(self.epochs, self.patience, self.holdout, self.rate, 0.0, "auto", 2048, self.seed, TOKENS)
         teach(model, self._steps(dataset), lesson, length=self.length, counts=self.popularity_, progress=progress)
         self.item_vectors_ = model.items().detach().numpy().copy()
         if cold and features is not None:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from endcap.recipes.fields import Fields, guess
 from endcap.recipes.field_columns import joined
+from endcap.recipes.fields import Fields, guess
 from endcap.recipes.queries import Queries
 from endcap.seams import rng
 from endcap.types import Float32, Int32

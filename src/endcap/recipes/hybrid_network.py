@@ -73,7 +73,7 @@ def learn(
     The share of the residual that does best on shoppers held back is kept, none where none helps.
     """
     columns = asked.block.shape[2]
-    answered = taken.any(axis=1)
+    answered: Bool = taken.any(axis=1)
     train = answered & ~held
     without = judge(asked.base[held])
     if train.sum() < 2 * BATCH or not answered[held].any():
@@ -81,8 +81,14 @@ def learn(
     rows = asked.block[train]
     flat = rows[asked.items[train] >= 0]
     scale = np.stack((flat.mean(axis=0), 1 / np.maximum(flat.std(axis=0), 1e-3))).astype(np.float32)
-    arrays = {"block": (rows - scale[0]) * scale[1], "base": asked.base[train], "taken": taken[train].astype(np.float32)}
-    first, second = _trained(arrays, lambda found: judge(_with(asked, held, Network(scale, *found), 1.0)), how, progress)
+    arrays = {
+        "block": (rows - scale[0]) * scale[1],
+        "base": asked.base[train],
+        "taken": taken[train].astype(np.float32),
+    }
+    first, second = _trained(
+        arrays, lambda found: judge(_with(asked, held, Network(scale, *found), 1.0)), how, progress
+    )
     network = Network(scale, first, second)
     values = [judge(_with(asked, held, network, share)) for share in STEPS]
     best = int(np.argmax(values))

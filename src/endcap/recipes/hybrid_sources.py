@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,15 +116,20 @@ def had_before(queries: Queries, n_items: int) -> Bool:
 
 
 def candidates(
-    sources: dict[str, Recipe], total: Float32, words: list[Float32], queries: Queries, depth: int, facts: list[Float32]
+    sources: dict[str, Recipe],
+    total: Float32,
+    words: list[Float32],
+    queries: Queries,
+    depth: int,
+    facts: Callable[[Int32], Float32],
 ) -> Candidates:
-    """The best of `total`, with what sources, vectors and `facts` (float32 [q, n or d, c] by item) say of each."""
+    """The best of `total`, with what sources, vectors and `facts` (of int32 [q, d] items float32 [q, d, c]) say."""
     items, base = top_k(total, min(depth, total.shape[1]))
     there = items >= 0
     rows = np.maximum(items, 0)
     columns = [np.take_along_axis(word, rows, 1)[:, :, None] for word in words]
     columns += [*_products(sources, queries, rows), _own(queries, rows, base, there)]
-    columns += [each(rows) if callable(each) else each for each in facts]
+    columns.append(facts(rows))
     block = np.concatenate(columns, axis=2).astype(np.float32)
     block[~there] = 0.0
     return Candidates(items, np.where(there, base, np.float32(-1e4)), np.nan_to_num(block, nan=0.0))

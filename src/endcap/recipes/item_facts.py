@@ -37,9 +37,12 @@ def leaf_categories(metadata: pa.Table | None, n_items: int) -> Int32:
 
 def prices(metadata: pa.Table | None, n_items: int) -> Float32:
     """float32 [n_items]: the price of each item, NaN where it is unknown or not positive."""
-    kind = metadata["price"].type if metadata is not None and "price" in metadata.column_names else None
-    if metadata is None or not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        return np.full(n_items, np.nan, np.float32)
+    nothing = np.full(n_items, np.nan, np.float32)
+    if metadata is None or "price" not in metadata.column_names:
+        return nothing
+    kind = metadata["price"].type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        return nothing
     column = metadata["price"].combine_chunks().cast(pa.float32(), safe=False)
     found = np.asarray(column.to_numpy(zero_copy_only=False), np.float32)
     return np.where(found > 0, found, np.float32(np.nan)).astype(np.float32)

@@ -29,7 +29,8 @@ def retrieve(slates: Sequence[Slate]) -> None:
     for slate in slates:
         if slate.request.candidates is not None:
             continue
-        if slate.request.item_id and (slate.snapshot.is_related or _is_only_about_an_item(slate)):
+        about = slate.request.item_id and (slate.snapshot.is_related or _is_only_about_an_item(slate))
+        if about and not _is_for_shopper(slate):
             _similar(slate)
         else:
             groups.setdefault(id(slate.model), []).append(slate)
@@ -42,6 +43,14 @@ def retrieve(slates: Sequence[Slate]) -> None:
 
 def _is_only_about_an_item(slate: Slate) -> bool:
     return not slate.request.user_id and slate.model.personal
+
+
+def _is_for_shopper(slate: Slate) -> bool:
+    """Whether what goes with an item is told for the shopper who asks: the recipe knows how, and both are known."""
+    if not slate.model.retriever.related_to_shopper or slate.current < 0:
+        return False
+    known = slate.row >= 0 or (slate.fresh is not None and len(slate.fresh.item) > 0)
+    return known and int(slate.model.rows_of(np.array([slate.current], np.int32))[0]) >= 0
 
 
 def _personal(slates: Sequence[Slate]) -> None:

@@ -18,7 +18,6 @@ from endcap.lake.locks import locked, make_directory
 from endcap.seams import Disk
 from endcap.storage.log import Offset, Record
 
-
 BYTES = 64 << 20
 """Of one log. A sender that is broken for good would fill the disk."""
 _log = logging.getLogger(__name__)

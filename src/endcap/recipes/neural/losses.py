@@ -1,11 +1,13 @@
 """Losses of the neural recipes, each written once. All take logits and give the mean over what counts.
 
-Sampled softmax: Bengio and Senécal 2008; its correction by the log of how likely each negative was to be drawn (logQ):
-Yi et al. 2019, "Sampling-bias-corrected neural modeling".
+Sampled softmax: Bengio and Senécal 2008; the correction by the log of how likely each negative was to be drawn (logQ)
+after Yi et al. 2019, "Sampling-bias-corrected neural modeling", the target left out of it as in Khrylchenko et al.
+2025, "Correcting the LogQ correction".
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from endcap.recipes.neural.extras import needed
@@ -74,13 +76,15 @@ class _FullSoftmax(torch.autograd.Function):  # type: ignore[misc,name-defined]
 def sampled_softmax(
     states: Any, vectors: Any, targets: Any, negatives: Any, log_share: Any, weights: Any | None = None
 ) -> Any:
-    """Cross-entropy of each target against the same many negatives, both corrected by −log Q.
+    """Cross-entropy of each target against the same many negatives, which stand for the whole catalogue.
 
     states float [m, d], vectors float [n, d], targets int64 [m], negatives int64 [k] (drawn with replacement),
-    log_share float [n]: log of the probability of drawing each item. A negative that is the target does not count.
+    log_share float [n]: log Q of drawing each item once. Each negative counts e^s / (k Q), so that the sum of all is
+    what the catalogue's would be; the target is there for certain and counts as it is. A negative that is the target
+    does not count.
     """
-    wanted = (states * vectors[targets]).sum(-1, keepdim=True).float() - log_share[targets][:, None]
-    others = (states @ vectors[negatives].T).float() - log_share[negatives]
+    wanted = (states * vectors[targets]).sum(-1, keepdim=True).float()
+    others = (states @ vectors[negatives].T).float() - (log_share[negatives] + math.log(len(negatives)))
     others = others.masked_fill(negatives[None, :] == targets[:, None], FORBIDDEN)
     logits = torch.cat([wanted, others], dim=1)
     return cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device), weights)

@@ -22,7 +22,7 @@ torch = needed("torch")
 
 TOKENS = 4096
 """Steps of a batch, where there are many: enough for wide matrix products, few enough for a processor's cache."""
-LEAST_BATCHES = 60
+LEAST_BATCHES = 100
 """An epoch of few steps is cut into at least so many batches."""
 FULL = 2e10
 """Steps × items up to which the loss runs over the whole catalogue; above, over drawn negatives."""
@@ -37,7 +37,7 @@ CATEGORIES = 2000
 @dataclass(frozen=True)
 class Lesson:
     """How a network is taught: epochs at most, patience, share of histories whose last event is held out for
-    validation, rate, loss (softmax, sampled, binary, or auto), drawn negatives, seed."""
+    validation, rate, weight decay, loss (softmax, sampled, binary, or auto), drawn negatives, seed, steps of a batch."""
 
     epochs: int
     patience: int
@@ -47,6 +47,7 @@ class Lesson:
     loss: str
     negatives: int
     seed: int
+    tokens: int = TOKENS
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,13 @@ def hold_out(steps: Steps, share: float, seed: int) -> tuple[Steps, HeldOut | No
     return left, HeldOut(left.only(chosen), steps.item[steps.indptr[chosen + 1] - 1])
 
 
-def batch_rows(steps: Steps, length: int) -> int:
-    """Windows of a batch, so that it has about `TOKENS` steps, and an epoch `LEAST_BATCHES` batches where it can."""
+def batch_rows(steps: Steps, length: int, tokens: int = TOKENS) -> int:
+    """Windows of a batch, so that it has about so many steps, and an epoch `LEAST_BATCHES` batches where it can."""
     pairs = np.maximum(steps.lengths - 1, 0)
     windows = max(int((-(-pairs // length)).sum()), 1)
     mean = max(pairs.sum() / windows, 1.0)
-    return int(np.clip(min(TOKENS / mean, windows / LEAST_BATCHES), 4, 1024))
+    least = LEAST_BATCHES * TOKENS / tokens
+    return int(np.clip(min(tokens / mean, windows / least), 4, 1024))
 
 
 def teach(
@@ -81,20 +83,27 @@ def teach(
 ) -> TrainingReport:
     """Train a module that has `items()` → float [n, d] and `forward(vectors, batch)` → float [b, t, d]."""
     steps, held = hold_out(steps, lesson.holdout, lesson.seed)
-    windows = Windows(steps, length, batch_rows(steps, length), lesson.seed)
+    windows = Windows(steps, length, batch_rows(steps, length, lesson.tokens), lesson.seed)
     tokens = windows.size * min(length, max(int(steps.lengths.mean()), 1))
     return train(
         model,
         windows,
         _Loss(lesson, counts, len(steps.item)),
         epochs=lesson.epochs if len(windows) else 0,
-        rate=Descent(lesson.rate, betas=(0.9, 0.98), decay=lesson.decay, norm=5.0, warmup=50, average=0.999),
+        rate=Descent(
+            lesson.rate, betas=(0.9, 0.98), decay=lesson.decay, norm=5.0, warmup=50, average=_average(windows)
+        ),
         seed=lesson.seed,
         validate=None if held is None else _Judge(held, length),
         patience=lesson.patience,
         threads=1 if tokens * min(len(counts), 1000) < SMALL else None,
         progress=progress,
     )
+
+
+def _average(windows: Windows) -> float:
+    """Weights are averaged over about the last epoch."""
+    return 1 - 1 / min(max(len(windows), 20), 1000)
 
 
 class _Loss:

@@ -137,6 +137,8 @@ def platt(logits: Float32, labels: Float32) -> Float64:
 
     A row's worth of doubt holds them near 1 and 0.
     """
+    from scipy import optimize  # noqa: PLC0415 - a quarter of a second, that only training needs
+
     given, wanted = logits.astype(np.float64), labels.astype(np.float64)
 
     def loss(scale: Float64) -> tuple[float, Float64]:
@@ -147,6 +149,4 @@ def platt(logits: Float32, labels: Float32) -> Float64:
         return float((np.logaddexp(0, value) - wanted * value).sum() + 0.5 * away @ away), slope
 
     bounds = [(0.05, None), (None, None)]
-    from scipy import optimize  # noqa: PLC0415 - a quarter of a second, that only training needs
-
     return np.asarray(optimize.minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds).x)

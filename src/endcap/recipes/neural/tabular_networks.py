@@ -18,7 +18,7 @@ SMALL = 1e-4
 """Standard deviation of vectors before training: pairs start without a say, so that what fields say alone leads."""
 
 
-class Tabular(torch.nn.Module):  # type: ignore[misc]
+class Tabular(torch.nn.Module):  # type: ignore[misc, name-defined]
     """A table of vectors, summed by field, and a head over them: codes and weights of slots in, logits out."""
 
     def __init__(self, shape: Shape, layout: Layout) -> None:
@@ -55,7 +55,7 @@ def perceptron(inputs: int, hidden: tuple[int, ...], dropout: float) -> Any:
     return nn.Sequential(*layers)
 
 
-class FFNN(torch.nn.Module):  # type: ignore[misc]
+class FFNN(torch.nn.Module):  # type: ignore[misc, name-defined]
     """logit = MLP(vectors side by side)."""
 
     def __init__(self, fields: int, layout: Layout) -> None:
@@ -79,7 +79,7 @@ class DeepFM(FFNN):
         return vectors[:, :, -1].sum(1) + pairs + super().forward(factors)
 
 
-class DCN(torch.nn.Module):  # type: ignore[misc]
+class DCN(torch.nn.Module):  # type: ignore[misc, name-defined]
     """logit = w · [x_L, MLP(x₀)], x_{l+1} = x₀ ⊙ (W_l x_l + b_l) + x_l, x₀ the vectors side by side."""
 
     def __init__(self, fields: int, layout: Layout) -> None:

@@ -15,6 +15,9 @@ from endcap.recipes.neural.layers import Dropout, ItemVectors
 torch = needed("torch")
 nn, functional = torch.nn, torch.nn.functional
 
+FAR = -1e9
+"""Added to what may not be looked at, before the softmax."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -51,7 +54,35 @@ class Block(nn.Module):  # type: ignore[misc,name-defined]
         seen = functional.scaled_dot_product_attention(
             q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True
         )
-        x = x + self.drop(self.mixed(seen.transpose(1, 2).reshape(b, t, d)))
+        return self._onwards(x, seen.transpose(1, 2).reshape(b, t, d))
+
+    def written_out(self, x: Any, mask: Any, last: Any | None = None) -> Any:
+        """The same in plain products, for ONNX.
+
+        `mask` is float [t, t] of 0 and `FAR`; given `last` int64 [b], only the state of that step, float [b, 1, d].
+        """
+        b, t, d = x.shape
+        size = d // self.heads
+        width = self.projection.weight.shape[1]
+        inside = self.before_attention(x)
+        k, v = (self._heads(inside, low, b, t, size) for low in (width, 2 * width))
+        if last is not None:
+            rows = last[:, None, None].expand(b, 1, d)
+            x, inside = x.gather(1, rows), inside.gather(1, rows)
+            # What comes after the last step is padding: a row of the mask says so.
+            mask = mask[last][:, None, None, :]
+        q = self._heads(inside, 0, b, inside.shape[1], size) * size**-0.5
+        seen = torch.matmul((torch.matmul(q, k.transpose(2, 3)) + mask).softmax(-1), v)
+        return self._onwards(x, seen.transpose(1, 2).reshape(b, seen.shape[2], d))
+
+    def _heads(self, x: Any, low: int, b: int, t: int, size: int) -> Any:
+        """Rows `low` on of the projection, float [b, heads, t, size]."""
+        d = self.heads * size
+        part = functional.linear(x, self.projection.weight[low : low + d], self.projection.bias[low : low + d])
+        return part.view(b, t, self.heads, size).transpose(1, 2)
+
+    def _onwards(self, x: Any, seen: Any) -> Any:
+        x = x + self.drop(self.mixed(seen))
         return x + self.drop(self.narrow(self.drop(functional.gelu(self.wide(self.before_forward(x))))))
 
 
@@ -82,8 +113,13 @@ class Last(nn.Module):  # type: ignore[misc,name-defined]
         self.encoder = encoder
 
     def forward(self, steps: Any, last: Any) -> Any:
-        states = self.encoder(steps)
-        return states[torch.arange(states.shape[0], device=states.device), last]
+        t = steps.shape[1]
+        place = torch.arange(t, device=steps.device)
+        mask = (place[None, :] > place[:, None]).to(steps.dtype) * FAR
+        *before, final = self.encoder.blocks
+        for block in before:
+            steps = block.written_out(steps, mask)
+        return self.encoder.after(final.written_out(steps, mask, last)[:, 0])
 
 
 class SequenceModel(nn.Module):  # type: ignore[misc,name-defined]

@@ -186,8 +186,9 @@ class LogFile:
     def _insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> int:
         """How many were added."""
         start = added = 0
+        most = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         for size in _TOGETHER:
-            while len(rows) - start >= size:
+            while len(rows) - start >= size and size * len(rows[0]) <= most:
                 told = list(chain.from_iterable(rows[start : start + size]))
                 added += self._connection.execute(_statement(into, len(rows[0]), size), told).rowcount
                 start += size
