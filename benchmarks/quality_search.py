@@ -7,6 +7,9 @@ all items are ranked; MRR@10 and NDCG@10, intervals by bootstrap over searches, 
 Three ways to answer: `search` (BM25, ties to what sells), `search-personalised` for nobody (text and what sells), and
 for the shopper, of whom what training holds is known. The control gives every search another shopper's history.
 
+Simulated shops (seed 0): the searches that shoppers typed in the last fifth of the time, in a visit that then bought an
+item they had opened from the list of hits: that item is the target. Learned from views, carts and purchases before.
+
 Online Retail II: titles (there are no categories); Complete Journey: department, category, type, brand, size (there are
 no titles). Such searches are made of the shop's own words: real ones misspell, and say what no item says.
 """
@@ -18,6 +21,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -28,11 +32,14 @@ from endcap.lake.splits import Targets
 from endcap.recipes import create
 from endcap.recipes.queries import Queries
 from endcap.recipes.search_questions import search_texts
-from endcap.types import Float64, Int32
+from endcap.simulator import history, open_shop
+from endcap.types import DAY, Float64, Int32
 from quality import SEED, row
 from quality_related import SHOPS, described, halves
 
 AT, SEARCHES = 10, 2000
+UNTIL = 1_767_225_600_000_000
+"""Where the past of simulated shops ends: 2026-01-01."""
 METRICS = ("mrr", "ndcg")
 
 
@@ -53,9 +60,37 @@ def asked(train: Dataset, later: pa.Table) -> tuple[Queries, Int32]:
     return replace(Queries.histories(train, users), context=context), items
 
 
-def judge(shop: str, train: Dataset, later: pa.Table) -> None:
+def simulated(theme: str) -> tuple[Dataset, Queries, Int32]:
+    """(training, searches with their histories, what was bought) of a simulated shop."""
+    shop = open_shop(theme, users=1500, items=1000, days=90, seed=SEED, until=UNTIL)
+    past = history(shop, impressions=False)
+    rows = past.interactions  # noqa: F841 - read by name in the query
+    cut = UNTIL - 18 * DAY
+    found = duckdb.sql(
+        f"""with searched as (select USER_ID, SESSION_ID, SEARCH_QUERY, ITEM_ID, TIMESTAMP from rows
+            where EVENT_TYPE = 'View' and PLACE = 'search' and SEARCH_QUERY != '' and TIMESTAMP >= {cut})
+        select distinct on (s.SESSION_ID, s.ITEM_ID) s.USER_ID user_id, s.ITEM_ID item_id, s.SEARCH_QUERY words
+        from searched s join rows b using (SESSION_ID, ITEM_ID) where b.EVENT_TYPE = 'Purchase'
+        and b.TIMESTAMP > s.TIMESTAMP order by s.SESSION_ID, s.ITEM_ID, s.TIMESTAMP"""
+    ).to_arrow_table()
+    learned = duckdb.sql(
+        f"""select USER_ID user_id, ITEM_ID item_id, TIMESTAMP as timestamp, EVENT_TYPE event_type, ORDER_ID order_id
+        from rows where EVENT_TYPE in ('View', 'AddToCart', 'Purchase') and TIMESTAMP < {cut}
+        and USER_ID is not null order by TIMESTAMP, USER_ID, ITEM_ID"""
+    ).to_arrow_table()
+    train = described(Dataset.from_table(learned), past.items.rename_columns(map(str.lower, past.items.column_names)))
+    user, item = (
+        train.users.rows(found["user_id"].combine_chunks()),
+        train.items.rows(found["item_id"].combine_chunks()),
+    )
+    known = (user >= 0) & (item >= 0)
+    words = np.asarray(found["words"].to_pylist(), object)[known]
+    queries = replace(Queries.histories(train, user[known]), context=tuple({"search": str(each)} for each in words))
+    return train, queries, item[known]
+
+
+def judge(shop: str, train: Dataset, queries: Queries, items: Int32) -> None:
     """All ways to answer, beside each other."""
-    queries, items = asked(train, later)
     q = len(items)
     targets = Targets.of(np.arange(q, dtype=np.int32), items, q)
     nobody = replace(Queries.about(np.full(q, -1, np.int32)), now=queries.now, context=queries.context)
@@ -90,6 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=here / "../shared/data", help="folder of the data sets")
     parser.add_argument("--shops", nargs="*", default=list(SHOPS), help="shops to judge")
+    parser.add_argument("--themes", nargs="*", default=["fashion", "electronics"], help="simulated shops to judge")
     given = parser.parse_args()
     for shop in given.shops:
         read, read_items, cut = SHOPS[shop]
@@ -98,7 +134,10 @@ def main() -> None:
             print(json.dumps({"left out": shop}))
             continue
         earlier, later = halves(lines, cut)
-        judge(shop, described(Dataset.from_table(earlier), read_items(given.data)), later)
+        train = described(Dataset.from_table(earlier), read_items(given.data))
+        judge(shop, train, *asked(train, later))
+    for theme in given.themes:
+        judge(f"simulated {theme}", *simulated(theme))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ SCRIPTS = {
     "quality": ["quality.py"],
     "quality_defaults": ["quality_defaults.py"],
     "quality_controls": ["quality_controls.py"],
+    "quality_related": ["quality_related.py"],
+    "quality_search": ["quality_search.py"],
     "ranker": ["ranker.py"],
     "windows": ["windows.py"],
     "simulated": ["simulated.py"],

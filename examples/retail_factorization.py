@@ -108,7 +108,7 @@ def next_purchases(lines: pa.Table, factors: int) -> None:
     found = judge(shop, {"fm": lambda: create("fm", {"factors": factors})})
     for population in ("all items", "items new to the shopper"):
         for row in found.of(population):
-            print(f"  {population}: {row.recipe:11} NDCG@20 {row.metrics['ndcg@20']}")
+            print(f"  {population}: {row.recipe:11} NDCG@20 {row.metrics['ndcg@20'].value:.4f} of {row.users:,}")
 
 
 def main() -> None:

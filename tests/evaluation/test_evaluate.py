@@ -191,7 +191,7 @@ def test_progress_counts_every_user() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "options", "error", "words"),
     [
-        (TRAIN, TEST, {"recipe": "magic"}, UnknownName, "Known: .*als, blend"),
+        (TRAIN, TEST, {"recipe": "magic"}, UnknownName, "Known: .*als, .*blend"),
         (TRAIN, TEST, {"protocol": "magic"}, UnknownName, "next-item, sessions, top-n"),
         (TRAIN, TEST, {"at": 0}, InputError, "expected 1 or more"),
         (TRAIN, None, {}, InputError, "needs test data"),

@@ -13,19 +13,16 @@ from endcap.errors import ResourceError
 from endcap.lake.dataset import Dataset
 from endcap.recipes.artefact import dump, load
 from endcap.recipes.base import Recipe
-from endcap.recipes.next_item import NextItem
 from endcap.recipes.queries import Queries
 from endcap.recipes.sasrec import SASRec
 from endcap.testing.datasets import START, checkerboard, random_shop
 from endcap.testing.recipes import RecipeContract
 from endcap.types import DAY, MINUTE, Query
 
-TINY = {"factors": 16, "epochs": 15, "dropout": 0.1}
-
 
 def tiny(**more: object) -> SASRec:
-    settings = {**TINY, "blocks": 1, "length": 16, "holdout": 0.0, "rate": 0.01, **more}
-    return SASRec(**settings)  # type: ignore[arg-type]
+    settings = {"factors": 16, "blocks": 1, "length": 16, "epochs": 15, "holdout": 0.0, "dropout": 0.1, "rate": 0.01}
+    return SASRec(**{**settings, **more})  # type: ignore[arg-type]
 
 
 class TestSASRec(RecipeContract):
@@ -92,15 +89,3 @@ def test_other_losses_learn_the_same(loss: str) -> None:
     queries = Queries.histories(shop)
     top = shop.items.names(model.recommend(queries, 1, exclude=queries.seen()).items[:, 0])
     assert np.mean([name == f"i{(user + 2) % 12}" for user, name in enumerate(top)]) > 0.8
-
-
-def test_next_item_weighs_its_sources_and_can_be_saved() -> None:
-    shop = random_shop(2, users=60, items=20, events=900)
-    model = NextItem(factors=8, epochs=2, dropout=0.1).fit(shop)
-    assert 0 <= model.weight_[0] <= 1
-    queries = Queries.histories(shop)
-    scores = model.score(queries)
-    np.testing.assert_allclose(np.exp(scores[~np.isnan(scores).all(1)]).sum(1), 1, rtol=1e-4)
-    again = load(*dump(model))
-    np.testing.assert_array_equal(again.recommend(queries, 5).items, model.recommend(queries, 5).items)
-    np.testing.assert_array_equal(model.score(queries, np.array([3], np.int32)), scores[:, [3]])

@@ -33,6 +33,8 @@ from endcap.types import AccountKey, ShopKey
 
 AUTOMATIC = "USER_PERSONALIZATION"
 """The type of recipes that performAutoML chooses from where no recipe says another."""
+STEERED = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING")
+"""Types of recipes whose order an `optimizationObjective` pulls."""
 PARAMETERS = ("algorithmHyperParameters", "featureTransformationParameters")
 """Where a solution's configuration holds hyper-parameters: `trend_discovery_frequency` comes in the latter."""
 
@@ -147,7 +149,11 @@ def _trained(
     make = partial(create, chosen.native, chosen.native_settings(given))
     view = View.of(chosen, solution.config, solution.event_type)
     objective = solution.config.get("optimizationObjective") or {}
-    off = str(objective.get("objectiveSensitivity") or "OFF") == "OFF"
+    reward, sensitivity = (str(objective.get(name) or "") for name in ("itemAttribute", "objectiveSensitivity"))
+    off = sensitivity in ("", "OFF") or not reward
+    if not off and chosen.type in STEERED:
+        wrapped = {"base": chosen.native, "base_settings": chosen.native_settings(given)}
+        make = partial(create, "steered", {**wrapped, "attribute": reward, "sensitivity": sensitivity})
     try:
         metrics = solution_metrics(
             chosen,
@@ -155,7 +161,7 @@ def _trained(
             dataset,
             seed=seed,
             weights=event_weights(dataset, view),
-            reward="" if off else str(objective.get("itemAttribute") or ""),
+            reward="" if off else reward,
             progress=progress,
         )
     except DataError:  # nobody has two answers yet: there is nothing to hold back

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SHARES = (0.25, 0.5, 1.0)
 """Of the shoppers learned from, at the three reports of a trial."""
+AUTOML_SECONDS = 3600.0
+"""For all recipes of performAutoML together; one that is not done with a trial in its part is no candidate."""
 TRIALS = 16
 """Where the configuration does not say how many."""
 MOST_TRIALS = 1000
@@ -194,7 +197,7 @@ def choose(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Found:
-    """performAutoML: the recipe that does best on the validation part, each given an equal share of the trials.
+    """performAutoML: the recipe that does best on the validation part, each given an equal share of trials and time.
 
     `autoMLConfig.metricName` is what they are compared by; the first of equals stays. Raises `InputError` for an
     empty list.
@@ -202,13 +205,17 @@ def choose(
     if not offers:
         raise InputError("performAutoML has no recipe to choose from.", fix="Name some in autoMLConfig.recipeList.")
     metric = (config.get("autoMLConfig") or {}).get("metricName")
+    whole = Deadline.after(AUTOML_SECONDS)
     found: Found | None = None
-    for offer in offers:
+    for place, offer in enumerate(offers):
         search = Search.of(offer, _limited(config, offer), seed)
-        search = replace(search, trials=max(1, search.trials // len(offers)), metric=metric or search.metric)
+        own = Deadline.after(whole.left / (len(offers) - place))
+        trials = max(1, search.trials // len(offers))
+        search = replace(search, trials=trials, metric=metric or search.metric, deadline=own)
         mine = {name: value for name, value in given.items() if name in offer.hyper_parameters}
         tried = tune(offer, mine, dataset(offer), search, storage, progress=progress)
-        if found is None or (tried.value > found.value if search.maximize else tried.value < found.value):
+        better = found is None or (tried.value > found.value if search.maximize else tried.value < found.value)
+        if better or (found is not None and isnan(found.value)):  # nothing was finished in its time
             found = tried
     assert found is not None
     return found

@@ -6,6 +6,7 @@ Names are compared without case and punctuation, so `AddToCart`, `add_to_cart` a
 from __future__ import annotations
 
 import re
+from functools import cache
 
 DEFAULT_WEIGHTS = {
     "purchase": 1.0,
@@ -51,6 +52,20 @@ LEFT_OUT = frozenset(
 )
 """Events that are no sign of interest (taken back, refused, or merely shown): left out unless asked for by name."""
 
+AGAINST = {
+    "notinterested": 1.0,
+    "dislike": 1.0,
+    "return": 0.5,
+    "returned": 0.5,
+    "refund": 0.5,
+    "cancel": 0.25,
+    "cancelled": 0.25,
+    "canceled": 0.25,
+    "removefromcart": 0.25,
+    "removefromwishlist": 0.25,
+}
+"""How far one event of these types speaks against its item, 1 most: of those left out, the ones that say no."""
+
 UNKNOWN = 0.3
 """A type this table does not know, between a view and a cart."""
 
@@ -70,3 +85,9 @@ def weight(name: str) -> float:
     if not plain or plain in LEFT_OUT:
         return 1.0
     return DEFAULT_WEIGHTS.get(plain, UNKNOWN)
+
+
+@cache
+def against(name: str) -> float:
+    """How far one event of this type speaks against its item, 0 … 1."""
+    return AGAINST.get(_plain(name), 0.0)

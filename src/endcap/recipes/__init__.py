@@ -42,6 +42,7 @@ RECIPES: dict[str, str] = {
     "search-personalised": "endcap.recipes.search_personalised:SearchPersonalised",
     "semantic": "endcap.recipes.semantic:Semantic",
     "session-knn": "endcap.recipes.session_knn:SessionKNN",
+    "steered": "endcap.recipes.steered:Steered",
     "svd": "endcap.recipes.svd:SVD",
     "trending": "endcap.recipes.trending:Trending",
     "updated": "endcap.recipes.updated:Updated",

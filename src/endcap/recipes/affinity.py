@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy import optimize
 
 from endcap.lake.dataset import Dataset, Vocabulary
 from endcap.recipes.als import ALS
@@ -170,6 +169,8 @@ def _fitted_weights(told: Float64, taken: Float64, weight: Float64, prior: Float
         value = (weight * (np.logaddexp(0, logits) - taken * logits)).sum() + 0.5 * STRENGTH * (away @ away)
         slope = told.T @ (weight * (1 / (1 + np.exp(-logits)) - taken)) + STRENGTH * away
         return float(value) / len(taken), slope / len(taken)
+
+    from scipy import optimize  # noqa: PLC0415 - a quarter of a second, that only training needs
 
     return np.asarray(optimize.minimize(loss, prior, jac=True, method="L-BFGS-B").x, np.float64)
 

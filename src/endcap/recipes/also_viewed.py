@@ -32,7 +32,7 @@ class AlsoViewed(Recipe):
 
     visit_minutes: float = param(30.0, "A pause this long ends a visit.", low=0.1, search=(5.0, 240.0), log=True)
     discount: float = param(
-        0.35, "How far an item is discounted for being popular.", low=0.0, high=1.0, search=(0.0, 0.7)
+        0.0, "How far an item is discounted for being popular.", low=0.0, high=1.0, search=(0.0, 0.7)
     )
     step_decay: float = param(0.8, "Factor per step back in the history.", low=0.0, high=1.0, search=(0.3, 1.0))
     min_support: int = param(1, "Neighbours shared in fewer visits than this are dropped.", low=1)

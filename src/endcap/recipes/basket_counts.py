@@ -10,10 +10,11 @@ from scipy import sparse
 from endcap.lake.dataset import Dataset
 from endcap.recipes.item_item_kernels import order_matrix, thinned
 from endcap.recipes.nearest import nearest
+from endcap.recipes.words import item_words
 from endcap.seams import Tick
 from endcap.types import DAY, Float32, Float64, Int32
 
-KINDS_AT_ONCE = 256
+KINDS_AT_ONCE, KIN = 256, 20
 PSEUDO = 1.0
 """Expected meetings that two items are given beside those counted."""
 
@@ -105,6 +106,20 @@ class Kinds:
         own = np.bincount(kind[known], support[known] ** 2, self.members.shape[1])
         expected = usual * (sums**2 - own) / max(whole, 1e-9)
         return np.asarray((met + PSEUDO) / (expected + PSEUDO), np.float64), usual
+
+
+def kin(dataset: Dataset, kind: Int32) -> sparse.csr_matrix:
+    """float32 [n, n]: for each item whose kind is -1 the `KIN` items with the most alike words, rows that add up to 1.
+
+    What stands for the kind of an item where a shop has no categories; empty rows where there are no words either.
+    """
+    words = item_words(dataset.item_metadata, dataset.n_items).T.tocsr()
+    found = nearest(words, words, KIN)
+    sums = np.asarray(found.sum(1)).ravel()
+    scale = np.where(kind < 0, 1 / np.maximum(sums, 1e-9), 0)
+    scaled = (sparse.diags(scale) @ found).tocsr().astype(np.float32)
+    scaled.eliminate_zeros()
+    return scaled
 
 
 def _largest(matrix: sparse.csr_matrix, keep: int) -> sparse.csr_matrix:

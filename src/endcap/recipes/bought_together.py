@@ -10,7 +10,7 @@ from scipy import sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.basket_counts import PSEUDO, Kinds, Orders, of_type, support_of
+from endcap.recipes.basket_counts import PSEUDO, Kinds, Orders, kin, of_type, support_of
 from endcap.recipes.basket_questions import CANDIDATES, Candidates, Questions, cart_codes, carts, climb, questions
 from endcap.recipes.item_facts import leaf_categories
 from endcap.recipes.queries import Queries
@@ -29,6 +29,10 @@ ENTRIES = 15_000_000
 """About so many neighbours are kept by each source."""
 KEPT_OF_KIND, LEAST_QUESTIONS = 400, 30
 """Items kept of a kind; questions without which the weights are not fitted."""
+KIN_WORTH = 1.0
+"""As many weighted orders is the word of an item's kind worth beside its own: all there is for a new item."""
+LEAST_SUPPORT = 1.0
+"""Weighted orders that an item is taken to have at least where it stands for another."""
 RISING = 3
 """The place of `rising`, which says something of items only, and so finds none."""
 FLOOR, SCALE = 0.1, 1000.0
@@ -40,8 +44,9 @@ class BoughtTogether(Recipe):
     """score(b) = Σ_s w_s · log(1 + x_s(b) / floor_s), over what is known of b and of the items in the cart.
 
     x are: orders with b and an item of the cart, each counting 2^(-age / half_life_days) / √size (`together`), the same
-    with a month's half-life (`lately`); the share of orders with anything of the cart's kinds that hold b, for items
-    too rare to be counted (`kind`); what sells now over what sold before (`rising`); the shopper's own purchases
+    with a month's half-life (`lately`); the share of orders with anything of the cart's kinds that hold b (`kind`: leaf
+    categories, or the items with the most alike words where there are none), which also counts as one such order, so
+    that new items are completed; what sells now over what sold before (`rising`); the shopper's own purchases
     (`own`, `repeat`'s score). The weights climb NDCG@10 of basket completion on the last `holdout_days`, once for
     questions by items alone and once for those of shoppers with a history; then everything is counted again.
     Substitutes are told by the data: items of the asked one's leaf category that are met in its orders less often than
@@ -72,6 +77,8 @@ class BoughtTogether(Recipe):
     lately_: sparse.csr_matrix = fitted()
     kinds_: sparse.csr_matrix = fitted()
     """float32 [kinds, n]: share of the orders with something of a kind that hold each item."""
+    kin_: sparse.csr_matrix = fitted()
+    """float32 [n, n]: for items without a category those with the most alike words, rows that add up to 1."""
     kind_: Int32 = fitted()
     """int32 [n]: the leaf category of each item, -1 where none is known."""
     by_kind_: Int32 = fitted()
@@ -80,6 +87,8 @@ class BoughtTogether(Recipe):
     """float32 [kinds + 1]: how often two items of a kind meet, 1 as often as any two; last, that measure for all."""
     support_: Float32 = fitted()
     """float32 [n + 1]: weighted orders with each item, and of all together."""
+    sells_: Float32 = fitted()
+    """float32 [n]: share of the orders of now that hold each item."""
     rising_: Float32 = fitted()
     """float32 [n] ≥ 0: log of the share of orders now over that of before, moved to begin at 0."""
     own_: Recipe = fitted()
@@ -98,6 +107,7 @@ class BoughtTogether(Recipe):
         self.kind_ = leaf_categories(dataset.item_metadata, dataset.n_items)
         self.by_kind_ = np.argsort(self.kind_, kind="stable").astype(np.int32)
         self.weights_ = np.array([PRIOR[name] for name in PRIOR]).T.copy()
+        self.kin_ = kin(dataset, self.kind_)
         asked = questions(learned, self.holdout_days, self.max_queries, self.seed)
         with progress("bought together", total=(4 if asked else 2) * dataset.n_items, unit="items") as tick:
             if asked is not None:
@@ -116,7 +126,9 @@ class BoughtTogether(Recipe):
         met, usual = kinds.meetings(orders, worth, self.kind_)
         self.meetings_ = np.append(met, usual).astype(np.float32)
         self.support_ = support_of(orders, worth)
-        change = np.log(orders.share(RECENT_DAYS) / orders.share(self.half_life_days))
+        now = orders.share(RECENT_DAYS)
+        self.sells_ = now.astype(np.float32)
+        change = np.log(now / orders.share(self.half_life_days))
         self.rising_ = (np.clip(change, -STEEPEST, STEEPEST) + STEEPEST).astype(np.float32)
         self.own_ = Repeat(half_life_days=self.memory_days).fit(dataset)
 
@@ -174,24 +186,31 @@ class BoughtTogether(Recipe):
         known = self.kind_[cart.indices] >= 0
         place = (cart.data * known, np.maximum(self.kind_[cart.indices], 0), cart.indptr)
         kinds = sparse.csr_matrix(place, shape=(len(queries), self.kinds_.shape[0]))
-        shares = SCALE / np.maximum(np.diff(cart.indptr), 1)
         together = (cart @ self.together_).tocsr()
+        by_kin = (cart @ self.kin_ @ sparse.diags(1 / np.maximum(self.support_[:-1], LEAST_SUPPORT))) @ self.together_
+        shares = (sparse.diags(1 / np.maximum(np.diff(cart.indptr), 1)) @ (kinds @ self.kinds_ + by_kin)).tocsr()
         scores = self.own_.score(queries)
         row, item = np.nonzero(scores > 0)
         best = np.fmax.reduce(scores, axis=1, initial=1e-12)
         own = sparse.csr_matrix((scores[row, item] / best[row], (row, item)), shape=scores.shape, dtype=np.float32)
         return [
-            _logs(together, 1 / FLOOR),
+            _logs(self._completed(together, shares), 1 / FLOOR),
             _logs((cart @ self.lately_).tocsr(), 1 / FLOOR),
-            _logs((sparse.diags(shares) @ kinds @ self.kinds_).tocsr(), 1.0),
+            _logs(shares, SCALE),
             _logs(own, 1 / FLOOR),
             self._substitutes(cart, together),
         ]
 
+    def _completed(self, together: sparse.csr_matrix, shares: sparse.csr_matrix) -> sparse.csr_matrix:
+        """The counts, and what the items' kinds and what sells now say, as `KIN_WORTH` orders each."""
+        expected = shares.copy()
+        expected.data = KIN_WORTH * (shares.data + self.sells_[shares.indices])
+        return (together + expected).tocsr()
+
     def _substitutes(self, cart: sparse.csr_matrix, together: sparse.csr_matrix) -> sparse.csr_matrix:
         """float32 [q, n] ≤ 0: for each item of a kind that is in the cart, `substitutes` · log of how much less often
         they meet than any two items do; their own meetings count as far as there are some."""
-        put_back = {}
+        put_back: dict[tuple[int, int], tuple[Int32, Float32]] = {}
         sorted_kinds, usual, whole = self.kind_[self.by_kind_], self.meetings_[-1], self.support_[-1]
         owner = np.repeat(np.arange(cart.shape[0]), np.diff(cart.indptr))
         for row, item in zip(owner.tolist(), cart.indices.tolist(), strict=True):
@@ -205,7 +224,9 @@ class BoughtTogether(Recipe):
             met[together.indices[part]] = together.data[part]
             expected = usual * self.support_[item] * self.support_[same] / whole
             ratio = (met[same] + PSEUDO * self.meetings_[kind]) / (expected + PSEUDO)
-            put_back[row, int(kind)] = (same, self.substitutes * np.minimum(np.log(np.maximum(ratio, 1e-6)), 0))
+            less = np.minimum(self.substitutes * np.log(np.maximum(ratio, 1e-6)), 0).astype(np.float32)
+            before = put_back.get((row, int(kind)), (same, less))[1]
+            put_back[row, int(kind)] = (same, np.minimum(before, less))
         rows = np.repeat([row for row, _ in put_back], [len(same) for same, _ in put_back.values()])
         columns = np.concatenate([same for same, _ in put_back.values()]) if put_back else np.zeros(0, np.int32)
         lost = np.concatenate([value for _, value in put_back.values()]) if put_back else np.zeros(0)

@@ -44,7 +44,7 @@ class Content(Recipe):
     )
     letters: float = param(0.2, "Share of runs of letters in texts.", low=0.0, high=1.0, search=(0.0, 0.5))
     meaning: float = param(0.3, "Share of embeddings in texts, where there are any.", low=0.0, high=1.0)
-    price: float = param(0.3, "How far another price parts two items; 0: not at all.", low=0.0, search=(0.0, 2.0))
+    price: float = param(1.0, "How far another price parts two items; 0: not at all.", low=0.0, search=(0.0, 2.0))
     embeddings: str = param("none", "none, auto (the extra text, where installed), or a model's directory.")
     neighbours: int = param(200, "Neighbours by behaviour kept of each item.", low=1)
 

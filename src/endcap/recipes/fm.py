@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from endcap.errors import InputError
+from endcap.errors import InputError, StateError
 from endcap.lake.dataset import Dataset
 from endcap.recipes import ffm_kernels
 from endcap.recipes.base import InnerProductRecipe, fitted, param
+from endcap.recipes.clicks import click_fields
 from endcap.recipes.fields import Fields
 from endcap.recipes.fm_chances import candidates, odds
 from endcap.recipes.fm_groups import Groups, learn_groups
 from endcap.recipes.fm_kernels import gather_rows
 from endcap.recipes.fm_rows import HISTORY, Baskets, Memory, asking, learn_asking, learn_items, profiles_of
-from endcap.recipes.fm_training import Machine, Plan
+from endcap.recipes.fm_training import HeldBack, Machine, Plan, learn
 from endcap.recipes.queries import Queries
-from endcap.seams import Progress
+from endcap.seams import Progress, no_progress
 from endcap.types import DAY, Float32, Int32
 
 FEW = 200
@@ -188,6 +189,35 @@ class FM(InnerProductRecipe):
         items = np.column_stack((vectors, alone, np.ones(len(alone), np.float32)))
         found: Float32 = (self._asking_vectors(rows[:, :asked]) * items).sum(axis=1)
         return found
+
+    def fit_table(
+        self, table: pa.Table, label: str, valid: pa.Table | None = None, progress: Progress = no_progress
+    ) -> Self:
+        """Learn the label, 0 or 1, of rows of a table, as `clicks.ClickModel` says; the objective is `logistic`."""
+        spec = {name: replace(each, unknown=False) for name, each in click_fields(table, label).items()}
+        fields = Fields.learn(table, spec)
+        stop = None if valid is None else HeldBack(fields.encode(valid), valid[label].to_numpy())
+        plan = Plan("logistic", self.epochs, self.rate, 0.0, self.ridge, seed=self.seed)
+        with progress("factorization machine", total=plan.epochs, unit="epochs") as tick:
+            machine, _ = learn(
+                fields.encode(table),
+                table[label].to_numpy(),
+                plan,
+                self.factors,
+                field_of=fields.field_of if self.field_aware else None,
+                held_back=stop,
+                tick=tick,
+            )
+        self._of_tables = fields, machine
+        return self
+
+    def probabilities(self, table: pa.Table) -> Float32:
+        """float32 [rows]: P(label = 1) after `fit_table`. Raises `StateError` before."""
+        learnt = getattr(self, "_of_tables", None)
+        if learnt is None:
+            raise StateError("This machine has not learnt from a table.", fix="Call fit_table first.")
+        fields, machine = learnt
+        return np.asarray(1 / (1 + np.exp(-np.clip(machine.scores(fields.encode(table)), -60, 60))), np.float32)
 
     @property
     def n_features(self) -> int:

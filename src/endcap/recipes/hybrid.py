@@ -32,7 +32,7 @@ from endcap.types import ITEM_ID, USER_ID, Bool, Float32, Float64, Int32, Int64
 
 PRIOR_ODDS = 2.5
 HELD_BACK = 0.25
-"""Share of the shoppers asked who judge and calibrate what was learned from the others."""
+"""Share of the shoppers asked who judge and calibrate what was learned from the others, where there is one end."""
 
 
 @dataclass
@@ -44,9 +44,9 @@ class Hybrid(Recipe):
     directions of the metadata of items (their own, and times the taste of the history) and users. It is asked of the
     `depth` best of the sum and begins at 0, so that it learns what the sum does not know: the list-wise softmax (Cao
     et al. 2007, "Learning to rank: from pairwise approach to listwise approach") of what shoppers took in the last
-    `holdout_days` given what came before. A quarter of these shoppers is held back: they say how much of the residual
-    is believed, none if it does not help them, and what a score means as a probability of taking the item in that
-    time. Then the sources learn from everything.
+    `holdout_days` given what came before. The network learns from the ends before the last (of one end: from three
+    quarters of the shoppers); the last says how much of it is believed, none unless the gain is beyond chance, and what
+    a score means as a probability of taking the item in that time. Then the sources learn from everything.
     """
 
     title: ClassVar[str] = "Hybrid"
@@ -56,11 +56,12 @@ class Hybrid(Recipe):
 
     holdout_days: float = param(28.0, "The mix is learned on this much of the end of the training data.", low=0.01)
     max_queries: int = param(3000, "At most this many shoppers are asked to learn it.", low=1)
+    cuts: int = param(3, "How many such ends, one before the other, the network learns from.", low=1, high=12)
     depth: int = param(200, "So many of the best items by the sum are given to the network.", low=2, high=2000)
     hidden: int = param(
-        32, "Hidden units of the network; 0: the sum alone.", low=0, high=1024, search=(8, 128), log=True
+        16, "Hidden units of the network; 0: the sum alone.", low=0, high=1024, search=(8, 128), log=True
     )
-    decay: float = param(0.05, "Weight decay of the network.", low=0.0, search=(1e-3, 1.0), log=True)
+    decay: float = param(0.3, "Weight decay of the network.", low=0.0, search=(1e-3, 1.0), log=True)
     metadata: str = param("both", "Whose metadata the network reads.", choices=("both", "items", "users", "none"))
     width: int = param(8, "Directions of metadata.", low=1, high=128)
     without: str = param("", "Sources that are left out, joined by commas.")
@@ -97,10 +98,27 @@ class Hybrid(Recipe):
         self.odds_, self.platt_ = np.array([PRIOR_ODDS]), np.full(2, np.nan)
         self.held_back_ = np.full(2, np.nan, np.float32)
         self._take(Network.untrained(0))
-        if held is not None:
-            self._fit_mix(held)
-            self._fit_network(*questions(dataset, held, self.max_queries, self.seed), progress)
-            self.sources_ = fitted_sources(dataset, tuple(set(SOURCES) - set(self.sources_)), progress)
+        if held is None:
+            return
+        self._fit_mix(held)
+        asked, taken, wanted = self._answered(dataset, held)
+        parts, names, now = [(asked, taken)], tuple(self.sources_), int(held.queries.now[0])
+        left_out = tuple(set(SOURCES) - set(names))
+        for _ in range(self.cuts - 1 if dataset.time_kind == "micros" and self.hidden else 0):
+            before = dataset.before(now)
+            older = (
+                hold_out(before, self.holdout_days, self.max_queries, self.seed) if len(before.interactions) else None
+            )
+            if older is None:
+                break
+            now = int(older.queries.now[0])
+            self.sources_ = fitted_sources(older.earlier, left_out, progress)
+            if tuple(self.sources_) != names:  # too little was known then for one of them
+                break
+            parts.append(self._answered(before, older)[:2])
+        alone = rng(self.seed + 1).random(len(wanted)) < HELD_BACK
+        self._fit_network(parts, alone if len(parts) == 1 else np.ones_like(alone), wanted, progress)
+        self.sources_ = fitted_sources(dataset, left_out, progress)
 
     def _facts(self, dataset: Dataset) -> None:
         items = dataset.item_metadata if self.metadata in ("both", "items") else None
@@ -129,13 +147,23 @@ class Hybrid(Recipe):
         if had.any():
             self.odds_ = np.array([best_of_line(judged, -4.0, 4.0)])
 
-    def _fit_network(self, queries: Queries, keys: Int64, progress: Progress) -> None:
+    def _answered(self, dataset: Dataset, held: HoldOut) -> tuple[Candidates, Bool, Int64]:
+        """(candidates of who is asked at a cut, which of them they took bool [q, d], int64 [q] how many they took)."""
+        queries, keys = questions(dataset, held, self.max_queries, self.seed)
         asked = Candidates.join([self._ask(part)[1] for part in batches(queries, self.n_items)])
         place = np.arange(len(queries))[:, None] * np.int64(self.n_items)
         taken = np.isin(place + asked.items, keys) & (asked.items >= 0)
-        held = rng(self.seed + 1).random(len(queries)) < HELD_BACK
-        wanted = np.bincount(keys // self.n_items, minlength=len(queries))
-        judge = Judged(taken[held], wanted[held])
+        return asked, taken, np.bincount(keys // self.n_items, minlength=len(queries))
+
+    def _fit_network(
+        self, parts: list[tuple[Candidates, Bool]], newest: Bool, wanted: Int64, progress: Progress
+    ) -> None:
+        """`parts`: candidates of each cut and what was taken, the newest first; `newest` bool [q] of whom of that are
+        held back, `wanted` int64 [q] how many items they took."""
+        asked, taken = Candidates.join([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        held = np.zeros(len(taken), np.bool_)
+        held[: len(newest)] = newest
+        judge = Judged(taken[held], wanted[newest])
         if self.hidden:
             how = Learning(self.hidden, decay=self.decay, seed=self.seed)
             network, found = learn(asked, taken, held, judge.ndcg, how, progress)
@@ -216,10 +244,10 @@ class Judged:
     taken: Bool
     wanted: Int64
 
-    def ndcg(self, scores: Float32) -> float:
-        """Of float32 [q, d] scores; ties as they stand."""
+    def ndcg(self, scores: Float32) -> Float64:
+        """float64 [q] of float32 [q, d] scores; ties as they stand."""
         order = np.argsort(-scores, axis=1, kind="stable")[:, :CUT]
         discount = 1 / np.log2(np.arange(2, order.shape[1] + 2))
         found = np.take_along_axis(self.taken, order, 1) @ discount
         ideal = np.cumsum(discount)[np.clip(self.wanted, 1, len(discount)) - 1]
-        return float(np.mean(found / ideal))
+        return np.asarray(found / ideal, np.float64)

@@ -10,10 +10,12 @@ import numpy as np
 
 from endcap.recipes.hybrid_sources import Candidates
 from endcap.seams import Progress
-from endcap.types import Bool, Float32
+from endcap.types import Bool, Float32, Float64
 
-STEPS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+STEPS = (0.25, 0.5, 0.75, 1.0)
 """Shares of what the network says that are tried on shoppers held back."""
+BELIEF = 2.0
+"""Standard errors that a gain must be."""
 BATCH = 64
 
 
@@ -50,11 +52,11 @@ class Network:
 class Learning:
     """How a network is trained: hidden units, epochs, rate, weight decay, dropout, seed."""
 
-    hidden: int = 32
+    hidden: int = 16
     epochs: int = 30
     rate: float = 3e-3
-    decay: float = 0.05
-    dropout: float = 0.2
+    decay: float = 0.3
+    dropout: float = 0.3
     seed: int = 0
 
 
@@ -62,22 +64,24 @@ def learn(
     asked: Candidates,
     taken: Bool,
     held: Bool,
-    judge: Callable[[Float32], float],
+    judge: Callable[[Float32], Float64],
     how: Learning,
     progress: Progress,
 ) -> tuple[Network, dict[str, float]]:
     """(the network, NDCG of shoppers held back with it and without).
 
     Trained on the queries not `held` (bool [q]) to make what was `taken` (bool [q, d]) likely among the candidates:
-    the list-wise softmax of base + residual (Cao et al. 2007). `judge` gives the NDCG of scores float32 [held, d].
-    The share of the residual that does best on shoppers held back is kept, none where none helps.
+    the list-wise softmax of base + residual (Cao et al. 2007). `judge` gives the NDCG, float64 [held], of scores,
+    float32 [held, d]. The share of the residual that does best on queries held back is kept, none unless what it gains
+    there is more than `BELIEF` standard errors.
     """
     columns = asked.block.shape[2]
-    answered: Bool = taken.any(axis=1)
+    answered: Bool = np.asarray(taken.any(axis=1))
     train = answered & ~held
-    without = judge(asked.base[held])
+    plain = judge(asked.base[held])
+    nothing = Network.untrained(columns), {"with": float(plain.mean()), "without": float(plain.mean())}
     if train.sum() < 2 * BATCH or not answered[held].any():
-        return Network.untrained(columns), {"with": without, "without": without}
+        return nothing
     rows = asked.block[train]
     flat = rows[asked.items[train] >= 0]
     scale = np.stack((flat.mean(axis=0), 1 / np.maximum(flat.std(axis=0), 1e-3))).astype(np.float32)
@@ -86,15 +90,18 @@ def learn(
         "base": asked.base[train],
         "taken": taken[train].astype(np.float32),
     }
-    first, second = _trained(
-        arrays, lambda found: judge(_with(asked, held, Network(scale, *found), 1.0)), how, progress
-    )
+
+    def judged(found: tuple[Float32, Float32]) -> float:
+        return float(judge(_with(asked, held, Network(scale, *found), 1.0)).mean())
+
+    first, second = _trained(arrays, judged, how, progress)
     network = Network(scale, first, second)
-    values = [judge(_with(asked, held, network, share)) for share in STEPS]
-    best = int(np.argmax(values))
-    if best == 0:
-        return Network.untrained(columns), {"with": without, "without": without}
-    return Network(scale, first, second * np.float32(STEPS[best])), {"with": values[best], "without": without}
+    gains = [judge(_with(asked, held, network, share)) - plain for share in STEPS]
+    best = int(np.argmax([gain.mean() for gain in gains]))
+    if gains[best].mean() <= BELIEF * gains[best].std() / np.sqrt(len(plain)):
+        return nothing
+    scaled = Network(scale, first, second * np.float32(STEPS[best]))
+    return scaled, {"with": float((plain + gains[best]).mean()), "without": float(plain.mean())}
 
 
 def _with(asked: Candidates, held: Bool, network: Network, share: float) -> Float32:

@@ -22,6 +22,8 @@ BASKET_DAMPING = 0.5
 """An order of s items adds s^-½ to each of its pairs: small baskets say more."""
 BASKET_HALF_LIFE_DAYS = 240.0
 """Age at which an order counts half for what goes into one basket."""
+WINDOW_SHRINKAGE = 50.0
+"""Inside a window, where pairs are few and their norms small."""
 
 
 @dataclass
@@ -31,7 +33,8 @@ class ItemItem(Recipe):
     Of shoppers u who took a and b, c(a, b) = Σ_u trend(u, b) / size(u)^damping, with trend = 2^(-age of u's last b /
     trend_half_life_days): what goes with a *lately*. With supports s_a = Σ_u 1 + k, s_b = Σ_u trend(u, b) + k and
     k = shrinkage, sim is c (count), c/√(s_a s_b) (cosine), c/(s_a + s_b - c) (jaccard) or c·N/(s_a s_b) (lift).
-    With `window`, c counts pairs of events at most that many steps apart, each decayed by distance.
+    With `window`, c counts pairs of events at most that many steps apart, each decayed by distance, and cosine is
+    c/(√(s_a s_b) + k), supports being events.
     Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004); damping is that of random
     walks (Cooper et al. 2014). `similar` answers by orders with both items, each counting 2^(-age / 240 days) / √size:
     what goes into one basket. Where there are no orders, by number of shoppers with both.
@@ -47,14 +50,17 @@ class ItemItem(Recipe):
         30.0, "Age at which a neighbour counts half; None: never.", low=0.01, search=(5.0, 365.0), log=True
     )
     first_only: bool = param(False, "A neighbour counts only where it was bought for the first time.")
-    shrinkage: float = param(
-        1.0, "Pseudo-shoppers added to every support: rare items come less near.", low=0.0, search=(0.0, 20.0)
+    shrinkage: float | None = param(
+        None,
+        "Pseudo-shoppers added to every support: rare items come less near. None: 1, inside a window 50.",
+        low=0.0,
+        search=(0.0, 50.0),
     )
     min_support: int = param(1, "Neighbours shared with fewer shoppers than this are dropped.", low=1)
     cap: int = param(2000, "Only this many newest events of a history (or order) are joined.", low=2)
     window: int = param(0, "Join only steps of a history this close (cosine or count); 0: all.", low=0)
-    directed: bool = param(False, "Inside a window, join an item only to those that came after it.")
-    step_decay: float = param(0.8, "Factor per step, in a window and back in a history without times.", low=0, high=1)
+    directed: bool = param(True, "Inside a window, join an item only to those that came after it.")
+    step_decay: float = param(0.7, "Factor per step, in a window and back in a history without times.", low=0, high=1)
     half_life_days: float = param(
         120.0, "Age at which an event of the history counts half.", low=0.01, search=(10.0, 365.0), log=True
     )
@@ -107,16 +113,22 @@ class ItemItem(Recipe):
             decay=self.step_decay,
             directed=self.directed,
             similarity="cosine" if self.measure == "cosine" else "count",
-            shrinkage=self.shrinkage,
+            shrinkage=self._shrinkage,
             min_support=self.min_support,
         )
         return as_rows(*found, n)
+
+    @property
+    def _shrinkage(self) -> float:
+        if self.shrinkage is None:
+            return WINDOW_SHRINKAGE if self.window else 1.0
+        return self.shrinkage
 
     def _in_histories(self, dataset: Dataset, tick: Tick) -> sparse.csr_matrix:
         newest = _from_the_end(dataset.interactions.user) < self.cap
         taken = _ones(dataset.interactions.take(newest), (dataset.n_users, dataset.n_items))
         trend = self._trend(dataset, newest)
-        left, right = (np.asarray(side.sum(0), np.float32).ravel() + self.shrinkage for side in (taken, trend))
+        left, right = (np.asarray(side.sum(0), np.float32).ravel() + self._shrinkage for side in (taken, trend))
         damped = sparse.diags(np.maximum(np.diff(taken.indptr), 1.0) ** -self.damping).astype(np.float32) @ trend
         least, sides = self.min_support, (left, right)
         return nearest(

@@ -61,7 +61,7 @@ class SASRec(InnerProductRecipe):
     )
     negatives: int = param(2048, "Negatives drawn for a batch of the sampled softmax.", low=1, high=1_000_000)
     epochs: int = param(100, "Passes over the data at most.", low=1)
-    patience: int = param(4, "Passes without improvement on validation before training ends.", low=1)
+    patience: int = param(8, "Passes without improvement on validation before training ends.", low=1)
     holdout: float = param(
         0.1,
         "Share of histories whose last event validates (at most 1000); 0: none, all epochs are trained.",

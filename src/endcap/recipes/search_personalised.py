@@ -126,7 +126,8 @@ class SearchPersonalised(Recipe):
 
     def _logs(self, scores: Float32) -> Float32:
         best = np.fmax.reduce(scores, axis=1, initial=1e-12)[:, None]
-        return np.log1p(np.maximum(np.nan_to_num(scores), 0) / (best * np.float32(self.floor))).astype(np.float32)
+        share = np.maximum(np.nan_to_num(scores), 0) / (best * np.float32(self.floor))
+        return np.asarray(np.log1p(share), np.float32)
 
 
 def _has_history(queries: Queries) -> Bool:

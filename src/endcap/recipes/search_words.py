@@ -38,7 +38,7 @@ def asked_words(context: Sequence[Mapping[str, str]], q: int) -> list[list[str]]
 
 def documents(metadata: pa.Table | None, ids: pa.Array, name_weight: int, brand_weight: int) -> list[list[str]]:
     """The words of each item: its texts, those of its name and brand or maker as many times as said, and its id."""
-    lines: list[list[str]] = [[str(name).lower()] for name in ids.to_pylist()]
+    lines: list[list[str]] = [search_words(str(name)) for name in ids.to_pylist()]
     for column, values in texts(metadata).items():
         if column in NOT_SEARCHED:
             continue

@@ -20,11 +20,11 @@ from endcap.types import DAY, Float32, Int32, Int64
 
 GAPS = (DAY // 48, DAY, 7 * DAY, 30 * DAY)
 """Half an hour, as in web analytics, and where that leaves events alone: a day, a week, a month."""
-WINDOW, WINDOW_DECAY = 5, 0.8
-"""Steps within which two items of a session keep company, and the factor per step."""
+WINDOW, WINDOW_DECAY, SHRINKAGE = 5, 0.8, 20.0
+"""Steps within which two items of a session keep company, the factor per step, and what keeps rare pairs down."""
 LENGTH = 0.3
 """A session of s events counts s^-0.3."""
-BACK = 0.8
+BACK = 0.4
 """What came before the shared item counts this much of what came after."""
 REACH = 16
 """From so many steps on, distance in a session counts no less."""
@@ -44,7 +44,7 @@ class SessionKNN(Recipe):
 
     N(b) = Σ over the most similar sessions s of sim(s) · Σ over b's places in s of d(place - place of the newest
     shared item), sim(s) = worth(s) · |s|^-0.3 · Σ over shared items a of step_decay^(steps back of a) · log(N / N_a),
-    worth(s) = 2^(-age / half_life_days), d(x) = distance_decay^(|x| - 1), 0.8 of that before the item, 1 at it: after
+    worth(s) = 2^(-age / half_life_days), d(x) = distance_decay^(|x| - 1), 0.4 of that before the item, 1 at it: after
     Garg et al. 2019, "Sequence and time aware neighborhood for session-based recommendations: STAN", and the IDF of
     Ludewig et al. 2021 (VSTAN). A(b) = Σ_a step_decay^(steps back of a) · alike(a, b), alike being the cosine of what
     two items are taken near: sessions that share no item with this one speak through it.
@@ -57,11 +57,11 @@ class SessionKNN(Recipe):
 
     neighbours: int = param(1000, "Most similar sessions that are heard.", low=1)
     sessions_per_item: int = param(1000, "Newest sessions kept of each item.", low=1)
-    step_decay: float = param(0.6, "Factor per step back in the history.", low=0.0, high=1.0, search=(0.3, 0.95))
+    step_decay: float = param(0.65, "Factor per step back in the history.", low=0.0, high=1.0, search=(0.3, 0.95))
     distance_decay: float = param(0.67, "Factor per step from the shared item.", low=0.0, high=1.0, search=(0.4, 0.95))
     half_life_days: float = param(45.0, "Age at which a session counts half.", low=0.01, search=(7.0, 365.0), log=True)
     share: float = param(1.0, "Weight of items that are taken near the same things.", low=0.0, search=(0.0, 2.0))
-    alike_neighbours: int = param(200, "Such items kept of each item.", low=1)
+    alike_neighbours: int = param(300, "Such items kept of each item.", low=1)
     gap_hours: float | None = param(
         None,
         "A longer pause ends a session; None: half an hour, or the first of a day, a week, a month that fits.",
@@ -88,7 +88,9 @@ class SessionKNN(Recipe):
         with progress("session kNN", total=2 * n, unit="items") as tick:
             self._index(items, ptr, ages, n)
             tick(n)
-            found = window_neighbours(ptr, items, n, self.alike_neighbours, window=WINDOW, decay=WINDOW_DECAY)
+            found = window_neighbours(
+                ptr, items, n, self.alike_neighbours, window=WINDOW, decay=WINDOW_DECAY, shrinkage=SHRINKAGE
+            )
             self.alike_ = alike(as_rows(*found, n), self.alike_neighbours, tick=tick)
 
     def _sessions(self, dataset: Dataset) -> tuple[Int32, Int64, Float32]:

@@ -19,7 +19,9 @@ class Trending(Recipe):
     """score(item) = (r − e) / √(e + s) with r events in the last `window_days` and e expected from the time before.
 
     A Poisson z-score of the recent rate against the item's own past, with `shrinkage` s pseudo-events, so that one
-    lucky sale of a rare item does not trend. Where a dataset has no times it falls back to plain counts.
+    lucky sale of a rare item does not trend. e is the item's share of the events of the last `baseline_days` before,
+    times all events of the window: at noon everything sells better than at night, and nothing trends by that. Where a
+    dataset has no times it falls back to plain counts.
     """
 
     title: ClassVar[str] = "Trending"
@@ -42,7 +44,8 @@ class Trending(Recipe):
         age = (dataset.last_time - events.time) / DAY
         recent = self._count(dataset, age < self.window_days)
         past = (age >= self.window_days) & (age < self.window_days + self.baseline_days)
-        expected = self._count(dataset, past) * (self.window_days / self.baseline_days)
+        before = self._count(dataset, past)
+        expected = before * (recent.sum() / before.sum()) if before.any() else before
         scores = (recent - expected) / np.sqrt(expected + self.shrinkage)
         self.scores_ = np.where(counts > 0, scores, np.nan).astype(np.float32)
 

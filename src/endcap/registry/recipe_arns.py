@@ -27,7 +27,7 @@ OURS_SINCE = date(2026, 11, 1)
 INTERACTIONS = ("interactions",)
 DEFAULT_TYPE = "USER_PERSONALIZATION"
 """Of our own recipes that `recipe_arns.toml` does not name."""
-INNER = frozenset({"updated"})
+INNER = frozenset({"steered", "updated"})
 """Recipes that nobody asks for: they are made of others."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from endcap.recipes.base import FEW_ALLOWED, InnerProductRecipe
 from endcap.recipes.queries import Queries
+from endcap.serving.aversion import aversion
 from endcap.serving.kernels import best
 from endcap.serving.slate import Slate
 from endcap.types import Bool, Float32, Int32
@@ -37,7 +38,7 @@ def search(slate: Slate, query: Queries, width: int) -> Found | None:
     if model.index is None or config.popularity or config.freshness or slate.request.promotion is not None:
         return None
     vector = model.vectors(query)[0]
-    if np.isnan(vector[0]):
+    if np.isnan(vector[0]) or len(aversion(slate)[0]):
         return None
     found, scores = model.index.search(vector[None, :], min(max(LOOKED_UP, width + len(slate.barred)), MOST))
     rows, values = found[0][found[0] >= 0], scores[0][found[0] >= 0]

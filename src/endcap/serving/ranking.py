@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from endcap.serving.asking import asked
+from endcap.serving.aversion import sink
 from endcap.serving.calibration import probabilities
 from endcap.serving.histories import say_why_not
 from endcap.serving.influence import influenced
@@ -57,6 +58,7 @@ def _scores(slate: Slate, ordinals: Int32) -> Float32:
         scores[known] = influenced(slate.snapshot, model, model.scores(queries)[0], slate.now)[rows[known]]
     elif len(known):
         scores[known] = model.scores_of(queries, rows[known].astype(np.int32))[0]
+    sink(slate, scores, ordinals)
     return scores
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from endcap.serving import segment_rung
 from endcap.serving.asking import asked
+from endcap.serving.aversion import sink
 from endcap.serving.calibration import probabilities
 from endcap.serving.histories import say_why_not
 from endcap.serving.indexed import search
@@ -110,6 +111,7 @@ def _choose(slate: Slate, scores: Float32, rung: str) -> None:
     config = slate.snapshot.deployment.config
     if config.popularity or config.freshness:
         scores = influenced(slate.snapshot, model, scores, slate.now)
+    sink(slate, scores)
     scored = rung == "personal"
     # What may not be shown still counts in the sum: a filter does not make the rest likelier.
     total = log_total(scores, model.temperature) if scored else 0.0

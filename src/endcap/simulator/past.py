@@ -138,7 +138,9 @@ def _numbers(values: Any) -> pa.Array:
 
 def _device(shop: Shop, found: Rows, pages: Pages) -> tuple[Any, Any]:
     """Device and channel codes; a channel of -2 is that of the visit's device."""
-    owner = np.zeros(int(found.session.max(initial=0)) + 1, np.int64)
+    # A visit may have pages and no rows: nothing but lists, where lists are left out.
+    visits = 1 + max(int(found.session.max(initial=0)), int(pages.session.max(initial=0)))
+    owner = np.zeros(visits, np.int64)
     owner[pages.session] = pages.shopper
     device = np.where(found.channel == -2, shop.population.device[owner[np.maximum(found.session, 0)]], -1)
     return device, np.where(found.channel == -2, device, found.channel)

@@ -13,9 +13,9 @@ from endcap.recipes.neural import losses
 from endcap.recipes.neural.batches import tensors
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.sampling import Sampler, shares
-from endcap.recipes.neural.sequences import Steps, Windows
+from endcap.recipes.neural.sequences import Steps, Windows, held_out
 from endcap.recipes.neural.training import Descent, TrainingReport, train
-from endcap.seams import Progress, rng
+from endcap.seams import Progress
 from endcap.types import Float32, Int32
 
 torch = needed("torch")
@@ -28,8 +28,6 @@ FULL = 2e10
 """Steps × items up to which the loss runs over the whole catalogue; above, over drawn negatives."""
 SMALL = 1_000_000
 """Steps of a batch × items up to which one thread is quicker than several."""
-JUDGED = 1000
-"""At most so many held-out events are judged an epoch."""
 CATEGORIES = 2000
 """A column with more values says little more than the item's own vector."""
 
@@ -37,7 +35,7 @@ CATEGORIES = 2000
 @dataclass(frozen=True)
 class Lesson:
     """How a network is taught: epochs at most, patience, share of histories whose last event is held out for
-    validation, rate, weight decay, loss (softmax, sampled, binary, or auto), drawn negatives, seed, steps of a batch."""
+    validation, rate, weight decay, loss (softmax, sampled, binary, auto), drawn negatives, seed, steps of a batch."""
 
     epochs: int
     patience: int
@@ -59,12 +57,10 @@ class HeldOut:
 
 
 def hold_out(steps: Steps, share: float, seed: int) -> tuple[Steps, HeldOut | None]:
-    """What is left to train on, and the last event of a random `share` of the histories of three events or more."""
-    able = np.flatnonzero(steps.lengths >= 3)
-    count = min(round(share * len(able)), JUDGED)
-    if not count:
+    """What is left to train on, and the last events of `held_out`."""
+    chosen = held_out(steps.indptr, share, seed)
+    if not len(chosen):
         return steps, None
-    chosen = np.sort(rng(seed).choice(able, count, replace=False))
     left = steps.without_last(chosen)
     return left, HeldOut(left.only(chosen), steps.item[steps.indptr[chosen + 1] - 1])
 
@@ -102,8 +98,8 @@ def teach(
 
 
 def _average(windows: Windows) -> float:
-    """Weights are averaged over about the last epoch."""
-    return 1 - 1 / min(max(len(windows), 20), 1000)
+    """Weights are averaged over about the last four epochs, at most a thousand steps."""
+    return 1 - 1 / min(max(4 * len(windows), 20), 1000)
 
 
 class _Loss:

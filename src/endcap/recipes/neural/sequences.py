@@ -15,6 +15,8 @@ from endcap.types import SECOND, Bool, Float32, Int16, Int32, Int64
 
 GAPS = 24
 """Buckets of the time since the event before: one for none, one a doubling from a second on, to about 97 days."""
+JUDGED = 1000
+"""At most so many events are held out for validation."""
 ALIKE = 16
 """So many batches are sorted by length together, so that a batch's histories are about equally long."""
 
@@ -112,6 +114,12 @@ def gaps(time: Int64, indptr: Int64) -> Int16:
     bucket = 1 + np.log2(np.maximum(before / SECOND, 1.0))
     bucket[indptr[:-1][np.diff(indptr) > 0]] = 0
     return np.asarray(np.minimum(bucket, GAPS - 1), np.int16)
+
+
+def held_out(indptr: Int64, share: float, seed: int) -> Int64:
+    """int64: a random `share`, at most `JUDGED`, of histories of three events or more; their last event validates."""
+    able = np.flatnonzero(np.diff(indptr) >= 3)
+    return np.sort(rng(seed).choice(able, min(round(share * len(able)), JUDGED), replace=False))
 
 
 @dataclass(frozen=True)

@@ -54,36 +54,33 @@ class Block(nn.Module):  # type: ignore[misc,name-defined]
         seen = functional.scaled_dot_product_attention(
             q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True
         )
-        return self._onwards(x, seen.transpose(1, 2).reshape(b, t, d))
-
-    def written_out(self, x: Any, mask: Any, last: Any | None = None) -> Any:
-        """The same in plain products, for ONNX.
-
-        `mask` is float [t, t] of 0 and `FAR`; given `last` int64 [b], only the state of that step, float [b, 1, d].
-        """
-        b, t, d = x.shape
-        size = d // self.heads
-        width = self.projection.weight.shape[1]
-        inside = self.before_attention(x)
-        k, v = (self._heads(inside, low, b, t, size) for low in (width, 2 * width))
-        if last is not None:
-            rows = last[:, None, None].expand(b, 1, d)
-            x, inside = x.gather(1, rows), inside.gather(1, rows)
-            # What comes after the last step is padding: a row of the mask says so.
-            mask = mask[last][:, None, None, :]
-        q = self._heads(inside, 0, b, inside.shape[1], size) * size**-0.5
-        seen = torch.matmul((torch.matmul(q, k.transpose(2, 3)) + mask).softmax(-1), v)
-        return self._onwards(x, seen.transpose(1, 2).reshape(b, seen.shape[2], d))
-
-    def _heads(self, x: Any, low: int, b: int, t: int, size: int) -> Any:
-        """Rows `low` on of the projection, float [b, heads, t, size]."""
-        d = self.heads * size
-        part = functional.linear(x, self.projection.weight[low : low + d], self.projection.bias[low : low + d])
-        return part.view(b, t, self.heads, size).transpose(1, 2)
-
-    def _onwards(self, x: Any, seen: Any) -> Any:
-        x = x + self.drop(self.mixed(seen))
+        x = x + self.drop(self.mixed(seen.transpose(1, 2).reshape(b, t, d)))
         return x + self.drop(self.narrow(self.drop(functional.gelu(self.wide(self.before_forward(x))))))
+
+    def written_out(self, x: Any, mask: Any, asked: Any | None = None) -> Any:
+        """The same head by head in plain products, for ONNX: nothing is reshaped, so that little surrounds them.
+
+        `mask` is float [b or 1, rows, t] of 0 and `FAR`. `asked` float [b, rows, t] picks whose states come by
+        a 1 in each row; all of them when None.
+        """
+        d = x.shape[2]
+        size, inside = d // self.heads, self.before_attention(x)
+        if asked is None:
+            asking = inside
+        else:
+            x, asking = torch.matmul(asked, x), torch.matmul(asked, inside)
+        weight, bias, mixed = self.projection.weight, self.projection.bias, self.mixed.bias
+        for low in range(0, d, size):
+            q, k, v = (slice(part * d + low, part * d + low + size) for part in range(3))
+            scale = size**-0.5
+            # The bias of the keys is left out: it adds the same to all that a step looks at.
+            looked = torch.matmul(
+                functional.linear(asking, weight[q] * scale, bias[q] * scale), torch.matmul(inside, weight[k].T).mT
+            )
+            seen = torch.matmul((looked + mask).softmax(-1), functional.linear(inside, weight[v], bias[v]))
+            mixed = mixed + torch.matmul(seen, self.mixed.weight[:, low : low + size].T)
+        x = x + mixed
+        return x + self.narrow(functional.gelu(self.wide(self.before_forward(x))))
 
 
 class Encoder(nn.Module):  # type: ignore[misc,name-defined]
@@ -113,13 +110,15 @@ class Last(nn.Module):  # type: ignore[misc,name-defined]
         self.encoder = encoder
 
     def forward(self, steps: Any, last: Any) -> Any:
-        t = steps.shape[1]
-        place = torch.arange(t, device=steps.device)
-        mask = (place[None, :] > place[:, None]).to(steps.dtype) * FAR
+        place = torch.arange(steps.shape[1], device=steps.device)
+        mask = (place[None, None, :] > place[None, :, None]).to(steps.dtype) * FAR
         *before, final = self.encoder.blocks
         for block in before:
             steps = block.written_out(steps, mask)
-        return self.encoder.after(final.written_out(steps, mask, last)[:, 0])
+        # What comes after the last step is padding.
+        beyond = (place > last[:, None, None]).to(steps.dtype) * FAR
+        asked = (place == last[:, None, None]).to(steps.dtype)
+        return self.encoder.after(final.written_out(steps, beyond, asked).squeeze(1))
 
 
 class SequenceModel(nn.Module):  # type: ignore[misc,name-defined]

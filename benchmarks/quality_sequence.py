@@ -1,0 +1,117 @@
+"""Next items against the numbers of the field, full ranking, one JSON line per row: benchmarks/quality_sequence.py
+
+Protocol `next-item`: the last event of each user is asked for, everything before it is the history (train + validation
+at test time) and is learned from; nothing is sampled, what the history holds is not shown; HR@10 and NDCG@10 over all
+users with three events or more, 95 % bootstrap over users.
+
+ML-1M (SASRec's file): 999,611 events, 6,040 users, 3,416 items. Beauty (S3Rec's): 198,502 events, 22,363 users, 12,101
+items. Published beside the aims: SASRec with cross-entropy over 3,000 negatives 0.3159 / 0.1857 on ML-1M; eSASRec
+0.0928 / 0.0523 on Beauty. Floors: the item-item window and popularity.
+
+Recipes run with the settings that their row states. Early stopping and the weight of the blend are chosen inside the
+recipe, on events held out of the training part. ML-1M takes about half an hour on one core; with --checkpoints FOLDER a
+run goes on where one was ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from endcap.evaluation.compare import Estimate, estimates
+from endcap.evaluation.metrics import per_query
+from endcap.evaluation.protocols import rank
+from endcap.lake.dataset import Dataset
+from endcap.lake.splits import Split, leave_one_out
+from endcap.recipes import create
+from endcap.recipes.neural.processes import checkpoints_in
+
+SEED = 0
+METRICS = {"hit_rate": "HR@10", "ndcg": "NDCG@10"}
+WINDOW = {"window": 5, "trend_half_life_days": None}
+FLOORS: dict[str, dict[str, Any]] = {"popularity": {"window_days": None}, "item-item": WINDOW}
+SETS: dict[str, tuple[str, str, dict[str, tuple[float, float]], dict[str, dict[str, Any]]]] = {
+    "ml1m": (
+        "ML-1M",
+        "seq_ml1m_sasrec.parquet",
+        {"hit_rate": (0.27, 0.3159), "ndcg": (0.155, 0.1857)},
+        {"next-item": {}, "sasrec": {}},
+    ),
+    "beauty": (
+        "Beauty",
+        "seq_beauty_s3rec.parquet",
+        {"hit_rate": (0.093, 0.10), "ndcg": (0.058, 0.062)},
+        {"next-item": {}, "sasrec": {}},
+    ),
+}
+"""Of each set: name, file, (must, aim) of each metric for the first of its recipes, and the recipes with settings."""
+
+
+def histories(file: Path) -> Split:
+    """The last event of each user against everything before it."""
+    table = pq.read_table(file)
+    columns = {name: table[name].cast(pa.string()) for name in ("user_id", "item_id")}
+    return leave_one_out(Dataset.from_table(pa.table({**columns, "pos": table["pos"]})), learn="train+validation")
+
+
+def judged(name: str, settings: Mapping[str, Any], split: Split, folder: Path | None) -> dict[str, Any]:
+    """Estimates by metric, seconds of training, and the settings of a recipe."""
+    made = create(name, settings)
+    begun = time.perf_counter()
+    with checkpoints_in(folder) if folder else nullcontext():
+        made.fit(split.train)
+    seconds = time.perf_counter() - begun
+    columns = per_query(rank(made, split, 10, mask_history=True), split.targets)
+    found = estimates({name: columns[name] for name in METRICS}, seed=SEED)
+    return {"found": found, "seconds": round(seconds, 1), "settings": made.settings()}
+
+
+def row(name: str, measured: Estimate, goals: tuple[float | None, float | None], **detail: Any) -> None:
+    """Print one result."""
+    line = {"row": name, "must": goals[0], "aim": goals[1], "measured": measured.value, "low": measured.low}
+    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": detail}), flush=True)
+
+
+def measure(key: str, data: Path, checkpoints: Path | None) -> None:
+    """All rows of one set."""
+    title, file, goals, recipes = SETS[key]
+    split = histories(data / file)
+    floors = {name: judged(name, settings, split, None) for name, settings in FLOORS.items()}
+    for place, (name, settings) in enumerate(recipes.items()):
+        # One folder for all recipes of a set: what both train alike is trained once.
+        result = judged(name, settings, split, checkpoints / key if checkpoints else None)
+        for metric, label in METRICS.items():
+            row(
+                f"{title}, {label} · {name}",
+                result["found"][metric],
+                goals[metric] if place == 0 else (None, None),
+                protocol="next-item, history and training: train + validation",
+                users=len(split),
+                settings=result["settings"],
+                train_seconds=result["seconds"],
+                floor={floor: each["found"][metric].value for floor, each in floors.items()},
+            )
+
+
+def main() -> None:
+    """Print every row asked for."""
+    here = Path(__file__).resolve().parents[1]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=here / "../shared/data", help="folder of the data sets")
+    parser.add_argument("--only", nargs="*", default=list(SETS), choices=list(SETS), help="sets to run")
+    parser.add_argument("--checkpoints", type=Path, help="folder where unfinished trainings are kept and gone on from")
+    asked = parser.parse_args()
+    for key in asked.only:
+        measure(key, asked.data, asked.checkpoints)
+
+
+if __name__ == "__main__":
+    main()

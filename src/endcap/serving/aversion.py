@@ -1,0 +1,73 @@
+"""What a shopper does not want sinks, and so does what is most like it.
+
+*Not interested*, returned, taken out of the cart again (`event_types.against`): the item's score falls by `OWN`
+standard deviations of the answer's scores, that of its nearest kin (`content`, by words and price) by up to `KIN`, each
+by how far the event speaks against it and by how alike they are. An item taken up again after that is forgiven.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from endcap.lake.event_types import against
+from endcap.serving.calibration import spread
+from endcap.serving.slate import Slate
+from endcap.types import Bool, Float32, Int32
+
+OWN, KIN = 6.0, 2.0
+NEWEST = 20
+"""So many unwanted items, the newest, are looked at."""
+
+
+def aversion(slate: Slate) -> tuple[Int32, Float32]:
+    """(int32 ordinals, float32 how many standard deviations each is to sink); empty where nothing is unwanted."""
+    unwanted = _unwanted(slate)
+    if not unwanted:
+        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    content, known = slate.snapshot.state.content, slate.snapshot.attributes.items
+    sinks: dict[int, float] = {}
+    for ordinal, worth in list(unwanted.items())[-NEWEST:]:
+        near, alike = content.near(known.row(ordinal), ordinal)
+        for kin, likeness in zip(near.tolist(), alike.tolist(), strict=True):
+            sinks[kin] = max(sinks.get(kin, 0.0), KIN * worth * likeness)
+    for ordinal, worth in unwanted.items():
+        sinks[ordinal] = max(sinks.get(ordinal, 0.0), OWN * worth)
+    return np.array(list(sinks), np.int32), np.array(list(sinks.values()), np.float32)
+
+
+def sink(slate: Slate, scores: Float32, ordinals: Int32 | None = None) -> None:
+    """Lower float32 scores of the model's rows, or of these ordinals, in place."""
+    items, depths = aversion(slate)
+    if not len(items):
+        return
+    if ordinals is None:
+        places = slate.model.rows_of(items)
+        places, depths = places[places >= 0], depths[places >= 0]
+    else:
+        found: Bool = ordinals[:, None] == items[None, :]
+        places, which = np.nonzero(found)
+        depths = depths[which]
+    scores[places] -= depths * np.float32(spread(scores))
+
+
+def _unwanted(slate: Slate) -> dict[int, float]:
+    """Ordinals with how far the newest event speaks against each (0 … 1], oldest first."""
+    found: dict[int, float] = {}
+    histories = slate.snapshot.state.histories
+    if slate.row >= 0:
+        worth = np.array([against(name) for name in histories.event_types], np.float64)
+        if worth.any():
+            items, codes = histories.interacted(slate.row)
+            for ordinal, code in zip(items.tolist(), codes.tolist(), strict=True):
+                if worth[code]:
+                    found[ordinal] = max(found.get(ordinal, 0.0), float(worth[code]))
+    if slate.fresh is not None:
+        for ordinal, name, interest in zip(
+            slate.fresh.item.tolist(), slate.fresh.event_types, slate.fresh.interest.tolist(), strict=True
+        ):
+            told = against(name)
+            if ordinal >= 0 and (told or interest):
+                found.pop(ordinal, None)
+                if told:
+                    found[ordinal] = told
+    return found

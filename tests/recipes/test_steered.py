@@ -1,0 +1,69 @@
+"""Steered: the contract at every strength, more worth for more strength, and off is the model itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from endcap.errors import InputError
+from endcap.lake.dataset import Dataset
+from endcap.recipes import create
+from endcap.recipes.base import Recipe
+from endcap.recipes.queries import Queries
+from endcap.recipes.steered import STRENGTHS, Steered, normal_scores
+from endcap.testing.datasets import checkerboard, random_shop
+
+
+def priced(shop: Dataset) -> Dataset:
+    prices = [None if at % 9 == 4 else float(1 + at * 7 % 13) for at in range(shop.n_items)]
+    return replace(shop, item_metadata=pa.table({"item_id": shop.items.ids, "price": pa.array(prices, pa.float64())}))
+
+
+@pytest.fixture(scope="module")
+def shop() -> Dataset:
+    return priced(random_shop(8, users=60, items=40, events=900))
+
+
+def steered(base: str, sensitivity: str) -> Steered:
+    return Steered(base=base, attribute="PRICE", sensitivity=sensitivity)
+
+
+def test_off_is_bit_identical_to_the_model(shop: Dataset) -> None:
+    queries, off = Queries.histories(shop), steered("item-item", "OFF").fit(shop)
+    plain = create("item-item").fit(shop)
+    np.testing.assert_array_equal(off.score(queries), plain.score(queries))
+    np.testing.assert_array_equal(off.recommend(queries, 9).items, plain.recommend(queries, 9).items)
+
+
+def test_the_more_sensitive_the_dearer_and_a_live_history_still_counts(shop: Dataset) -> None:
+    prices = np.nan_to_num(np.array(shop.item_metadata["price"].to_pylist(), np.float64))
+    queries = Queries.histories(shop)
+    models = [steered("item-item", each).fit(shop) for each in STRENGTHS]
+    shown = [prices[model.recommend(queries, 5).items].mean() for model in models]
+    assert (np.diff(shown) > 0).all()
+    top = models[-1].recommend(queries, 3).items
+    assert len({tuple(row) for row in top.tolist()}) > 10
+
+
+def test_it_keeps_what_the_contract_asks_of_its_base() -> None:
+    board = priced(checkerboard())
+    model: Recipe = steered("item-item", "LOW").fit(board)
+    queries = Queries.histories(board)
+    some = np.array([7, 2, 5], np.int32)
+    np.testing.assert_allclose(model.score(queries, some), model.score(queries)[:, some], rtol=1e-5)
+    np.testing.assert_allclose(model.score(queries.batch(3, 4))[0], model.score(queries)[3], rtol=1e-4)
+    assert all(len(set(row)) == 12 for row in model.recommend(queries, 12).items.tolist())
+
+
+def test_a_column_that_is_not_there_or_holds_no_numbers(shop: Dataset) -> None:
+    with pytest.raises(InputError, match="objective is margin, which the items do not have"):
+        Steered(base="popularity", attribute="margin").fit(shop)
+    with pytest.raises(InputError, match="item_id, which holds string"):
+        Steered(base="popularity", attribute="item_id").fit(shop)
+
+
+def test_worth_is_by_rank() -> None:
+    worth = normal_scores(np.array([1, 5, np.nan, 5, 1e6], np.float32))
+    assert worth[2] == 0 and worth[1] == worth[3] and worth[4] > worth[1] > worth[0]
+    assert abs(worth[[0, 1, 3, 4]].mean()) < 1e-6 and not normal_scores(np.ones(4, np.float32)).any()
