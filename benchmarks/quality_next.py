@@ -4,7 +4,8 @@ Leave-one-out as SASRec's and S3Rec's authors cut it: the last item of each user
 with training + validation, so the history of a question is everything before the answer; items of the history are not
 shown; the whole catalogue is ranked; HR@10 and NDCG@10 over all users, 95 % bootstrap. (Learned from training alone and
 asked with it, numbers are lower by a tenth; `endcap evaluate --protocol next-item` states all three.)
-Floors: the item-item window of five steps, and popularity. Published: Beauty eSASRec 0.0928 / 0.0523, ML-1M SASRec with
+Floors: an item-item window of five steps, untuned, and popularity; the data's README has 0.0922 / 0.0577 and 0.2535 /
+0.1473 for such a window. Published: Beauty eSASRec 0.0928 / 0.0523, ML-1M SASRec with
 cross-entropy over 3,000 negatives 0.3159 / 0.1857.
 
 Everything was chosen on --validation: the last item but one is the answer, the last is not looked at.
@@ -32,15 +33,15 @@ from endcap.types import Float64
 SEED, K = 0, 10
 SETS = {"Beauty": "seq_beauty_s3rec.parquet", "ML-1M": "seq_ml1m_sasrec.parquet"}
 GOALS = {"Beauty": {"hit_rate": (0.093, 0.10), "ndcg": (0.058, 0.062)}}
-JUDGED = ("session-knn", "item-item (window=5)")
+JUDGED = ("session-knn", "item-item (window=10)")
 NAMES = {"hit_rate": "HR@10", "ndcg": "NDCG@10"}
-WINDOW = {"window": 5}
-PLAIN = {**WINDOW, "shrinkage": 0.0, "step_decay": 0.8}
-"""The window of the published floor."""
+WINDOW = {"window": 10}
+PLAIN = {"window": 5, "shrinkage": 0.0, "step_decay": 0.8}
+"""A window as usual: five steps, rare pairs not kept down."""
 ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "popularity": ("popularity", {"window_days": None}),
     "item-item (plain window)": ("item-item", PLAIN),
-    "item-item (window=5)": ("item-item", WINDOW),
+    "item-item (window=10)": ("item-item", WINDOW),
     "session-knn": ("session-knn", {}),
     "item-item": ("item-item", {}),
     "rp3beta": ("rp3beta", {}),

@@ -87,7 +87,7 @@ def test_intervals_hold_the_value_and_a_calibrated_model_is_told_from_one_that_i
     bold = judge_clicks(truth, (said > 0.5) * 0.98 + np.float32(0.01), seed=1)
     for found in (*good.values(), *bold.values()):
         assert found.low <= found.value <= found.high and found.high > found.low
-    assert good["calibration_error"].high < 0.03 < 0.15 < bold["calibration_error"].low
+    assert good["calibration_error"].high < 0.05 < 0.15 < bold["calibration_error"].low
     assert judge_clicks(truth, said, seed=1) == good
     same = click_differences(truth, said, said, seed=1)
     assert all((each.value, each.low, each.high) == (0.0, 0.0, 0.0) for each in same.values())

@@ -42,3 +42,11 @@ def test_the_notebooks_run_from_the_first_cell_to_the_last(home: Home, monkeypat
 def test_three_clicks_change_the_next_slate(home: Home) -> None:
     said = home.run(sys.executable, str(EXAMPLES / "real_time.py"))
     assert "of 20 places before" in said.splitlines()[-1]
+
+
+def test_the_retail_example_beats_the_customers_mean(home: Home) -> None:
+    said = home.run(sys.executable, str(EXAMPLES / "retail_factorization.py"), "--factors", "8")
+    lines = {line[:24].strip(): line for line in said.splitlines()}
+    errors = {name: float(lines[name].split("RMSE ")[1].split()[0]) for name in lines if "log(1+" in lines[name]}
+    assert errors["factorization machine"] < 0.9 * errors["mean of the customer"]
+    assert "items new to the shopper: fm" in said

@@ -80,7 +80,8 @@ def test_every_recipe_trains_something_that_answers(
         assert notes["metrics"]["auc"] > 0.6
     elif each.type == "RELATED_ITEMS":
         found = read.recipe.similar(read.items.rows(["i2", "i3"]), 5).items
-        assert all(int(name[1:]) % 2 == row for row in (0, 1) for name in read.items.names(found[row]))
+        if each.native != "semantic":  # which reads texts, and they say nothing of parity
+            assert all(int(name[1:]) % 2 == row for row in (0, 1) for name in read.items.names(found[row]))
         assert {"coverage", "precision_at_25"} <= notes["metrics"].keys()
     else:
         top = read.recipe.recommend(Queries.histories(dataset), 5).items

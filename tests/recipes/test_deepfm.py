@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from endcap.cli.app import run
 from endcap.errors import ArtefactError, InputError
 from endcap.evaluation.click import evaluate_clicks, judge_clicks, labelled
 from endcap.lake.dataset import Dataset
@@ -91,6 +95,18 @@ def test_platt_mends_logits_that_are_too_bold() -> None:
     np.testing.assert_allclose(platt(3 * logits, labels), [1 / 3, -1], atol=0.05)
 
 
+def test_the_command_prints_the_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("train", "test", "valid")}
+    for seed, path in enumerate(paths.values()):
+        pq.write_table(clicks(300, seed).rename_columns(["colour", "size", "price", "clicked"]), path)
+    files = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    options = ["--recipe", "deepfm", "--set", "epochs=1", "--set", "hidden=4", "--label", "clicked", "--json"]
+    assert run(["evaluate", "--protocol", "click", *files, *options]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["recipe"] == "deepfm" and document["fields"] == ["colour", "size", "price"]
+    assert list(document["metrics"]) == ["auc", "logloss", "calibration_error"] and document["rows"] == 300
+
+
 def test_hidden_layers_are_named_by_whole_numbers() -> None:
     with pytest.raises(InputError, match="hidden is '16,x'"):
         DeepFM(hidden="16,x")
@@ -140,7 +156,6 @@ class TestShop:
         assert len(rows) == 6 and sum(len(batch["label"]) for batch in rows.epoch(0)) == 180
         assert labels.reshape(-1, 3)[:, 0].all() and len(found) == 180
         place = events - shop.indptr[shop.interactions.user]
-        history = slice(1 + 3, 1 + 3 + 3)  # after the profile's parts and the moment
         width = found.codes.shape[1]
         sizes = [len(shape.field_of) for shape in rows.shapes]
         start = sizes[0] + sizes[1]

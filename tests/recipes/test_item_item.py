@@ -110,3 +110,11 @@ def test_current_item_joins_the_history() -> None:
 def test_unknown_measure_lists_those_that_exist() -> None:
     with pytest.raises(InputError, match=", ".join(MEASURES)):
         ItemItem(measure="euclid")
+
+
+def test_a_window_is_directed_and_keeps_rare_pairs_down_unless_told_otherwise() -> None:
+    data = Dataset.from_table(pa.table({"user_id": ["u"] * 2, "item_id": list("ab"), "pos": [1, 2]}))
+    a, b = data.items.rows(["a", "b"])
+    model = ItemItem(window=1).fit(data)
+    assert model.similarity_[a, b] == pytest.approx(1 / (1 + 50)) and model.similarity_[b, a] == 0
+    assert ItemItem(window=1, shrinkage=0.0, directed=False).fit(data).similarity_[b, a] == pytest.approx(1)

@@ -1,6 +1,7 @@
 """The rule file: what is written is read, what is wrong is refused by line, rule and field, nothing else is raised."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -168,3 +169,19 @@ def test_what_is_wrong_is_named(text: str, told: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert told in str(caught.value)
+
+
+def test_the_guides_example_can_be_followed() -> None:
+    page = (Path(__file__).parents[2] / "docs/guide/knowledge.md").read_text(encoding="utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    file = parse(example)
+    assert [rule.name for rule in file.rules] == ["vegan", "budget", "materials", "gifts", "winter"]
+    columns = {
+        "material": ["leather", "linen"],
+        "description": ["a vegan thing"] * 2,
+        "department": ["tools", "gifts"],
+        "name": ["warm boots", "napkins"],
+        "price": [9.0, 4.0],
+    }
+    facts = ItemFacts.of(pa.table(columns), 2, file)
+    assert facts.mask("material", file.rules[0].must["material"]).tolist() == [False, True]

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from endcap.evaluation import protocols
 from endcap.lake.dataset import Dataset
 from endcap.recipes.alike import alike
 from endcap.recipes.base import Recipe
@@ -130,3 +131,11 @@ def test_few_similar_sessions_are_heard_alone() -> None:
     model = SessionKNN(neighbours=1, share=0.0).fit(data)
     scores = model.score(asked(data, "abc"))[0]
     assert np.isnan(scores[data.items.rows(["d"])[0]]) and scores[data.items.rows(["a"])[0]] > 0
+
+
+def test_the_protocol_keeps_the_order_of_sessions_without_times() -> None:
+    train = pa.table({"session_id": ["9", "10", "10", "2", "9"], "item_id": list("abcab"), "pos": [2, 1, 2, 1, 1]})
+    test = pa.table({"prefix": [["a"]], "target": ["b"]})
+    learned = protocols.sessions(train, test).split.train
+    assert learned.users.ids.to_pylist() == ["9", "10", "2"]
+    assert learned.items.names(learned.interactions.item) == ["b", "a", "b", "c", "a"]

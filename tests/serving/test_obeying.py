@@ -1,17 +1,25 @@
 """What a rule forbids is in no answer, whichever way it might have come in."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import policy_shop
 import pyarrow as pa
 import pytest
-from shops import Registry
 
+from endcap.lake.tables import Lake
 from endcap.recipes.knowledge import Knowledge
+from endcap.seams import FrozenClock
 from endcap.serving.filters import parse
+from endcap.serving.live_shops import LiveShops
 from endcap.serving.recommend import Promotion, Request, recommend
 from endcap.serving.restriction import Restriction
 from endcap.serving.snapshot import Snapshot
+from endcap.storage.log import open_log
+from endcap.stream.collect import put_record
+from endcap.stream.records import Put
+from endcap.types import Micros
+from shops import SHOP, Registry
 
 RULES = """
 [[rule]]
@@ -73,3 +81,16 @@ def test_reasons_are_the_rules_words(snapshot: Snapshot) -> None:
     for item, reason in zip(answer.items, answer.reasons, strict=True):
         assert (reason == "What we make best") == (policy_shop.category(item) == 1)
     assert "Fits your diet" in answer.reasons or len(answer.items) < 12
+
+
+def test_what_was_put_since_counts_and_so_do_new_items(snapshot: Snapshot, tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}")
+    shops = LiveShops(log, Lake(tmp_path / "lake"), FrozenClock(Micros(0)))
+    live = replace(snapshot, live=shops.follow(SHOP, snapshot.state).items)
+    for item, now in (("i3", "b9"), ("i4", "b3"), ("fresh", "B3"), ("other", "b1")):
+        log.append([put_record(SHOP, "item", Put(id=item, time=5, properties={"brand": now}))])
+    items = set(recommend(live, Request(policy_shop.ITEMS + 2, "u3")).items)
+    assert items == (allowed_to(3) - {"i3"}) | {"i4", "fresh"}
+    log.append([put_record(SHOP, "item", Put(id="i4", time=6, properties={"brand": "b0"}))])
+    assert "i4" not in recommend(live, Request(policy_shop.ITEMS, "u3")).items
+    log.close()

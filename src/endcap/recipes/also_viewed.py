@@ -20,10 +20,11 @@ from endcap.types import MINUTE, Float32, Int32
 
 @dataclass
 class AlsoViewed(Recipe):
-    """sim(a, b) = visits with both / (visits with a · visits with b)^discount; score = Σ sim · step_decay^steps back.
+    """sim(a, b) = c(a, b) / (n_a · n_b)^discount; score = Σ over the history of sim · step_decay^steps back.
 
+    c are visits with both, and shoppers who looked at both in whatever visits, each as `beyond` of a visit; n likewise.
     A visit ends where a shopper looks at nothing for `visit_minutes`; without times it is the whole history. So an item
-    goes with what was weighed against it or looked at on the way, not with all that the shopper ever saw (item-to-item
+    goes with what was weighed against it or looked at on the way before what the shopper ever saw (item-to-item
     collaborative filtering over sessions: Linden, Smith and York 2003).
     """
 
@@ -31,6 +32,7 @@ class AlsoViewed(Recipe):
     reason: ClassVar[str] = "Others who looked at this also looked at"
 
     visit_minutes: float = param(30.0, "A pause this long ends a visit.", low=0.1, search=(5.0, 240.0), log=True)
+    beyond: float = param(0.05, "What a shopper counts who looked at both in different visits.", low=0.0, high=1.0)
     discount: float = param(
         0.0, "How far an item is discounted for being popular.", low=0.0, high=1.0, search=(0.0, 0.7)
     )
@@ -44,8 +46,12 @@ class AlsoViewed(Recipe):
     """float32 [n, n]: row a holds sim(a, ·)."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        visits = thinned(_visits(of_type(dataset, self.event_type), self.visit_minutes), self.cap)
-        support = np.maximum(np.asarray(visits.sum(0), np.float32).ravel(), 1.0)
+        viewed = of_type(dataset, self.event_type)
+        shoppers = viewed.matrix()
+        shoppers.data[:] = np.sqrt(max(self.beyond, 1e-6))
+        visits = thinned(_visits(viewed, self.visit_minutes), self.cap)
+        visits = sparse.vstack((visits, thinned(shoppers, self.cap)), format="csr", dtype=np.float32)
+        support = np.maximum(np.asarray(visits.multiply(visits).sum(0), np.float32).ravel(), 1.0)
         # The measure divides by the root of the product, so supports to twice the power give any discount.
         side = (support ** (2 * self.discount)).astype(np.float32)
         with progress("also viewed", total=dataset.n_items, unit="items") as tick:

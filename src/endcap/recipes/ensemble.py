@@ -54,8 +54,9 @@ class Ensemble(Recipe):
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
-        scores = _share(self.parts_["graph"].score(queries))
-        scores += np.float32(self.weight) * _share(self.parts_["als"].score(queries))
+        scores = _share(self.parts_["als"].score(queries))
+        scores *= np.float32(self.weight)
+        scores += _share(self.parts_["graph"].score(queries))
         scores[scores <= 0] = np.nan
         return scores if items is None else scores[:, items]
 
@@ -66,7 +67,9 @@ class Ensemble(Recipe):
 
 
 def _share(scores: Float32) -> Float32:
-    """float32 [q, n]: what is positive as a share of the row's largest, 0 elsewhere."""
-    shares = np.maximum(np.nan_to_num(scores, nan=0.0), 0.0)
-    best = shares.max(axis=1, keepdims=True)
-    return np.asarray(shares / np.where(best > 0, best, 1), np.float32)
+    """float32 [q, n]: what is positive as a share of the row's largest, 0 elsewhere; in place."""
+    np.nan_to_num(scores, copy=False, nan=0.0)
+    np.maximum(scores, 0.0, out=scores)
+    best = scores.max(axis=1, keepdims=True)
+    scores /= np.where(best > 0, best, 1).astype(np.float32)
+    return scores

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
 from endcap.errors import InputError
@@ -155,6 +157,28 @@ class Knowledge(Recipe):
                 found[said.queries] |= ~said.passes
         return found
 
+    def over(self, items: Sequence[Mapping[str, Any]], rows: Int32) -> Self:
+        """The same rules over other items, to ask what is `forbidden` of them: values by lower-case column. `rows` are
+        their own where the model knows them, for their price bands, else -1."""
+        numbers, told = (
+            set(self.number_names_),
+            [{name: Told.of(item.get(name)) for name in self.columns_} for item in items],
+        )
+        table = {
+            name: pa.array([_number(each[name]) for each in told], pa.float64())
+            if name in numbers
+            else pa.array(["|".join(each[name].texts) or None for each in told], pa.string())
+            for name in self.columns_
+        }
+        facts = ItemFacts.of(pa.table(table), len(items), self._ready.file)
+        made = copy(self)
+        made.__dict__.pop("_read", None)
+        made.popularity_ = np.zeros(len(items), np.float32)
+        made.values_, made.value_names_, made.tastes_ = facts.values, facts.names, ()
+        made.numbers_, made.number_names_ = facts.numbers, facts.number_names
+        made.bands_ = np.where(rows >= 0, self.bands_[np.maximum(rows, 0)], np.float32(np.nan)).astype(np.float32)
+        return made
+
     def parts(self, queries: Queries, items: Int32 | None = None) -> dict[str, Float32]:
         """What each rule, each taste and what sells add to a score, float32 [q, m] by name: the largest is the reason
         to state."""
@@ -261,6 +285,10 @@ class _Ready:
                 held &= self.facts.mask(self.places.of(column), whole)
             found |= held
         return found
+
+
+def _number(told: Told) -> float | None:
+    return None if np.isnan(told.number) else told.number
 
 
 @cache

@@ -77,7 +77,7 @@ class Ranked(Recipe):
     )
     cuts: int = param(6, "How often history is gone back to, at most.", low=2, high=50)
     cut_days: float = param(28.0, "Days from one cut to the next.", low=0.01)
-    questions: int = param(6000, "No further than until so many are asked, all cuts together.", low=1)
+    questions: int = param(8000, "No further than until so many are asked, all cuts together.", low=1)
     filtered: int = param(0, "Each so-manieth is asked again behind a filter on what was bought; 0: none.", low=0)
     without: str = param("", "Names of features that are not to be used, joined by commas.")
     seed: int = param(0, "Seed of samples and trees.", low=0)

@@ -6,7 +6,7 @@ Burges 2010, "From RankNet to LambdaRank to LambdaMART"; Chen and Guestrin 2016,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -20,8 +20,6 @@ from endcap.types import Bool, Float32, Int32
 Objective = Literal["rank:ndcg", "binary:logistic"]
 PATIENCE = 25
 """Trees are added until the held-back queries have not been ranked better for so many."""
-LEARNED = 50
-"""Candidates of a query that trees learn from, the best of the retrieval."""
 LEAST_ANSWERED = 40
 """Queries with an answer, on either side, without which what trees learn would be chance."""
 
@@ -96,8 +94,7 @@ class Ranker:
 
     @classmethod
     def fit(cls, train: Examples, held_back: Examples, names: Sequence[str], columns: Int32, growth: Growth) -> Ranker:
-        """Grow trees on `train` until `held_back` (later in time) is ranked no better; calibrated on the latter. Then
-        as many are grown on both: what is newest tells most of what comes next.
+        """Grow trees on `train` until `held_back` (later in time) is ranked no better; calibrated on the latter.
 
         `names` are those of the block's columns. Where there are too few answers, or the order of the retrieval (the
         order in which candidates come) is as good, the result is `untrained`.
@@ -108,8 +105,7 @@ class Ranker:
         judge = Judge(held_back)
         start = Start.fit(train, names) if growth.started and growth.objective == "rank:ndcg" else Start()
         starts = start.margins(train.block, names), start.margins(held_back.block, names)
-        told = [names[column] for column in columns]
-        model, _ = _grown(train, starts[0], columns, growth, told, (held_back, starts[1], judge))
+        model, gains = _grown(train, held_back, starts, judge, columns, growth, [names[column] for column in columns])
         forest = Forest.read(model)
         scores = forest.scores(held_back.block[:, columns]) + starts[1]
         retrieved = judge.mean(-np.arange(len(scores), dtype=np.float32))
@@ -118,10 +114,7 @@ class Ranker:
             return cls.untrained()
         rows = _of_one_visit(held_back)
         knots = calibrate(scores[rows], held_back.gain[rows] > 0, held_back.weight[rows])
-        whole, growth = Examples.join([train, held_back]), replace(growth, trees=len(forest))
-        start = Start.fit(whole, names) if growth.started and growth.objective == "rank:ndcg" else Start()
-        model, gains = _grown(whole, start.margins(whole.block, names), columns, growth, told)
-        return cls(columns, model, knots, gains, Forest.read(model), start, tuple(names), found)
+        return cls(columns, model, knots, gains, forest, start, tuple(names), found)
 
     def scores(self, block: Float32) -> Float32:
         """float32 [m], higher first, of a block float32 [m, f] with the columns it was trained on; needs a forest."""
@@ -145,34 +138,22 @@ def _of_one_visit(examples: Examples) -> Bool:
 
 def _grown(
     train: Examples,
-    start: Float32,
+    held_back: Examples,
+    starts: tuple[Float32, Float32],
+    judge: Judge,
     columns: Int32,
     growth: Growth,
     names: list[str],
-    judged: tuple[Examples, Float32, Judge] | None = None,
 ) -> tuple[bytes, Float32]:
-    """(UBJ bytes of the trees, up to the best one where examples, their starts and a judge say which that is, float32
-    [columns] total gain)."""
+    """(UBJ bytes of the trees up to the best one, float32 [columns] total gain)."""
     import xgboost  # noqa: PLC0415 - a second to load, and only training needs it
 
-    data, settings = _matrix(xgboost, _first(train, start), columns, growth), growth.parameters(names)
-    if judged is None:
-        model = xgboost.train(settings, data, growth.trees)
-    else:
-        held_back, begun, judge = judged
-        watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]), begun)
-        model = xgboost.train(settings, data, growth.trees, callbacks=[watch])[: watch.kept]
+    watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]), starts[1])
+    data = _matrix(xgboost, train, starts[0], columns, growth)
+    model = xgboost.train(growth.parameters(names), data, growth.trees, callbacks=[watch])[: watch.kept]
     gain = model.get_score(importance_type="total_gain")
     gains = np.array([gain.get(f"f{place}", 0.0) for place in range(len(columns))], np.float32)
     return bytes(model.save_raw("ubj")), gains
-
-
-def _first(examples: Examples, start: Float32) -> tuple[Examples, Float32]:
-    """The best candidates of each query and their starts: few others are ever taken, and half the rows are half the
-    time. What was acted on or shown stays."""
-    place = np.arange(len(examples.item)) - examples.indptr[:-1][examples.owner]
-    rows = (place < LEARNED) | (examples.gain > 0) | (examples.position > 0)
-    return examples.rows(rows), start[rows]
 
 
 def _watch(xgboost: Any, judge: Judge, block: Float32, start: Float32) -> Any:
@@ -193,8 +174,7 @@ def _watch(xgboost: Any, judge: Judge, block: Float32, start: Float32) -> Any:
     return Watch()
 
 
-def _matrix(xgboost: Any, begun: tuple[Examples, Float32], columns: Int32, growth: Growth) -> Any:
-    examples, start = begun
+def _matrix(xgboost: Any, examples: Examples, start: Float32, columns: Int32, growth: Growth) -> Any:
     block = np.ascontiguousarray(examples.block[:, columns])
     if growth.objective == "binary:logistic":
         data = xgboost.QuantileDMatrix(

@@ -56,12 +56,6 @@ class Examples:
         by_row = {name: getattr(self, name)[rows] for name in ("block", "item", "gain", "weight", "position")}
         return Examples(indptr=ends, **by_row, **own)
 
-    def rows(self, kept: Bool) -> Examples:
-        """The candidates of a mask bool [m], of the same queries."""
-        ends = np.concatenate(([0], np.cumsum(kept)))[self.indptr].astype(np.int64)
-        by_row = {name: getattr(self, name)[kept] for name in ("block", "item", "gain", "weight", "position")}
-        return Examples(indptr=ends, time=self.time, wanted=self.wanted, **by_row)
-
     @classmethod
     def join(cls, parts: Sequence[Examples]) -> Examples:
         """One after the other; there must be at least one."""

@@ -25,9 +25,6 @@ from endcap.types import DAY, Float32, Int32, Int64
 
 MOST_SPAN = 0.5
 """At most this share of the history's time is gone back to."""
-FEWEST = 4
-"""Where not so many cuts fit, they are closer together: by whole weeks or days if they can, for what sold in the last
-hour and day says another thing at noon than at midnight."""
 QUERIES = 1024
 """Questions whose features are told at once."""
 
@@ -40,8 +37,8 @@ class Plan:
 
     cuts: int = 6
     days: float = 28.0
-    most: int = 750
-    enough: int = 6000
+    most: int = 1500
+    enough: int = 8000
     depth: int = 100
     filtered: int = 0
     seed: int = 0
@@ -51,12 +48,9 @@ class Plan:
         if dataset.time_kind != "micros" or not len(dataset.interactions):
             return []
         end = dataset.last_time + 1
-        span, step = int((end - int(dataset.interactions.time.min())) * MOST_SPAN), int(self.days * DAY)
-        count = min(self.cuts, span // step)
-        if count < min(self.cuts, FEWEST):
-            count, step = self.cuts, span // self.cuts
-            step -= step % next(each for each in (7 * DAY, DAY, 1) if each <= max(step, 1))
-        return [end - step * left for left in range(count, -1, -1)] if step > 0 else []
+        span = end - int(dataset.interactions.time.min())
+        step = min(int(self.days * DAY), int(span * MOST_SPAN) // self.cuts)
+        return [end - step * left for left in range(self.cuts, -1, -1)] if step > 0 else []
 
     def moments(self, dataset: Dataset) -> list[tuple[int, Moments]]:
         """(cut, what is asked from it on until the next), oldest first, at least two where there are as many."""
@@ -119,9 +113,10 @@ def replay(dataset: Dataset, make: Callable[[], Recipe], plan: Plan, progress: P
     found, moments = [], plan.moments(dataset)
     if not moments:
         return []
+    shop = Replay(dataset, moments[0][0])
     with progress("Replaying history", total=len(moments), unit="cuts") as tick:
         for cut, asked in moments:
-            retrieval, shop = make().fit(before(dataset, cut)), Replay(dataset, cut)
+            retrieval = make().fit(before(dataset, cut))
             parts = [shop.examples(retrieval, asked, plan.depth)]
             if plan.filtered:
                 some = asked.take(np.arange(0, len(asked), plan.filtered))

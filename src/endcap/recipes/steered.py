@@ -56,7 +56,7 @@ class Steered(Recipe):
         mean = np.where(known, scores, 0).sum(axis=1, dtype=np.float64) / count
         away = np.where(known, scores - mean[:, None], 0)
         spread = np.sqrt((away * away).sum(axis=1, dtype=np.float64) / count)
-        pulled = (scores + (strength * spread)[:, None] * self.worth_[None, :]).astype(np.float32)
+        pulled: Float32 = (scores + (strength * spread)[:, None] * self.worth_[None, :]).astype(np.float32)
         return pulled if items is None else pulled[:, items]
 
     def similar_scores(self, items: Int32) -> Float32:

@@ -12,7 +12,7 @@ import numpy as np
 from endcap.lake.event_types import against
 from endcap.serving.calibration import spread
 from endcap.serving.slate import Slate
-from endcap.types import Bool, Float32, Int32
+from endcap.types import Float32, Int32
 
 OWN, KIN = 6.0, 2.0
 NEWEST = 20
@@ -41,11 +41,10 @@ def sink(slate: Slate, scores: Float32, ordinals: Int32 | None = None) -> None:
     if not len(items):
         return
     if ordinals is None:
-        places = slate.model.rows_of(items)
+        places: np.ndarray = slate.model.rows_of(items)
         places, depths = places[places >= 0], depths[places >= 0]
     else:
-        found: Bool = ordinals[:, None] == items[None, :]
-        places, which = np.nonzero(found)
+        places, which = np.nonzero(ordinals[:, None] == items[None, :])
         depths = depths[which]
     scores[places] -= depths * np.float32(spread(scores))
 

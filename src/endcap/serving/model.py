@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -182,6 +182,11 @@ class ServedModel:
     def forbids(self) -> bool:
         """Whether it may forbid items to a shopper: `Recipe.forbidden`."""
         return _forbids(self.retriever)
+
+    @cached_property
+    def put_items(self) -> dict[str, Any]:
+        """What `obeying` keeps of items that were put."""
+        return {}
 
     @cached_property
     def unit_vectors(self) -> Float32 | None:

@@ -4,32 +4,69 @@ exploration, new items and every rung of the ladder."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from endcap.recipes.base import Recipe
 from endcap.serving.asking import asked
 from endcap.serving.model import COMPUTE, ServedModel
 from endcap.serving.slate import Slate
-from endcap.types import Bool
+from endcap.types import Bool, Int32
+
+
+@dataclass(frozen=True)
+class Put:
+    """A model's rules over the items `ordinals` int32, as they were put up to `stamp`."""
+
+    stamp: tuple[int, int]
+    ordinals: Int32
+    rules: Recipe
 
 
 def obey(slates: Sequence[Slate]) -> None:
-    """Bar what is forbidden. Where anything is, so is what the model does not know: nobody can say that it passes."""
+    """Bar what is forbidden. Where anything is, so is what nobody can judge; items that were put since are judged by
+    what was put."""
     groups: dict[int, list[Slate]] = {}
     for slate in slates:
         if slate.model.forbids:
             groups.setdefault(id(slate.model), []).append(slate)
     for group in groups.values():
-        model, queries = group[0].model, asked(group)
-        with COMPUTE:
-            forbidden = model.retriever.forbidden(queries)
-        if forbidden is None:
-            continue
-        for slate, mine in zip(group, forbidden, strict=True):
-            if mine.any():
-                may = _may_show(model, mine, slate.size)
-                slate.barred = np.concatenate((slate.barred, np.flatnonzero(~may).astype(np.int32)))
-                slate.allowed = may if slate.allowed is None else slate.allowed & may
+        _obey(group)
+
+
+def _obey(slates: Sequence[Slate]) -> None:
+    model, queries = slates[0].model, asked(slates)
+    put = _put(slates[0])
+    with COMPUTE:
+        forbidden = model.retriever.forbidden(queries)
+        newly = None if put is None else put.rules.forbidden(queries)
+    if forbidden is None and newly is None:
+        return
+    for at, slate in enumerate(slates):
+        mine = np.zeros(len(model.ordinals), np.bool_) if forbidden is None else forbidden[at]
+        barred = None if newly is None else newly[at]
+        if mine.any() or (barred is not None and barred.any()):
+            may = _may_show(model, mine, slate.size)
+            if put is not None:
+                known = put.ordinals < slate.size
+                may[put.ordinals[known]] = True if barred is None else ~barred[known]
+            slate.barred = np.concatenate((slate.barred, np.flatnonzero(~may).astype(np.int32)))
+            slate.allowed = may if slate.allowed is None else slate.allowed & may
+
+
+def _put(slate: Slate) -> Put | None:
+    """The rules over the items that were put since the state was made; made again when more are put."""
+    items, model = slate.snapshot.attributes.items, slate.model
+    patch, over = items.now(), getattr(model.retriever, "over", None)
+    if over is None or not patch.rows:
+        return None
+    held: Put | None = model.put_items.get("now")
+    if held is None or held.stamp != patch.stamp:
+        ordinals = np.array(sorted(patch.rows), np.int32)
+        rules = over([items.row(ordinal) for ordinal in ordinals.tolist()], model.rows_of(ordinals))
+        held = model.put_items["now"] = Put(patch.stamp, ordinals, rules)
+    return held
 
 
 def _may_show(model: ServedModel, forbidden: Bool, size: int) -> Bool:

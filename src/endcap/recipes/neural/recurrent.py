@@ -22,7 +22,7 @@ class Cell(nn.Module):  # type: ignore[misc,name-defined]
         self.start, self.after = nn.Linear(width, width), nn.LayerNorm(width)
 
     def forward(self, step: Any, begins: Any, session: Any, shopper: Any) -> tuple[Any, Any, Any]:
-        """(state, session, shopper), float [b, d] each, from step, session, shopper and begins (float [b, 1]: 0 or 1)."""
+        """(state, session, shopper), float [b, d] each, of step, session, shopper and begins (float [b, 1], 0 or 1)."""
         learnt = self.shopper(session, shopper)
         shopper = shopper + begins * (learnt - shopper)
         session = session + begins * (torch.tanh(self.start(shopper)) - session)
