@@ -5,7 +5,7 @@ use of an app), fields user_id, item_id and the eight of the context, all catego
 drawn, that is the label, and is left out. Trained on train, stopped and calibrated on validation, judged once on test:
 AUC, logloss in nats, expected calibration error (20 bins of equal size); 95 % bootstrap intervals over rows.
 
-Settings were chosen on validation alone: penalty 0.1 over 0.05, two layers of 400 with half the units left out over
+Settings were chosen on validation alone: penalty 0.1 over 0.05, two layers of 400 with two fifths left out over
 three with a fifth, 20 epochs over 12 and 15 (docs/decisions/click-models.md). `default` is the recipe as it comes.
 """
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -80,14 +81,14 @@ def row(name: str, measured: Estimate, goals: tuple[float | None, float | None],
     print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": detail}), flush=True)
 
 
-def measure(key: str, data: Path, checkpoints: Path | None) -> None:
+def measure(key: str, data: Path, checkpoints: Path) -> None:
     """All rows of one set."""
     title, file, goals, recipes = SETS[key]
     split = histories(data / file)
     floors = {name: judged(name, settings, split, None) for name, settings in FLOORS.items()}
     for place, (name, settings) in enumerate(recipes.items()):
         # One folder for all recipes of a set: what both train alike is trained once.
-        result = judged(name, settings, split, checkpoints / key if checkpoints else None)
+        result = judged(name, settings, split, checkpoints / key)
         for metric, label in METRICS.items():
             row(
                 f"{title}, {label} · {name}",
@@ -109,8 +110,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(SETS), choices=list(SETS), help="sets to run")
     parser.add_argument("--checkpoints", type=Path, help="folder where unfinished trainings are kept and gone on from")
     asked = parser.parse_args()
-    for key in asked.only:
-        measure(key, asked.data, asked.checkpoints)
+    with tempfile.TemporaryDirectory() as folder:
+        for key in asked.only:
+            measure(key, asked.data, asked.checkpoints or Path(folder))
 
 
 if __name__ == "__main__":

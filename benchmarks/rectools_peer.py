@@ -1,6 +1,6 @@
 """SASRec of RecTools, timed for benchmarks/sequence.py: run by the environment of requirements-sequence.txt.
 
-    python benchmarks/rectools_peer.py EVENTS.parquet SETTINGS.json
+    python benchmarks/rectools_peer.py EVENTS.npz SETTINGS.json
 
 EVENTS has user, item (numbers from 0) and time. Prints one JSON line: seconds (wall) and cpu of each epoch.
 """
@@ -13,6 +13,7 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from pytorch_lightning import Callback, Trainer
@@ -41,7 +42,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     asked = json.loads(Path(sys.argv[2]).read_text())
     torch.set_num_threads(asked["threads"])
-    events = pd.read_parquet(sys.argv[1]).rename(columns={"user": Columns.User, "item": Columns.Item})
+    with np.load(sys.argv[1]) as held:
+        events = pd.DataFrame({Columns.User: held["user"], Columns.Item: held["item"], "time": held["time"]})
     events[Columns.Datetime] = pd.to_datetime(events.pop("time"), unit="s")
     events[Columns.Weight] = 1.0
     clock = Clock()

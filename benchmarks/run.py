@@ -56,6 +56,7 @@ SCRIPTS = {
     "quality_segments": ["quality_segments.py"],
     "quality_sequence": ["quality_sequence.py"],
     "quality_sessions": ["quality_sessions.py"],
+    "fm": ["fm.py"],
     "ranker": ["ranker.py"],
     "windows": ["windows.py"],
     "simulated": ["simulated.py"],
@@ -100,7 +101,8 @@ def run(name: str, extra: list[str]) -> list[dict[str, Any]]:
     printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     shown = " ".join(["python", f"benchmarks/{SCRIPTS[name][0]}", *SCRIPTS[name][1:]])
     stamp = {"command": shown, "date": datetime.date.today().isoformat(), "machine": machine()}
-    return [{**json.loads(line), **stamp} for line in printed.splitlines() if line.startswith("{")]
+    lines = [line[line.find("{") :] for line in printed.splitlines() if "{" in line]  # what is before it: progress bars
+    return [{**json.loads(line), **stamp} for line in lines]
 
 
 def page(rows: list[dict[str, Any]]) -> str:

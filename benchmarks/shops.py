@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from endcap.lake.dataset import Dataset, Vocabulary
 from quality import CUT, journey_lines, retail_lines
 
+duckdb.execute("set enable_progress_bar = false")  # it goes to standard output, before a row, where reading takes long
+
 
 @dataclass(frozen=True)
 class Shop:

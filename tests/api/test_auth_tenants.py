@@ -41,6 +41,8 @@ FEATURE_STORE = {"/FeatureGroup/{FeatureGroupName}", "/BatchGetRecord", "/BatchW
 """See `test_feature_runtime`."""
 COLLECTED = {*PATHS, "/collect.js", "/collect/rejected"}
 """See `test_collecting`."""
+PREDICTED = {"/endpoints/{EndpointName}/invocations"}
+"""See `test_inference`."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,8 @@ def post(server: Server, path: str, key: AccessKey, region: str = "us-east-1") -
 def test_no_row_is_forgotten(tmp_path: Path) -> None:
     app = create_app(Settings(home=tmp_path))
     try:
-        assert {route.path for route in app.door.routes} == set(BODIES) | ELSEWHERE | FEATURE_STORE | COLLECTED
+        elsewhere = ELSEWHERE | FEATURE_STORE | COLLECTED | PREDICTED
+        assert {route.path for route in app.door.routes} == set(BODIES) | elsewhere
     finally:
         app.close()
 

@@ -1,7 +1,7 @@
 """Every recipe of the table is made over the Personalize API and by the command line, and answers.
 
-One home, one server. Jobs are done in this process, by the same lifecycles: the server's own jobs process waits for the lock that is held
-here, and children are called instead of spawned.
+One home, one server. Jobs are done in this process, by the same lifecycles: the server's own jobs process waits for the
+lock that is held here, and children are called instead of spawned.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def model() -> FM:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model: FM) -> Iterator[Server]:
+def home(tmp_path_factory: pytest.TempPathFactory, model: FM) -> Home:
     home = Home(tmp_path_factory.mktemp("home"))
     home.stock()
     furnish(home)
@@ -37,6 +38,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, model: FM) -> Iterator[Serv
     home.campaigns.deploy(SHOP, "chances", home.publish(model))
     home.campaigns.deploy(SHOP, "amounts", home.publish(create("fm", {"factors": 4, "objective": "weight"})))
     home.campaigns.deploy(SHOP, "neighbours", home.publish(create("ease")))
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home: Home) -> Iterator[Server]:
     with running(home.settings) as server:
         yield server
 
@@ -140,3 +146,17 @@ def test_other_bad_requests_are_told_why(server: Server) -> None:
     assert "There is no variant" in refused(server, pair, TargetVariant="other")
     assert "damaged at byte 0" in refused(server, b"abcd", ContentType="application/x-recordio-protobuf")
     assert "no records" in refused(server, b"", ContentType="application/x-recordio-protobuf")
+
+
+def test_a_campaign_answers_its_tenant_and_the_roles_that_may(server: Server, home: Home) -> None:
+    body = json.dumps({"instances": [{"userId": "u1", "itemId": "i1"}]})
+    asked = {"EndpointName": "chances", "ContentType": "application/json", "Body": body}
+    codes = {
+        "ValidationError": home.keys.create("000000000009", "admin"),
+        "AccessDeniedException": home.keys.create(SHOP.account.account, "events"),
+        "InvalidSignatureException": replace(server.key, secret=server.key.secret[::-1]),
+    }
+    for code, key in codes.items():
+        with pytest.raises(ClientError) as caught:
+            server.client("sagemaker-runtime", key=key).invoke_endpoint(**asked)
+        assert caught.value.response["Error"]["Code"] == code

@@ -7,4 +7,4 @@ from endcap.testing.recipes import RecipeContract
 
 class TestHRNN(RecipeContract):
     def make(self) -> Recipe:
-        return HRNN(hidden_dimension=16, epochs=30, holdout=0.0, dropout=0.1, rate=0.02)
+        return HRNN(hidden_dimension=32, epochs=20, holdout=0.0, dropout=0.3, rate=0.02)

@@ -126,6 +126,15 @@ def test_likeness_is_the_cosine_of_rows() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_hub_compares_only_what_is_nearest_to_it() -> None:
+    # Items 1 … 5 have item 0 alone as a neighbour, each a little nearer than the one before.
+    rows = np.zeros((6, 6), np.float32)
+    rows[1:, 0] = np.arange(1, 6)
+    found = alike(sparse.csr_matrix(rows), 6, itself=0.1, hub=2).toarray()
+    assert found[4, 5] > 0.9 and found[1, 5] == found[2, 3] == 0
+    assert np.diag(found)[1:] == pytest.approx(1.0)
+
+
 def test_few_similar_sessions_are_heard_alone() -> None:
     data = sessions("abc", "ad", "ae")
     model = SessionKNN(neighbours=1, share=0.0).fit(data)

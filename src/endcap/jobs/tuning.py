@@ -33,6 +33,8 @@ AUTOML_SECONDS = 3600.0
 TRIALS = 16
 """Where the configuration does not say how many."""
 MOST_TRIALS = 1000
+AS_IT_IS = "as it is"
+"""Of a trial: hyper-parameters that it does not choose, because what a search begins from lies outside their range."""
 UNPRUNED = 4
 """Trials that are always carried through: what others are compared with."""
 OBJECTIVES: Mapping[str, str] = {"USER_SEGMENTATION": "recall_at_1_percent", "PERSONALIZED_ACTIONS": "auc"}
@@ -150,11 +152,12 @@ def search_for(
     beginning = {**_defaults(offer), **given}
     if not study.get_trials(deepcopy=False):
         starts = {each: _start(one, beginning[each]) for each, one in space.items()}
-        study.enqueue_trial({each: start for each, start in starts.items() if start is not None})
+        inside = {each: start for each, start in starts.items() if start is not None}
+        study.enqueue_trial(inside, user_attrs={AS_IT_IS: [each for each in starts if each not in inside]})
     for trial in study.get_trials(deepcopy=False):
         if trial.state.name == "RUNNING":  # of a search that was killed: its place is taken by one with the same values
             study.tell(trial.number, state=_state("FAIL"))
-            study.enqueue_trial(trial.params)
+            study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
     with progress("hyper-parameters", total=wanted, unit="trials") as tick:
         tick(min(_finished(study), wanted))
         while _finished(study) < wanted and (search.deadline is None or search.deadline.left > 0):
@@ -241,7 +244,8 @@ def _one_trial(
     search: Search,
 ) -> None:
     trial = _asked(study, search.seed)
-    chosen = {name: _text(_suggested(trial, name, parameter)) for name, parameter in space.items()}
+    kept = trial.user_attrs.get(AS_IT_IS, ())
+    chosen = {name: _text(_suggested(trial, name, parameter)) for name, parameter in space.items() if name not in kept}
     settings = offer.native_settings({**given, **chosen})
     progress = search.deadline.watched(no_progress) if search.deadline else no_progress
     value = 0.0

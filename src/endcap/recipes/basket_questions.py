@@ -87,6 +87,15 @@ def cart_codes(event_types: tuple[str, ...]) -> Int16:
     return np.array(found or range(len(event_types)), np.int16)
 
 
+def of_types(queries: Queries, codes: Int16) -> Queries:
+    """The same questions with only those events in their histories."""
+    kept = np.isin(queries.event_type, codes)
+    if kept.all():
+        return queries
+    columns = {name: getattr(queries, name)[kept] for name in ("item", "time", "event_type", "weight", "order")}
+    return replace(queries, indptr=np.concatenate(([0], np.cumsum(kept)))[queries.indptr], **columns)
+
+
 def carts(queries: Queries, n_items: int, codes: Int16, minutes: float | None) -> sparse.csr_matrix:
     """float32 [q, n] of ones: the current item and what the last `minutes` put into the cart.
 

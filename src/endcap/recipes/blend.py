@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from endcap.lake.dataset import Dataset
+from endcap.recipes.als import ALS
 from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.graph_filter import GraphFilter
 from endcap.recipes.item_item import ItemItem
@@ -25,10 +26,11 @@ PRIOR: dict[str, tuple[float, float]] = {
     "next": (0.0, 2.5),
     "graph": (0.0, 0.3),
     "arrivals": (0.2, 0.3),
+    "taste": (0.1, 0.3),
 }
 """The sources, in order, with their weights for items the shopper had and for items new to them where there is
 little to fit on: own purchases · what goes with the history lately · what sells · what shoppers with such a history
-take up for the first time lately · the graph filter · what anyone takes up for the first time lately."""
+take up for the first time lately · the graph filter · what anyone takes up for the first time lately · ALS."""
 PRIOR_ODDS = 2.5
 ENTRIES = 10_000_000
 """About so many neighbours are kept by each source, 100 to 1,000 of an item."""
@@ -88,6 +90,8 @@ class Blend(Recipe):
             ),
             "graph": GraphFilter(rank=self.rank, neighbours=kept, half_life_days=60.0, seed=self.seed),
             "arrivals": Popularity(window_days=days, first_only=True),
+            # The settings of ALS for shops, where one takes an item again.
+            "taste": ALS(factors=64, iterations=4, alpha=1.0, damping=0.0, weighting="linear", seed=self.seed),
         }
         return {name: source.fit(dataset, progress) for name, source in sources.items()}
 

@@ -11,7 +11,16 @@ from scipy import sparse
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.basket_counts import PSEUDO, Kinds, Orders, kin, of_type, support_of
-from endcap.recipes.basket_questions import CANDIDATES, Candidates, Questions, cart_codes, carts, climb, questions
+from endcap.recipes.basket_questions import (
+    CANDIDATES,
+    Candidates,
+    Questions,
+    cart_codes,
+    carts,
+    climb,
+    of_types,
+    questions,
+)
 from endcap.recipes.item_facts import leaf_categories
 from endcap.recipes.queries import Queries
 from endcap.recipes.repeat import Repeat
@@ -189,7 +198,7 @@ class BoughtTogether(Recipe):
         together = (cart @ self.together_).tocsr()
         by_kin = (cart @ self.kin_ @ sparse.diags(1 / np.maximum(self.support_[:-1], LEAST_SUPPORT))) @ self.together_
         shares = (sparse.diags(1 / np.maximum(np.diff(cart.indptr), 1)) @ (kinds @ self.kinds_ + by_kin)).tocsr()
-        scores = self.own_.score(queries)
+        scores = self.own_.score(of_types(queries, self.carts_))
         row, item = np.nonzero(scores > 0)
         best = np.fmax.reduce(scores, axis=1, initial=1e-12)
         own = sparse.csr_matrix((scores[row, item] / best[row], (row, item)), shape=scores.shape, dtype=np.float32)

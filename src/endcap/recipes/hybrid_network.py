@@ -112,6 +112,7 @@ def _trained(
     arrays: dict[str, Float32], judged: Callable[[tuple[Float32, Float32]], float], how: Learning, progress: Progress
 ) -> tuple[Float32, Float32]:
     from endcap.recipes.neural.batches import Rows  # noqa: PLC0415
+    from endcap.recipes.neural.tabular_networks import one_thread  # noqa: PLC0415
     from endcap.recipes.neural.training import Descent, seeded, torch, train  # noqa: PLC0415
 
     with seeded(how.seed):
@@ -133,15 +134,16 @@ def _trained(
         first = torch.cat([module[0].weight.T, module[0].bias[None]]).detach().cpu().numpy()
         return first.astype(np.float32), module[3].weight[0].detach().cpu().numpy().astype(np.float32)
 
-    train(
-        module,
-        Rows(arrays, BATCH, how.seed),
-        loss_of,
-        epochs=how.epochs,
-        rate=Descent(how.rate, decay=how.decay, schedule="cosine"),
-        seed=how.seed,
-        validate=lambda module: judged(parts(module)),
-        patience=8,
-        progress=progress,
-    )
+    with one_thread(module):
+        train(
+            module,
+            Rows(arrays, BATCH, how.seed),
+            loss_of,
+            epochs=how.epochs,
+            rate=Descent(how.rate, decay=how.decay, schedule="cosine"),
+            seed=how.seed,
+            validate=lambda module: judged(parts(module)),
+            patience=8,
+            progress=progress,
+        )
     return parts(module)

@@ -32,11 +32,11 @@ LEAST_SEARCHES = 30
 class SearchPersonalised(Recipe):
     """score(item) = Σ_s w_s · log(1 + x_s / (floor · best x_s)), over what matches the words searched for.
 
-    x are: BM25 relevance (`text`), the shopper's own purchases (`own`), what goes with the history (`near`), what sells
-    (`popular`). The weights climb NDCG@10 of finding again what was bought in the last `holdout_days` by words of its
-    own name or category, once for strangers and once for shoppers with a history; so text rules where words tell items
-    apart and taste where they do not. A given list is put in order whole: what does not match follows. Where nothing is
-    searched for, taste alone answers.
+    x are: BM25 relevance (`text`), what the shopper took or looked at (`own`), what goes with it (`near`), what sells
+    (`popular`). The weights climb NDCG@10 of finding again what shoppers turned to in the last `holdout_days` by words
+    of its own name or category, once for strangers and once for shoppers with a history; so text rules where words tell
+    items apart and taste where they do not. A given list is put in order whole: what does not match follows. Where
+    nothing is searched for, taste alone answers.
     """
 
     title: ClassVar[str] = "Personalised search"

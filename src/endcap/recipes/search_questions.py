@@ -33,7 +33,8 @@ class Searches:
 
 
 def searches(dataset: Dataset, days: float, most: int, seed: int) -> Searches | None:
-    """Of the last `days` (at most a fifth of the time), at most `most` purchases, drawn at random.
+    """Of the last `days` (at most a fifth of the time), at most `most` events, drawn at random: what was looked at was
+    found, too, and where views are recorded weights fitted on purchases alone found less (docs/log.md).
 
     None where there are no times or no texts, or nothing then bought was known before.
     """

@@ -40,14 +40,15 @@ DRIFT = 0.9
 
 @dataclass
 class SessionKNN(Recipe):
-    """score(b) = √(N(b) / max N) + share · A(b) / max A
+    """score(b) = √(N(b) / max N) + share · 1000 / (1000 + sessions that share an item) · A(b) / max A
 
     N(b) = Σ over the most similar sessions s of sim(s) · Σ over b's places in s of d(place - place of the newest
-    shared item), sim(s) = worth(s) · |s|^-0.3 · Σ over shared items a of step_decay^(steps back of a) · log(N / N_a),
-    worth(s) = 2^(-age / half_life_days), d(x) = distance_decay^(|x| - 1), 0.4 of that before the item, 1 at it: after
-    Garg et al. 2019, "Sequence and time aware neighborhood for session-based recommendations: STAN", and the IDF of
-    Ludewig et al. 2021 (VSTAN). A(b) = Σ_a step_decay^(steps back of a) · alike(a, b), alike being the cosine of what
-    two items are taken near: sessions that share no item with this one speak through it.
+    shared item), sim(s) = worth(s) · |s|^-0.3 · Σ over shared items a of step_decay^(steps back of a) · rarity(a),
+    rarity(a) = log(1 + sessions / sessions with a), worth(s) = 2^(-age / half_life_days), d(x) =
+    distance_decay^(|x| - 1), 0.4 of that before the item, 1 at it: after Garg et al. 2019, "Sequence and time aware
+    neighborhood for session-based recommendations: STAN", and the IDF of Ludewig et al. 2021 (VSTAN). A(b) = Σ_a
+    step_decay^(steps back of a) · alike(a, b), alike being the cosine of what two items are taken near: sessions
+    that share no item with this one speak through it.
     Histories of shoppers are cut into sessions where `gap_hours` lie between two events. Without times the order of
     the histories stands for age where it tells of drift. Postings hold the newest `sessions_per_item` of each item.
     """
@@ -78,7 +79,7 @@ class SessionKNN(Recipe):
     postings_: Int32 = fitted()
     """int32: sessions of each item (`index_ptr_` int64 [n + 1]), the newest first."""
     rarity_: Float32 = fitted()
-    """float32 [n]: log(sessions / sessions with the item)."""
+    """float32 [n]: log(1 + sessions / sessions with the item)."""
     alike_: sparse.csr_matrix = fitted()
     """float32 [n, n]: cosine of what two items are taken near."""
 
@@ -164,6 +165,8 @@ def drifts(item: Int32, place: Float32) -> bool:
     """Whether events of one item lie close together: `place` is that of each event, 0 … 1."""
     counts = np.bincount(item)
     several = counts > 1
+    if not several.any():
+        return False
     means = np.bincount(item, place) / np.maximum(counts, 1)
     within = np.bincount(item, (place - means[item]) ** 2)[several].sum() / (counts[several] - 1).sum()
     return bool(within < DRIFT * place.var())

@@ -26,6 +26,8 @@ from endcap.types import ITEM_ID, USER_ID, Float32, Float64, Int32, Int64
 
 HELD_BACK = 0.1
 """Share of rows that tell when to stop, where no table is given for it."""
+TABLE, SHOP = (0.1, 20), (0.001, 4)
+"""(penalty, epochs) where none are given."""
 MOST_HELD = 5_000
 """At most so many events of a shop are held back."""
 
@@ -41,13 +43,13 @@ class PropensityRecipe(Recipe):
     width: int = param(10, "Length of the vector of a field's value.", low=1, high=256, search=(4, 32), log=True)
     hidden: str = param("256,128", "Units of the hidden layers, joined by commas.")
     dropout: float = param(0.4, "Share of hidden units left out in training.", low=0.0, high=0.9, search=(0.0, 0.5))
-    penalty: float = param(
-        0.1, "Weight of half the squares of all vectors beside the mean loss.", low=0.0, search=(1e-4, 0.5), log=True
+    penalty: float | None = param(
+        None, "Weight of half the squares of all vectors beside the mean loss; None: 0.1, of a shop 0.001.", low=0.0
     )
     rate: float = param(
         1e-3, "Learning rate at the start; it falls to 0.", low=1e-6, high=1.0, search=(3e-4, 1e-2), log=True
     )
-    epochs: int = param(20, "Passes over the rows.", low=1, search=(5, 30))
+    epochs: int | None = param(None, "Passes over the rows; None: 20, over a shop's 4.", low=1)
     batch: int = param(4096, "Rows of a step.", low=2)
     members: int = param(1, "Networks of different seeds that are averaged.", low=1, high=32)
     history: int = param(20, "A shop's: newest events of the shopper that are read.", low=1)
@@ -87,7 +89,7 @@ class PropensityRecipe(Recipe):
         rows, labels = Slots.of(self.fields_, table), _labels(table, label)
         batches = Rows({"codes": rows.codes, "weights": rows.weights, "label": labels}, self.batch, self.seed)
         stop = (Slots.of(self.fields_, valid), _labels(valid, label))
-        self._take(learn(batches, rows.shape, stop, self.plan, progress))
+        self._take(learn(batches, rows.shape, stop, self._plan(TABLE), progress))
         return self
 
     def probabilities(self, table: pa.Table) -> Float32:
@@ -95,10 +97,15 @@ class PropensityRecipe(Recipe):
         return sigmoid(self._serving.networks.logits(Slots.of(self.fields_, table)))
 
     @property
-    def plan(self) -> Plan:
-        """How the network is trained."""
-        layout = Layout(self.network, self.width, hidden_of(self.hidden), self._crosses(), self.dropout)
-        return Plan(layout, self.penalty, self.rate, self.epochs, self.epochs, self.members, self.seed)
+    def layout(self) -> Layout:
+        """The network."""
+        return Layout(self.network, self.width, hidden_of(self.hidden), self._crosses(), self.dropout)
+
+    def _plan(self, usual: tuple[float, int]) -> Plan:
+        penalty, epochs = (
+            own if own is not None else each for own, each in zip((self.penalty, self.epochs), usual, strict=True)
+        )
+        return Plan(self.layout, penalty, self.rate, int(epochs), int(epochs), self.members, self.seed)
 
     def _crosses(self) -> int:
         return 0
@@ -118,7 +125,7 @@ class PropensityRecipe(Recipe):
         seen = newest if held.all() else newest[~held]
         rows = ShopRows(dataset, self.fields_, items, seen, self.history, self.negatives, self.batch, self.seed)
         stop = rows.rows(newest[held], rng(self.seed + 1))
-        found = learn(rows, join(rows.shapes), stop, self.plan, progress)
+        found = learn(rows, join(rows.shapes), stop, self._plan(SHOP), progress)
         # As many items are drawn for each one taken; there are more, so the odds among all are lower.
         found.scale[1] += np.log(self.negatives / max(dataset.n_items, self.negatives))
         self._take(found)
@@ -143,8 +150,7 @@ class PropensityRecipe(Recipe):
         if "_read" not in self.__dict__:
             *field_of, features = self.item_shape_.tolist()
             items = Slots(Shape(tuple(field_of), features), self.item_codes_, self.item_weights_)
-            layout, fields = self.plan.layout, int(self.shape_[0])
-            networks = Networks(layout, fields, self.tables_, self.heads_, self.scale_)
+            networks = Networks(self.layout, int(self.shape_[0]), self.tables_, self.heads_, self.scale_)
             self.__dict__["_read"] = ShopNetworks(networks, self.fields_, items, self.history, bool(self.timed_[0]))
         return cast(ShopNetworks, self.__dict__["_read"])
 

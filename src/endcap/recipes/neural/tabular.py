@@ -84,7 +84,7 @@ def learn(batches: Batches, shape: Shape, held: tuple[Slots, Float32], plan: Pla
 def _trained(
     batches: Batches, shape: Shape, held: tuple[Slots, Float32] | None, plan: Plan, seed: int, progress: Progress
 ) -> Any:
-    from endcap.recipes.neural.tabular_networks import Tabular, torch  # noqa: PLC0415
+    from endcap.recipes.neural.tabular_networks import Tabular, one_thread, torch  # noqa: PLC0415
     from endcap.recipes.neural.training import Descent, seeded, train  # noqa: PLC0415
 
     with seeded(seed):
@@ -109,17 +109,18 @@ def _trained(
         return auc(labels, torch.cat(found).float().cpu().numpy())
 
     descent = Descent(plan.rate, schedule="cosine")
-    train(
-        module,
-        batches,
-        loss_of,
-        epochs=plan.epochs,
-        rate=descent,
-        seed=seed,
-        validate=None if held is None else validate,
-        patience=plan.patience,
-        progress=progress,
-    )
+    with one_thread(module):
+        train(
+            module,
+            batches,
+            loss_of,
+            epochs=plan.epochs,
+            rate=descent,
+            seed=seed,
+            validate=None if held is None else validate,
+            patience=plan.patience,
+            progress=progress,
+        )
     return module
 
 

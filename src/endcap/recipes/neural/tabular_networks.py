@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,20 @@ nn = torch.nn
 
 SMALL = 1e-4
 """Standard deviation of vectors before training: pairs start without a say, so that what fields say alone leads."""
+FEW = 50_000
+"""Parameters below which a step is over before a second thread has begun."""
+
+
+@contextmanager
+def one_thread(module: Any) -> Iterator[None]:
+    """PyTorch on one thread where a module is too small for two to pay; a kernel of numba may have asked for more."""
+    before = torch.get_num_threads()
+    if sum(each.numel() for each in getattr(module, "head", module).parameters()) < FEW:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Tabular(torch.nn.Module):  # type: ignore[misc, name-defined]

@@ -1,0 +1,59 @@
+"""A solution's business objective steers what is trained; OFF trains the recipe itself."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from solution_shop import RECIPE, made
+
+from endcap.jobs.solution_data import Solution
+from endcap.jobs.training_child import Request, run_training
+from endcap.recipes.als import ALS
+from endcap.recipes.base import Recipe
+from endcap.recipes.queries import Queries
+from endcap.recipes.steered import Steered
+from endcap.registry import artefacts
+from endcap.seams import no_progress
+from endcap.types import Query
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("objective")
+
+
+def trained(home: Path, name: str, objective: dict[str, Any] | None) -> tuple[Recipe, Any]:
+    workspace, key = made(home / name)
+    staging = home / f"{name}-staging"
+    staging.mkdir()
+    config: dict[str, Any] = {"algorithmHyperParameters": {"hidden_dimension": "32"}}
+    if objective is not None:
+        config["optimizationObjective"] = objective
+    asked = Request(
+        home=str(workspace.settings.home.absolute()),
+        account=key.account.account,
+        region=key.account.region,
+        group=key.group,
+        snapshot=workspace.lake.snapshot(key).text,
+        identity="0000beef",
+        solution=Solution.of({"recipeArn": RECIPE + "aws-user-personalization", "solutionConfig": config}),
+        staging=str(staging),
+        tuning=str(staging / "search.db"),
+        least_interactions=100,
+    )
+    read = artefacts.read(staging, "0000beef", run_training(asked, no_progress).manifest)
+    return read.recipe, read.items
+
+
+def test_an_objective_steers_and_off_does_not(home: Path) -> None:
+    high, items = trained(home, "high", {"itemAttribute": "PRICE", "objectiveSensitivity": "HIGH"})
+    off, _ = trained(home, "off", {"itemAttribute": "PRICE", "objectiveSensitivity": "OFF"})
+    none, _ = trained(home, "none", None)
+    assert isinstance(high, Steered) and isinstance(off, ALS) and isinstance(none, ALS)
+    queries = Queries.of([Query(("i0", "i2"), (1, 2))], items, now=3)
+    np.testing.assert_array_equal(off.score(queries), none.score(queries))
+    shown = [
+        np.mean([int(name[1:]) for name in items.names(each.recommend(queries, 5).items[0])]) for each in (off, high)
+    ]
+    assert shown[1] > shown[0]
