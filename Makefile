@@ -22,6 +22,8 @@ $(VENV)/.run-ready: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[deep,demo,excel,migrate,onnx,postgres,redis,s3,text,tune,dev]"
+	@# Only its record definition is read, by tests; what it depends on is not wanted here.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps sagemaker==2.244.0
 	@touch $@ $(VENV)/.run-ready
 
 setup: $(VENV)/.run-ready  ## Create .venv and install what running needs
