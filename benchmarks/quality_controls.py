@@ -19,7 +19,7 @@ from endcap.errors import EndcapError
 from endcap.evaluation.shop import judge
 from endcap.jobs.automl import suitable
 from endcap.recipes import create
-from shops import SHOPS, Shop, sampled
+from real_shops import SHOPS, Shop, sampled
 
 SEED, AT, USERS = 0, 20, 1500
 NOT_PERSONAL = {"popularity", "trending"}

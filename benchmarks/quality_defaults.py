@@ -35,7 +35,7 @@ from endcap.jobs.automl import suitable
 from endcap.jobs.tuning import Objective, Search, search_for
 from endcap.recipes import create
 from endcap.registry.recipe_arns import native_offer
-from shops import SHOPS
+from real_shops import SHOPS
 
 SEED, AT, DAYS, TRIALS = 0, 20, 28, 16
 MAIN = ("als", "blend", "ease", "graph-filter", "item-item", "popularity", "repeat", "rp3beta", "svd", "trending")

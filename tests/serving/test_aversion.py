@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from shops import SHOP, Registry
 
 from endcap.lake.dataset import Dataset, Interactions
 from endcap.lake.tables import Lake
@@ -20,7 +21,6 @@ from endcap.stream.collect import event_record
 from endcap.stream.records import Event
 from endcap.testing.datasets import random_shop
 from endcap.types import DAY, SECOND, Micros
-from shops import SHOP, Registry
 
 KINDS = ("red wine", "green tea", "brown bread", "white cheese")
 

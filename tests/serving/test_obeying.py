@@ -6,6 +6,7 @@ from pathlib import Path
 import policy_shop
 import pyarrow as pa
 import pytest
+from shops import SHOP, Registry
 
 from endcap.lake.tables import Lake
 from endcap.recipes.knowledge import Knowledge
@@ -19,7 +20,6 @@ from endcap.storage.log import open_log
 from endcap.stream.collect import put_record
 from endcap.stream.records import Put
 from endcap.types import Micros
-from shops import SHOP, Registry
 
 RULES = """
 [[rule]]
