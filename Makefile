@@ -53,7 +53,7 @@ format: setup-dev  ## Format and mend what can be mended
 
 .venv-bench/.ready: pyproject.toml constraints.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" -r benchmarks/requirements.txt
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[deep,demo,text,tune]" -r benchmarks/requirements.txt
 	@touch $@
 
 bench: .venv-bench/.ready  ## Measure speed and quality against named peers, in an environment of their own (long)

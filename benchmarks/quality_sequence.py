@@ -37,7 +37,7 @@ from endcap.recipes.neural.processes import checkpoints_in
 
 SEED = 0
 METRICS = {"hit_rate": "HR@10", "ndcg": "NDCG@10"}
-WINDOW = {"window": 5, "trend_half_life_days": None}
+WINDOW = {"window": 10, "trend_half_life_days": None}
 FLOORS: dict[str, dict[str, Any]] = {"popularity": {"window_days": None}, "item-item": WINDOW}
 SETS: dict[str, tuple[str, str, dict[str, tuple[float, float]], dict[str, dict[str, Any]]]] = {
     "ml1m": (
