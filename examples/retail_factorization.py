@@ -101,7 +101,7 @@ def next_purchases(lines: pa.Table, factors: int) -> None:
     """What next: NDCG@20 of the last 28 days, by what came before."""
     names = {"customer": "user_id", "product": "item_id"}
     shop = Dataset.from_table(lines.rename_columns([names.get(name, name) for name in lines.column_names]))
-    described = lines.group_by("product").aggregate([("description", "first")])
+    described = lines.group_by("product", use_threads=False).aggregate([("description", "first")])
     places = pc.index_in(shop.items.ids, value_set=described["product"].combine_chunks())
     titles = pa.table({"item_id": shop.items.ids, "title": described["description_first"].take(places)})
     shop = replace(shop, item_metadata=titles)

@@ -20,7 +20,7 @@ class TestAffinity(RecipeContract):
 
 def test_the_users_of_an_item_are_those_of_its_parity() -> None:
     shop = checkerboard()
-    model = Affinity(factors=4, iterations=10, alpha=5.0).fit(shop)
+    model = Affinity(factors=2, iterations=10, alpha=5.0).fit(shop)  # there are two tastes
     users, scores = segments(model, shop.items, shop, [shop.items.rows([f"i{n}"]) for n in range(12)], 6)
     for item in range(12):
         assert {int(name[1:]) % 2 for name in shop.users.names(users[item])} == {item % 2}
