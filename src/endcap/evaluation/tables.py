@@ -46,7 +46,7 @@ def table_of(source: Any, columns: Sequence[str], optional: Sequence[str] = (), 
 
 
 def whole_table(source: Any, *, what: str) -> pa.Table:
-    """All columns as they are, of whatever `table_of` takes. Raises `InputError` and `DataError` where it cannot read."""
+    """All columns as they are, of what `table_of` takes. Raises `InputError` and `DataError` where it cannot read."""
     return _read(source, what)
 
 

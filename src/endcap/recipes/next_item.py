@@ -36,11 +36,11 @@ class NextItem(Recipe):
     title = "Next item"
     reason = "Follows from what you looked at"
 
-    window: int = param(10, "Steps of a history that `item-item` joins.", low=1, search=(2, 10))
+    window: int = param(5, "Steps of a history that `item-item` joins.", low=1, search=(2, 10))
     step_decay: float = param(
-        0.7, "What a step apart costs there, and a step back.", low=0.0, high=1.0, search=(0.5, 0.95)
+        0.8, "What a step apart costs there, and a step back.", low=0.0, high=1.0, search=(0.5, 0.95)
     )
-    directed: bool = param(True, "Join an item only to those that came after it.")
+    directed: bool = param(False, "Join an item only to those that came after it.")
     factors: int | None = param(None, "Length of the transformer's vectors; None: by the size of the data.", low=8)
     dropout: float | None = param(None, "Dropout of the transformer; None: by history length.", low=0.0, high=0.9)
     epochs: int = param(100, "Passes of the transformer over the data at most.", low=1)
