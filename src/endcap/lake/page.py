@@ -38,8 +38,9 @@ svg text{font-size:12.5px;fill:var(--muted);font-variant-numeric:tabular-nums}sv
 margin:0 5px 0 10px;background:var(--c0)}
 .k1::before{background:var(--c1)}.k2::before{background:var(--c2)}.k3::before{background:var(--c3)}
 details{margin-top:10px;font-size:.875rem}summary{cursor:pointer;color:var(--muted)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+.scroll{overflow-x:auto;grid-column:1/-1}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+td.words{white-space:normal;text-align:left;min-width:14em}
 th:first-child{text-align:left;font-weight:500;padding-left:0}thead th{color:var(--muted);font-weight:500}
 .card{padding:14px 18px;margin:0 0 12px;border-left:4px solid var(--tone,var(--line))}
 .card h3{margin-bottom:4px}.problem{--tone:var(--problem)}.warning{--tone:var(--warning)}.info{--tone:var(--info)}

@@ -168,12 +168,19 @@ def intervals(
     return _figure(title, description, marks, bottom + 26, ("", axis, "low", "high"), table)
 
 
+MOST_OF_A_NUMBER = 30
+"""Longer cells of a table are sentences: they are broken."""
+WORDY = ' class="words"'
+
+
 def rows_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """An HTML table; cells are escaped, all columns but the first are set as numbers."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in headers)
     body = "".join(
         f'<tr><th scope="row">{escape(str(row[0]))}</th>'
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
+        + "".join(
+            f"<td{WORDY if len(str(cell)) > MOST_OF_A_NUMBER else ''}>{escape(str(cell))}</td>" for cell in row[1:]
+        )
         + "</tr>"
         for row in rows
     )
