@@ -28,9 +28,9 @@ from endcap.types import Float64, Query
 SEEDS = range(100, 105)
 
 
-def row(name: str, measured: Estimate, must: float | None, **detail: Any) -> None:
+def row(name: str, measured: Estimate, must: float | None, better: str = "higher", **detail: Any) -> None:
     """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
+    line = {"row": name, "must": must, "aim": None, "better": better, "measured": measured.value, "low": measured.low}
     print(json.dumps({**line, "high": measured.high, "seed": SEEDS[0], "detail": detail}), flush=True)
 
 
@@ -70,10 +70,11 @@ def main() -> None:
     for label, explores in (("offers at random", 1.0), ("one offer in five at random", 0.2)):
         found = [judged(make_offers(seed, users=asked.users, explores=explores)) for seed in SEEDS]
         regrets = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-        floor = {name: each.json() for name, each in estimates(regrets, seed=0).items()}
-        detail = {"protocol": "simulated offers", "users": len(regrets["popularity"]), "settings": {}, "floor": floor}
+        floor = {name: each.json() for name, each in estimates(regrets, seed=0).items() if name != "action-rate"}
+        detail = {"protocol": "simulated offers", "users": len(regrets["popularity"]), "settings": {}}
+        of_own = estimates({"regret": regrets["action-rate"]}, seed=0)["regret"]
         own, usual = ({"regret": regrets[name]} for name in ("action-rate", "popularity"))
-        row(f"Next best action, regret, {label} · action-rate", estimates(own, seed=0)["regret"], None, **detail)
+        row(f"Next best action, regret, {label} · action-rate", of_own, None, "lower", **detail, floor=floor)
         less = differences(usual, own, seed=0)["regret"]
         row(f"Next best action, regret less than popularity's, {label}", less, 0.0, **detail)
 

@@ -72,6 +72,7 @@ def main() -> None:
                 "seconds": {"train": round(found.train_seconds, 1), "score": round(found.score_seconds, 3)},
             }
             line = {"row": f"Frappe, {metric} · {model}", "must": must, "aim": aim, "measured": estimate.value}
+            line["better"] = "higher" if metric == "auc" else "lower"
             print(
                 json.dumps({**line, "low": estimate.low, "high": estimate.high, "seed": SEED, "detail": detail}),
                 flush=True,

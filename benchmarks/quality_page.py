@@ -106,7 +106,8 @@ def _floors(row: Row, floor: Any) -> str:
         floor = {"": floor}
     if not isinstance(floor, Mapping) or not floor:
         return "–"
-    return "; ".join(f"{name} {value:.4g} ({_against(row, value)})".strip() for name, value in floor.items())
+    values = {name: each["value"] if isinstance(each, Mapping) else each for name, each in floor.items()}
+    return "; ".join(f"{name} {value:.4g} ({_against(row, value)})".strip() for name, value in values.items())
 
 
 def _against(row: Row, floor: float) -> str:

@@ -55,12 +55,13 @@ def judge(name: str, lines: pa.Table, cut: str, validation: bool) -> None:
         top = model.recommend(queries, 20).items
         found[recipe] = {"ndcg": per_query(top, targets)["ndcg"][has]}
     floors = {each: estimates(found[each], seed=SEED)["ndcg"].json() for each in ("repeat", "popularity")}
-    detail = {"protocol": "temporal, repeat purchases", "users": int(has.sum()), "settings": {}, "floor": floors}
+    detail = {"protocol": "temporal, repeat purchases", "users": int(has.sum()), "settings": {}}
     row(
         f"{name}, repeat purchases, ndcg@20 · buy-it-again",
         estimates(found["buy-it-again"], seed=SEED)["ndcg"],
         None,
         **detail,
+        floor=floors,
     )
     more = differences(found["buy-it-again"], found["repeat"], seed=SEED)["ndcg"]
     row(f"{name}, repeat purchases, ndcg@20 · buy-it-again - repeat", more, 0.0, **detail)

@@ -72,7 +72,7 @@ def _rows(name: str, model: Any, split: Split, takers: Any, groups: list[Int32])
     floors = {"most active": estimates(floor, seed=SEED)["precision"].json()}
     row(f"{name}, precision@1% · affinity", estimates(own, seed=SEED)["precision"], None, **detail, floor=floors)
     more = differences(own, floor, seed=SEED)["precision"]
-    row(f"{name}, precision@1% · affinity - most active", more, 0.0, **detail, floor=floors)
+    row(f"{name}, precision@1% · affinity - most active", more, 0.0, **detail)
 
 
 def _column(values: list[float]) -> dict[str, Float64]:
