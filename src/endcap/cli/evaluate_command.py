@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,17 +58,11 @@ def command(
         return
     asked = "orders" if protocol == "baskets" else "users"
     say(f"{result.recipe}, {protocol}, {result.users:,} {asked}, {result.items:,} items")
-    table(
-        ("metric", "value", "95 % interval"),
-        [[name, *_interval(found)] for name, found in result.json()["metrics"].items()],
-    )
+    _show_metrics(result.json()["metrics"])
     for history, metrics in result.json().get("histories", {}).items():
         say(f"history: {history}")
-        table(("metric", "value", "95 % interval"), [[name, *_interval(found)] for name, found in metrics.items()])
-    for note in result.notes:
-        say(f"  {note}")
-    seconds = f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s"
-    say(f"{seconds} · {result.users_per_second:,.0f} {asked}/s · {result.peak_memory_mb:,.0f} MB")
+        _show_metrics(metrics)
+    _show_cost(result, f"{result.users_per_second:,.0f} {asked}/s")
 
 
 def _clicks(
@@ -99,12 +94,19 @@ def _clicks(
         emit(result.json())
         return
     say(f"{result.recipe}, click, {result.rows:,} rows, {len(result.fields)} fields")
-    found = result.json()["metrics"]
-    table(("metric", "value", "95 % interval"), [[name, *_interval(each)] for name, each in found.items()])
+    _show_metrics(result.json()["metrics"])
+    _show_cost(result, f"{result.rows_per_second:,.0f} rows/s")
+
+
+def _show_metrics(metrics: Mapping[str, Any]) -> None:
+    table(("metric", "value", "95 % interval"), [[name, *_interval(found)] for name, found in metrics.items()])
+
+
+def _show_cost(result: Any, rate: str) -> None:
     for note in result.notes:
         say(f"  {note}")
     seconds = f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s"
-    say(f"{seconds} · {result.rows_per_second:,.0f} rows/s · {result.peak_memory_mb:,.0f} MB")
+    say(f"{seconds} · {rate} · {result.peak_memory_mb:,.0f} MB")
 
 
 def show_judgement(report: dict[str, Any]) -> None:

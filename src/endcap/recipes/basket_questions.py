@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from endcap.lake.dataset import Dataset
+from endcap.recipes.mixing import LEAST_GAIN, climbed
 from endcap.recipes.queries import Queries
 from endcap.seams import rng
 from endcap.types import DAY, MINUTE, Bool, Float32, Float64, Int16, Int32
@@ -16,8 +17,6 @@ CANDIDATES = 300
 """So many of the best of each question are looked at."""
 CUT = 10
 """Weights are judged by NDCG at this length."""
-LEAST_GAIN = 0.008
-"""A step must add this much NDCG over the root of the number of questions: fewer questions, more chance."""
 CART_EVENTS = frozenset({"purchase", "order", "buy", "addtocart", "cart", "ordercompleted", "transaction", ""})
 """Event types that put something into a cart or take it home, in lower case and without punctuation."""
 
@@ -139,14 +138,4 @@ def climb(asked: Candidates, wanted: Int32, weights: Float64) -> Float64:
         top = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, 1), axis=1, kind="stable"), 1)
         return float(np.mean(np.take_along_axis(asked.taken, top, 1) @ gains / ideal))
 
-    least, best = LEAST_GAIN / len(wanted) ** 0.5, value(weights)
-    for step in (2.0, 1.5, 1.25):
-        for place in range(len(weights)):
-            now = weights[place]
-            for other in (now * step, now / step, 0.0) if now > 0.01 else (0.1, 0.3):
-                tried = weights.copy()
-                tried[place] = other
-                found = value(tried)
-                if found > best + least:
-                    best, weights = found, tried
-    return weights
+    return climbed(value, weights, LEAST_GAIN / len(wanted) ** 0.5, (2.0, 1.5, 1.25))

@@ -136,18 +136,24 @@ class Population:
             scores[self.mask] = mix(features, tried)
             return ndcg(scores, taken)
 
-        least = LEAST_GAIN / len(taken) ** 0.5
-        best = value(weights) if taken.any() else np.inf
-        for step in (1.5, 1.25):
-            for place in range(len(weights) if np.isfinite(best) else 0):
-                now = weights[place]
-                for other in (now * step, now / step, 0.0) if now > 0.01 else (0.1, 0.3):
-                    tried = weights.copy()
-                    tried[place] = other
-                    found = value(tried)
-                    if found > best + least:
-                        best, weights = found, tried
-        return weights
+        if not taken.any():
+            return weights
+        return climbed(value, weights, LEAST_GAIN / len(taken) ** 0.5, (1.5, 1.25))
+
+
+def climbed(value: Callable[[Float64], float], weights: Float64, least: float, steps: tuple[float, ...]) -> Float64:
+    """Weights of a higher value: one at a time made larger, smaller or zero where that gains `least`, step by step."""
+    best = value(weights)
+    for step in steps:
+        for place in range(len(weights)):
+            now = weights[place]
+            for other in (now * step, now / step, 0.0) if now > 0.01 else (0.1, 0.3):
+                tried = weights.copy()
+                tried[place] = other
+                found = value(tried)
+                if found > best + least:
+                    best, weights = found, tried
+    return weights
 
 
 def add_feature(scores: Float32, mask: Bool, value: bool, floor: float, weight: float, total: Float32) -> None:
