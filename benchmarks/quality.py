@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from endcap.evaluation.compare import Estimate, differences
+from endcap.evaluation.compare import differences
 from endcap.evaluation.evaluate import Result, evaluate
+from quality_row import row
 
 SEED = 0
 CLEAN = "quantity > 0 and price > 0 and regexp_matches(item_id, '^\\d{5}') and user_id is not null"
@@ -67,12 +67,6 @@ GOWALLA_FLOORS = {
     "als (factors=1024)": ("popularity", "svd"),
 }
 """What each has to beat; popularity where nothing is said."""
-
-
-def row(name: str, measured: Estimate, must: float | None, aim: float | None, **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": aim, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "detail": {"seed": SEED, **detail}}), flush=True)
 
 
 def gowalla(data: Path, others: bool) -> None:

@@ -11,27 +11,20 @@ the persona but not the shopper. Five seeds, 95 % bootstrap over shoppers.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from endcap.evaluation.compare import Estimate, differences, estimates
+from endcap.evaluation.compare import differences, estimates
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from endcap.recipes.queries import Queries
 from endcap.simulator.offers import Offers, make_offers
 from endcap.types import Float64, Query
+from quality_row import row
 
 SEEDS = range(100, 105)
-
-
-def row(name: str, measured: Estimate, must: float | None, better: str = "higher", **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "better": better, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEEDS[0], "detail": detail}), flush=True)
 
 
 def judged(told: Offers) -> dict[str, Float64]:
@@ -74,9 +67,17 @@ def main() -> None:
         detail = {"protocol": "simulated offers", "users": len(regrets["popularity"]), "settings": {}}
         of_own = estimates({"regret": regrets["action-rate"]}, seed=0)["regret"]
         own, usual = ({"regret": regrets[name]} for name in ("action-rate", "popularity"))
-        row(f"Next best action, regret, {label} · action-rate", of_own, None, "lower", **detail, floor=floor)
+        row(
+            f"Next best action, regret, {label} · action-rate",
+            of_own,
+            None,
+            better="lower",
+            **detail,
+            floor=floor,
+            seed=SEEDS[0],
+        )
         less = differences(usual, own, seed=0)["regret"]
-        row(f"Next best action, regret less than popularity's, {label}", less, 0.0, **detail)
+        row(f"Next best action, regret less than popularity's, {label}", less, 0.0, **detail, seed=SEEDS[0])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from endcap.evaluation.shop import judge
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from quality import journey_lines, retail_lines
+from quality_row import row
 
 SEED = 0
 MACHINES: dict[str, dict[str, Any]] = {
@@ -36,12 +36,6 @@ MACHINES: dict[str, dict[str, Any]] = {
     "ffm": {"field_aware": True, "objective": "logistic", "factors": 16, "rate": 0.05},
 }
 PUBLISHED = {"auc": {"FM": 0.9671, "DeepFM": 0.9842, "logistic": 0.9356}, "logloss": {"FM": 0.2065, "DeepFM": 0.1482}}
-
-
-def row(name: str, measured: Any, must: float | None, **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": detail}), flush=True)
 
 
 def frappe(data: Path) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from endcap.recipes import create
 from endcap.recipes.queries import Exclusions, Queries
 from endcap.seams import no_progress, rng
 from endcap.types import DAY
+from quality_row import row
 
 SEED = 0
 SLATES, TOGETHER = 10_000, 250
@@ -77,12 +77,6 @@ because = "A good price"
 """
 
 
-def row(name: str, measured: Estimate, must: float | None, better: str = "higher", **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "better": better, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": {"seed": SEED, **detail}}), flush=True)
-
-
 def rules(data: Path) -> None:
     """Slates in which a must is broken, or that are short."""
     items = _catalogue(data)
@@ -108,8 +102,8 @@ def rules(data: Path) -> None:
             short += len(shown) < min(k, len(passing))
             judged += 1
     detail = {"protocol": "random answers, histories and filters", "items": shop.n_items, "slates": judged}
-    row("Knowledge, slates that break a must", Estimate(broken, broken, broken), 0, "lower", **detail)
-    row("Knowledge, slates shorter than what passes", Estimate(short, short, short), 0, "lower", **detail)
+    row("Knowledge, slates that break a must", Estimate(broken, broken, broken), 0, better="lower", **detail)
+    row("Knowledge, slates shorter than what passes", Estimate(short, short, short), 0, better="lower", **detail)
 
 
 def _catalogue(data: Path) -> pa.Table:

@@ -14,7 +14,6 @@ Everything was chosen on --validation: the last item but one is the answer, the 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from endcap.evaluation.compare import Estimate, differences, estimates
+from endcap.evaluation.compare import differences, estimates
 from endcap.evaluation.metrics import per_query
 from endcap.evaluation.protocols import rank
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, leave_one_out
 from endcap.recipes import create
 from endcap.types import Float64
+from quality_row import row
 
 SEED, K = 0, 10
 SETS = {"Beauty": "seq_beauty_s3rec.parquet", "ML-1M": "seq_ml1m_sasrec.parquet"}
@@ -71,12 +71,6 @@ def judge(recipe: str, settings: dict[str, Any], split: Split) -> tuple[dict[str
     return found, {"settings": model.settings(), "cost": cost}
 
 
-def row(name: str, measured: Estimate, goals: tuple[float | None, float | None], **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": goals[0], "aim": goals[1], "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": {"seed": SEED, **detail}}), flush=True)
-
-
 def run(name: str, split: Split, recipes: list[str]) -> None:
     """All rows of one set."""
     protocol = f"next-item, learned from and asked with train + validation, {len(split):,} users"
@@ -87,12 +81,12 @@ def run(name: str, split: Split, recipes: list[str]) -> None:
         for metric, estimate in estimates(values[label], seed=SEED).items():
             goals = GOALS.get(name, {}).get(metric, (None, None)) if label in JUDGED else (None, None)
             means = {each: round(float(found[metric].mean()), 4) for each, found in floor.items()}
-            row(f"{name} · {label}, {NAMES[metric]}", estimate, goals, protocol=protocol, floor=means, **detail)
+            row(f"{name} · {label}, {NAMES[metric]}", estimate, *goals, protocol=protocol, floor=means, **detail)
     if "session-knn" in values:
         more = differences(values["session-knn"], values["item-item (plain window)"], seed=SEED)
         for metric, estimate in more.items():
             title = f"{name}, {NAMES[metric]} · session-knn - item-item (plain window)"
-            row(title, estimate, (0.0 if name in GOALS else None, None), protocol=f"{protocol}, paired")
+            row(title, estimate, 0.0 if name in GOALS else None, protocol=f"{protocol}, paired")
 
 
 def main() -> None:
@@ -100,7 +94,7 @@ def main() -> None:
     here = Path(__file__).resolve().parents[1]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=here / "../shared/data", help="folder of the data sets")
-    parser.add_argument("--only", nargs="*", default=list(SETS), help="sets to run")
+    parser.add_argument("--only", nargs="*", default=list(SETS), choices=list(SETS), help="sets to run")
     parser.add_argument("--recipes", nargs="*", default=list(ASKED), choices=list(ASKED), help="recipes to judge")
     parser.add_argument("--validation", action="store_true", help="the last item but one is the answer")
     asked = parser.parse_args()

@@ -9,17 +9,15 @@ masked. The objective is the item's median price before the cut, pulled by `stee
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
 from endcap.evaluation import metrics
-from endcap.evaluation.compare import Estimate, differences, estimates
+from endcap.evaluation.compare import differences, estimates
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, temporal
 from endcap.recipes import create
@@ -27,15 +25,10 @@ from endcap.recipes.queries import Queries
 from endcap.recipes.steered import STRENGTHS
 from endcap.types import Float32, Float64
 from quality import CLEAN, CUT, retail_lines
+from quality_row import row
 
 SEED = 0
 ALS = {"factors": 149, "alpha": 1.0, "damping": 0.0, "iterations": 4, "weighting": "linear"}
-
-
-def row(name: str, measured: Estimate, must: float | None, **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": {"seed": SEED, **detail}}), flush=True)
 
 
 def judged(split: Split, prices: Float32, sensitivity: str) -> dict[str, Float64]:

@@ -9,16 +9,14 @@ weeks before (--validation), never on the test.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from endcap.evaluation.compare import Estimate, differences, estimates
+from endcap.evaluation.compare import differences, estimates
 from endcap.evaluation.metrics import per_query
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, Targets, temporal
@@ -26,6 +24,7 @@ from endcap.recipes import create
 from endcap.recipes.queries import Queries
 from endcap.types import DAY, Float64
 from quality import CUT, journey_lines, retail_lines
+from quality_row import row
 
 SEED = 0
 WEEKS = 28
@@ -33,12 +32,6 @@ SHOPS: dict[str, tuple[Callable[[Path], pa.Table | None], str]] = {
     "Online Retail II": (retail_lines, CUT),
     "Complete Journey": (journey_lines, "2017-12-01"),
 }
-
-
-def row(name: str, measured: Estimate, must: float | None, **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": {"seed": SEED, **detail}}), flush=True)
 
 
 def judge(name: str, lines: pa.Table, cut: str, validation: bool) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from endcap.evaluation.compare import Estimate, differences, estimates
+from endcap.evaluation.compare import differences, estimates
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, temporal
 from endcap.recipes import create
@@ -27,17 +26,12 @@ from endcap.recipes.affinity import segments
 from endcap.seams import rng
 from endcap.types import DAY, Float64, Int32
 from quality import CUT, journey_lines, retail_lines
+from quality_row import row
 
 SEED = 0
 ITEMS, KINDS, LEAST = 400, 100, 5
 WEEKS = 28
 JOURNEY_CUT = "2017-12-01"
-
-
-def row(name: str, measured: Estimate, must: float | None, **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": {"seed": SEED, **detail}}), flush=True)
 
 
 def judge(name: str, dataset: Dataset, kinds: list[list[str]], cut: str, validation: bool) -> None:

@@ -16,7 +16,6 @@ run goes on where one was ended.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -27,13 +26,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from endcap.evaluation.compare import Estimate, estimates
+from endcap.evaluation.compare import estimates
 from endcap.evaluation.metrics import per_query
 from endcap.evaluation.protocols import rank
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, leave_one_out
 from endcap.recipes import create
 from endcap.recipes.neural.processes import checkpoints_in
+from quality_row import row
 
 SEED = 0
 METRICS = {"hit_rate": "HR@10", "ndcg": "NDCG@10"}
@@ -75,12 +75,6 @@ def judged(name: str, settings: Mapping[str, Any], split: Split, folder: Path | 
     return {"found": found, "seconds": round(seconds, 1), "settings": made.settings()}
 
 
-def row(name: str, measured: Estimate, goals: tuple[float | None, float | None], **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": goals[0], "aim": goals[1], "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": detail}), flush=True)
-
-
 def measure(key: str, data: Path, checkpoints: Path) -> None:
     """All rows of one set."""
     title, file, goals, recipes = SETS[key]
@@ -93,7 +87,7 @@ def measure(key: str, data: Path, checkpoints: Path) -> None:
             row(
                 f"{title}, {label} · {name}",
                 result["found"][metric],
-                goals[metric] if place == 0 else (None, None),
+                *(goals[metric] if place == 0 else ()),
                 protocol="next-item, history and training: train + validation",
                 users=len(split),
                 settings=result["settings"],

@@ -14,7 +14,6 @@ was learned from the sessions before.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from endcap.evaluation.compare import Estimate, differences, estimates
+from endcap.evaluation.compare import differences, estimates
 from endcap.evaluation.controls import shuffled
 from endcap.evaluation.metrics import per_query
 from endcap.evaluation.protocols import rank, sessions
@@ -32,6 +31,7 @@ from endcap.lake.splits import Split
 from endcap.recipes import create
 from endcap.recipes.base import Recipe
 from endcap.types import Float64, Int32
+from quality_row import row
 
 SEED, K = 0, 20
 GOALS = {"hit_rate": (0.525, 0.5422), "mrr": (0.188, 0.1904)}
@@ -79,13 +79,7 @@ def report(name: str, judged: Judged, split: Split, floors: dict[str, Judged], *
             "floor": floor,
             "cost": judged.cost,
         }
-        row(f"Diginetica · {name}, {NAMES[metric]}", estimate, goals, **detail)
-
-
-def row(name: str, measured: Estimate, goals: tuple[float | None, float | None], **detail: Any) -> None:
-    """Print one result."""
-    line = {"row": name, "must": goals[0], "aim": goals[1], "measured": measured.value, "low": measured.low}
-    print(json.dumps({**line, "high": measured.high, "seed": SEED, "detail": {"seed": SEED, **detail}}), flush=True)
+        row(f"Diginetica · {name}, {NAMES[metric]}", estimate, *goals, **detail)
 
 
 def size_of(model: Any) -> dict[str, int]:
@@ -145,11 +139,11 @@ def main() -> None:
         row(
             f"Diginetica, {NAMES[metric]} · session-knn - the same with share=0",
             more,
-            (0.0, None),
+            0.0,
             protocol="sessions, paired",
         )
     lost = estimates({"mrr": shuffled(ours.top, split.targets, SEED)["mrr"]}, seed=SEED)["mrr"]
-    row("Diginetica, shuffled histories, MRR@20 · session-knn", lost, (None, None), protocol="sessions, control")
+    row("Diginetica, shuffled histories, MRR@20 · session-knn", lost, protocol="sessions, control")
 
 
 if __name__ == "__main__":
