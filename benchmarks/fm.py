@@ -1,24 +1,20 @@
-"""Factorization machines: passes over rows a second against plain PyTorch and the memory's own rate; cost against size.
+"""Factorization machines: passes over rows a second against plain PyTorch and the memory's own rate.
 
 The same model everywhere: second order, 64 factors, logistic loss, AdaGrad, the 202,027 training rows of Frappe_x1 with
 ten categories each, the rows in a new order each pass. PyTorch looks embeddings up (one-hot rows times a matrix, never
 laid out) and steps on batches of 4,096 with sparse gradients, on all cores; ours steps after every row, on one.
 Compiled peers (xlearn 0.4, fastFM 0.2) do not build against current Pythons, so the third measure is the memory's: the
 time in which a plain copy moves what a pass must move at the least, each row's vectors read once and written once.
-Size: synthetic rows of four categories, a pass with 16 factors and the making of the features, 1, 3 and 10 million.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy import sparse
@@ -26,10 +22,8 @@ from scipy import sparse
 from endcap.recipes.fields import Fields, Spec
 from endcap.recipes.fm_training import Machine, Plan
 from measure import Pair, alternate, report
-from synthetic import Shop, events
 
-FACTORS, BATCH, SMALL = 64, 4096, 16
-SIZES = (1_000_000, 3_000_000, 10_000_000)
+FACTORS, BATCH = 64, 4096
 
 
 def frappe(folder: Path) -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -91,35 +85,6 @@ def memory(nonzero: int) -> Callable[[], None]:
     return copy
 
 
-def sizes() -> None:
-    """Seconds of making features and one pass, against the number of rows."""
-    seconds = []
-    for count in SIZES:
-        user, item = events(Shop(users=count // 50, items=20_000, events=count))
-        draws = np.random.default_rng(0)
-        table = pa.table(
-            {
-                "user": pa.array(user),
-                "item": pa.array(item),
-                "hour": pa.array(draws.integers(0, 24, len(user)).astype(np.int32)),
-                "device": pa.array(draws.integers(0, 5, len(user)).astype(np.int32)),
-            }
-        )
-        target = draws.integers(0, 2, len(user)).astype(np.float32)
-        started = time.perf_counter()
-        fields = Fields.learn(table, {name: Spec("category", unknown=False) for name in table.column_names})
-        rows = fields.encode(table)
-        machine = Machine.start(rows.shape[1], SMALL, 0)
-        order = np.random.default_rng(1).permutation(len(target)).astype(np.int32)
-        machine.learn(rows, target, np.ones(len(target), np.float32), order, Plan("logistic"))
-        seconds.append((len(user), time.perf_counter() - started))
-        print(f"  {len(user):,} rows in {seconds[-1][1]:.2f} s", file=sys.stderr)
-    slope = float(np.polyfit(*np.log(np.array(seconds)).T, 1)[0])
-    line = {"row": "FM, cost against size, log-log slope", "must": 1.1, "aim": 1.0, "measured": round(slope, 3)}
-    detail = {"rows": [count for count, _ in seconds], "seconds": [round(each, 3) for _, each in seconds]}
-    print(json.dumps({**line, "unit": "slope", "better": "lower", "detail": detail}), flush=True)
-
-
 def main() -> None:
     """Print every row."""
     repository = Path(__file__).resolve().parent.parent
@@ -137,7 +102,6 @@ def main() -> None:
     pairs = alternate(mine, copy, given.runs)
     moved = rows.nnz * FACTORS * 8
     report("FM, time of a pass / copy of its vectors", pairs, must=2, aim=1, rate=False, bytes=moved, **told)
-    sizes()
 
 
 if __name__ == "__main__":

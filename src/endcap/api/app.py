@@ -10,6 +10,10 @@ from endcap.api.batching import Batcher
 from endcap.api.collect import Collect
 from endcap.api.collect.kinesis import PREFIX as KINESIS
 from endcap.api.collect.kinesis import Kinesis
+from endcap.api.console.backstage import Backstage
+from endcap.api.console.operation import routes
+from endcap.api.console.pages import Pages
+from endcap.api.console.tables import operations
 from endcap.api.door import Door
 from endcap.api.featurestore.control import PREFIX as FEATURES
 from endcap.api.featurestore.store import FeatureStore
@@ -126,10 +130,13 @@ def create_app(
         watch, metrics, decisions, tail, draining=lambda: door.draining, owner=settings.account, gather=gather
     )
     front = Front(watch, workspace.lake)
+    backstage = Backstage(workspace, watch, log, batcher, decisions, metrics, set_aside, workspace.clock)
+    own = routes(operations(backstage), settings.account_key)
     door = Door(
         (
             *(*runtime.routes(), *events.routes(), *collect.routes(), *features.routes()),
             *(*targets.routes(), *inference.routes(), *front.routes(), *health.routes()),
+            *(*own, *Pages().routes()),
         ),
         metrics,
         Authenticator(settings, Keys(workspace.database, clock=clock), clock=clock),

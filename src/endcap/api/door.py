@@ -30,6 +30,7 @@ BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
 JSON_TYPES = (b"application/json", b"application/x-amz-json-1.1", b"application/x-amz-json-1.0")
 ANY = "{}"
+BELOW = b"/*"
 BODILESS = ("GET", "OPTIONS", "DELETE")
 SCHEMES = (b"bearer", b"aws4-hmac-sha256")
 LOOPBACK = (b"127.0.0.1", b"localhost", b"[::1]")
@@ -72,7 +73,7 @@ Handler = Callable[[Exchange], Awaitable[Reply]]
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row of the table; `limit` is bytes of body. The last segment of a path, or the one before it, may be
-    `{NAME}`, which any one segment fits.
+    `{NAME}`, which any one segment fits; a path that ends in `/*` has everything below it that no other row has.
 
     `public` rows are open to everyone, `local` ones to everyone while the server listens on loopback. `access` is what
     the caller's role must allow; rows without one ask for it in their handlers, or are open to any key.
@@ -112,6 +113,7 @@ class Door:
         self._table: dict[bytes, dict[str, Route]] = {}
         for route in routes:
             self._table.setdefault(_place(route.path), {})[route.method] = route
+        self._below = {place[:-1]: methods for place, methods in self._table.items() if place.endswith(BELOW)}
         self._metrics, self._authenticator, self._access_log = metrics, authenticator, access_log
         self._loopback, self._quota = loopback, quota
         self.in_flight = 0
@@ -152,6 +154,8 @@ class Door:
     def _find(self, scope: Scope) -> Route:
         path: bytes = scope["raw_path"]
         methods = self._table.get(path) or self._table.get(_without(path, -1)) or self._table.get(_without(path, -2))
+        if methods is None and self._below:
+            methods = next((found for place, found in self._below.items() if path.startswith(place)), None)
         if methods is None:
             fix = "GET / lists what is served here."
             raise Refusal(404, "UnknownOperationException", f"There is nothing at this path. {fix}")

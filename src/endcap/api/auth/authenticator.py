@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from endcap.api.auth import sigv4
+from endcap.api.auth import sessions, sigv4
 from endcap.api.auth.received import Received, incomplete, missing, unknown
 from endcap.api.auth.ring import KeyRing
 from endcap.api.callers import Caller
@@ -81,7 +81,7 @@ class Authenticator:
         values = received.all(b"authorization")
         in_query = sigv4.is_signed_query(received.query)
         if not values and not in_query:
-            raise missing()
+            return await self._session(received)
         if len(values) + in_query > 1:
             raise incomplete("Several credentials were sent. Send one Authorization header, or a signed query.")
         if len(received.query if in_query else values[0]) > LONGEST:
@@ -99,6 +99,15 @@ class Authenticator:
         if key is None:
             raise unknown()
         return Signed(self._verifier, signature, key)
+
+    async def _session(self, received: Received) -> Claim:
+        found = sessions.given(received)
+        if found is None:
+            raise missing()
+        session, signature = found
+        key = await self._ring.find(session.key)
+        key = sessions.prove(received, session, signature, key, self._clock.now())
+        return Proven(Caller(AccountKey(key.account, self._region), key.role, key.id))
 
     async def _bearer(self, received: Received, token: bytes) -> Claim:
         identity, colon, secret = token.partition(b":")

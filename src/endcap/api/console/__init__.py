@@ -1,0 +1,1 @@
+"""Our own JSON API, which the storefront and the console speak, and the pages that speak it."""

@@ -1,0 +1,23 @@
+"""Every operation of our own API: the one list, from which routes, checks and the description come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from endcap.api.console.backstage import Backstage, Group
+from endcap.api.console.operation import Operation
+from endcap.api.console.session import SignInDesk
+from endcap.api.console.shops import Shops
+
+GROUPS: tuple[Callable[[Backstage], Group], ...] = (SignInDesk, Shops)
+
+
+def operations(backstage: Backstage) -> tuple[Operation, ...]:
+    """All of them, at work on one web process."""
+    return tuple(each for make in GROUPS for each in make(backstage).operations())
+
+
+def described() -> tuple[Operation, ...]:
+    """All of them, for their declarations alone: none can be called."""
+    return operations(cast("Backstage", None))
