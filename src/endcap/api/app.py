@@ -136,7 +136,7 @@ def create_app(
         (
             *(*runtime.routes(), *events.routes(), *collect.routes(), *features.routes()),
             *(*targets.routes(), *inference.routes(), *front.routes(), *health.routes()),
-            *(*own, *Pages().routes()),
+            *(*own, *Pages(settings.web).routes()),
         ),
         metrics,
         Authenticator(settings, Keys(workspace.database, clock=clock), clock=clock),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -54,6 +54,8 @@ class Exchange:
     """The address that the connection comes from."""
     part: str = ""
     """What stands in the path where the row's has `{…}`, decoded."""
+    chunks: AsyncIterator[bytes] | None = None
+    """Of a row that streams: the body as it arrives, in pieces; `body` is empty then. Raises `Refusal`."""
 
     def values(self) -> dict[str, str]:
         """The query's names and values, the last of each name. Raises `Refusal` (400) for very many."""
@@ -78,6 +80,7 @@ class Route:
     `public` rows are open to everyone, `local` ones to everyone while the server listens on loopback. `access` is what
     the caller's role must allow; rows without one ask for it in their handlers, or are open to any key.
     `claims` marks public rows that take an access key where one is sent, `types` are further content types of a row.
+    `streams` rows get their body piece by piece: a session or a bearer key opens them, a signature over it does not.
     `guarded` rows count against admission; health must answer when everything else is refused.
     """
 
@@ -91,6 +94,7 @@ class Route:
     local: bool = False
     claims: bool = False
     types: tuple[bytes, ...] = ()
+    streams: bool = False
 
 
 Quota = Callable[[Caller, Route], None]
@@ -177,7 +181,7 @@ class Door:
         if route.method not in BODILESS:
             if kind.partition(b";")[0].strip().lower() not in (*JSON_TYPES, *route.types):
                 raise invalid("Only JSON is taken here. Send content-type: application/json.", 415)
-            body = await _body(receive, route.limit)
+            body = b"" if route.streams else await _body(receive, route.limit)
         caller = NOBODY
         if claim is not None:
             caller = claim.prove(body)
@@ -188,7 +192,8 @@ class Door:
         client = scope.get("client")
         address = client[0] if client else ""
         part = _part(scope["raw_path"], route.path) if "{" in route.path else ""
-        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address, part))
+        chunks = _chunks(receive, route.limit) if route.streams else None
+        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address, part, chunks))
 
     def _admit(self, route: Route, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Refuse what can be refused by the looks of it; the content type of the rest."""
@@ -267,6 +272,24 @@ async def _body(receive: Receive, limit: int) -> bytes:
             return b"".join(parts)
     except TimeoutError:
         raise invalid(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.", 408) from None
+
+
+async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The pieces of a body. As many bytes as it likes up to the limit, but never a silence of `BODY_SECONDS`."""
+    size, more = 0, True
+    while more:
+        try:
+            message = await asyncio.wait_for(receive(), BODY_SECONDS)
+        except TimeoutError:
+            raise invalid(f"Nothing of the body arrived for {BODY_SECONDS:.0f} seconds.", 408) from None
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        piece, more = message.get("body", b""), bool(message.get("more_body"))
+        size += len(piece)
+        if size > limit:
+            raise _too_long(limit)
+        if piece:
+            yield piece
 
 
 def _too_long(limit: int) -> Refusal:

@@ -15,6 +15,7 @@ from endcap.errors import InputError, StateError
 from endcap.lake.assemble import assemble
 from endcap.lake.columns import INGESTION, combinable
 from endcap.lake.dataset import Dataset
+from endcap.lake.event_types import weight
 from endcap.lake.links import resolved
 from endcap.lake.logged import logged_items
 from endcap.lake.schemas import DatasetKind
@@ -22,10 +23,12 @@ from endcap.lake.tables import Lake, Snapshot
 from endcap.registry.recipe_arns import Offer
 from endcap.types import (
     ACTION_ID,
+    DURATION,
     EVENT_TYPE,
     EVENT_VALUE,
     ITEM_ID,
     ORDER_ID,
+    RATING,
     SESSION_ID,
     TIMESTAMP,
     USER_ID,
@@ -36,7 +39,7 @@ from endcap.types import (
 TEXTS = (USER_ID, ITEM_ID, EVENT_TYPE, ORDER_ID, SESSION_ID, INGESTION)
 LEARN_FROM_DECISIONS = ("ranked",)
 """Recipes that learn from what was shown."""
-LEARNED_FROM = (*TEXTS, TIMESTAMP, EVENT_VALUE)
+LEARNED_FROM = (*TEXTS, TIMESTAMP, EVENT_VALUE, DURATION, RATING)
 
 
 @dataclass(frozen=True)
@@ -232,16 +235,21 @@ def _metadata(lake: Lake, shop: ShopKey, snapshot: Snapshot, kind: DatasetKind, 
 
 
 def _weighted(dataset: Dataset, rules: Sequence[EventRule]) -> Dataset:
-    """With the weights that were given; where types were chosen without any, the weightiest counts as one."""
-    given = {rule.event_type.lower(): rule.weight for rule in rules if rule.weight is not None}
+    """With the weights that were given, in the place of those of the types: what was measured beside events counts as
+    before. Where types were chosen without any, the weightiest counts as one."""
     events = dataset.interactions
     if not rules or not len(events):
         return dataset
-    weights: Float32 = events.weight.copy() if given else events.weight / events.weight.max()
-    for code, name in enumerate(dataset.event_types):
-        if (weight := given.get(name.lower())) is not None:
-            weights[events.event_type == code] = weight
-    return dataset.with_interactions(replace(events, weight=weights))
+    given = {rule.event_type.lower(): rule.weight for rule in rules if rule.weight is not None}
+    own = [weight(name) for name in dataset.event_types]
+    there = np.unique(events.event_type).tolist()
+    most = 1.0 if given else max(own[code] for code in there)
+    wanted = [given.get(name.lower()) or each / most for name, each in zip(dataset.event_types, own, strict=True)]
+    scales = np.array(wanted) / np.array(own)
+    weights: Float32 = (events.weight * scales[events.event_type]).astype(np.float32)
+    return replace(
+        dataset.with_interactions(replace(events, weight=weights)), scales=tuple(np.asarray(scales).tolist())
+    )
 
 
 def _check(dataset: Dataset, view: View, minimum: Minimum) -> None:

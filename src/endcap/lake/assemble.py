@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError, UnknownName
 from endcap.lake.dataset import Dataset, Interactions, Vocabulary
-from endcap.lake.event_types import is_left_out, weight
-from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, Bool, Float32, Int32
+from endcap.lake.signals import Numbers, Signals, Types
+from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, Bool, Int32
 
 
 def assemble(
@@ -21,10 +21,12 @@ def assemble(
     event_types: tuple[str, ...] | None = None,
     snapshot: str = "",
     sessions: pa.Table | None = None,
+    signals: Signals | None = None,
 ) -> Dataset:
     """A dataset of all items and users that the tables name, in the order of the catalogue and of their ids.
 
-    `catalogue` holds the id of each ordinal. Metadata are aligned to the vocabularies, null where unknown.
+    `catalogue` holds the id of each ordinal. Metadata are aligned to the vocabularies, null where unknown. What events
+    weigh, `signals` says of their types and of what was measured beside them.
     Raises `ArtefactError` where an item has no ordinal, `UnknownName` for an event type that does not occur.
     """
     user_codes, seen_users = _encoded(interactions, USER_ID)
@@ -36,17 +38,19 @@ def assemble(
     sequence = np.argsort(ordinals, kind="stable")
     item_ids, ordinals = item_ids.take(pa.array(sequence)), ordinals[sequence]
     type_codes, types = _encoded(interactions, EVENT_TYPE)
-    keep, weights = _interest(types, event_types)
+    signals = signals or Signals()
+    wanted = _wanted(types, event_types)
+    counted = Types(types.to_pylist(), signals, wanted).weights(type_codes, Numbers.of(interactions))
     order_codes, _ = _encoded(interactions, ORDER_ID)
     rows = Interactions(
         _rows(seen_users, user_ids)[user_codes],
         _rows(seen_items, item_ids)[item_codes],
         interactions[TIMESTAMP].to_numpy().astype(np.int64, copy=False),
         type_codes.astype(np.int16),
-        weights[type_codes],
+        counted.weight,
         order_codes.astype(np.int64) if ORDER_ID in interactions.column_names else np.full(len(order_codes), -1),
     )
-    kept = keep[type_codes]
+    kept = counted.weight > 0 if wanted is None else wanted[type_codes] & (counted.weight > 0)
     aside = None if event_types is not None or kept.all() else _sorted(rows.take(~kept))
     return Dataset(
         Vocabulary(user_ids, np.arange(len(user_ids), dtype=np.int32)),
@@ -59,6 +63,8 @@ def assemble(
         snapshot,
         aside,
         sessions,
+        signals=signals,
+        refused=counted.refused,
     )
 
 
@@ -94,13 +100,14 @@ def _rows(ids: pa.Array, where: pa.Array) -> Int32:
     return np.asarray(found.to_numpy(zero_copy_only=False), np.int32)
 
 
-def _interest(types: pa.Array, wanted: tuple[str, ...] | None) -> tuple[Bool, Float32]:
-    """Per event type: whether it stays, and its weight."""
+def _wanted(types: pa.Array, wanted: tuple[str, ...] | None) -> Bool | None:
+    """bool [types]: which were asked for by name; None where none were."""
     names = types.to_pylist()
-    if wanted is not None and (unknown := set(wanted) - set(names)):
+    if wanted is None:
+        return None
+    if unknown := set(wanted) - set(names):
         raise UnknownName("event type", min(unknown), names)
-    keep = [name in wanted if wanted is not None else not is_left_out(name) for name in names]
-    return np.array(keep, np.bool_), np.array([weight(name) for name in names], np.float32)
+    return np.array([name in wanted for name in names], np.bool_)
 
 
 def _sorted(rows: Interactions) -> Interactions:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from endcap.errors import SchemaError
 from endcap.lake.offsets import TableKind
-from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID
+from endcap.types import DURATION, EVENT_TYPE, ITEM_ID, ORDER_ID, RATING, SESSION_ID, TIMESTAMP, USER_ID
 
 REQUIRED: dict[TableKind, tuple[str, ...]] = {
     "interactions": (USER_ID, ITEM_ID, TIMESTAMP),
@@ -26,6 +26,8 @@ _EVENT_COLUMNS = {
     SESSION_ID: pa.string(),
     "event_id": pa.string(),
     "event_value": pa.float64(),
+    DURATION: pa.float64(),
+    RATING: pa.float64(),
     "recommendation_id": pa.string(),
     "impression": pa.string(),
     "event_attribution_source": pa.string(),

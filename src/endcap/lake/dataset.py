@@ -6,7 +6,7 @@ Everything is plain NumPy and Arrow, sorted by (user, time, order of arrival), s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from endcap.errors import DataError, SchemaError
+from endcap.lake.signals import Signals
 from endcap.types import (
     EVENT_TYPE,
     ITEM_ID,
@@ -62,7 +63,7 @@ class Vocabulary:
 @dataclass(frozen=True)
 class Interactions:
     """Equal-length columns sorted by (user, time, arrival): user, item rows; time int64; event type codes;
-    weight (what one event counts, > 0); order (basket code, -1 where there is none)."""
+    weight (what one event says, see `signals`; > 0 where it is learned from); order (basket code, -1 where there is none)."""
 
     user: Int32
     item: Int32
@@ -109,6 +110,12 @@ class Dataset:
     """What was shown, with the features it was ranked by and what became of it (`logged.LOGGED`); for rankers."""
     windows: tuple[Mapping[str, Any], ...] = ()
     """Windows that the shop has declared, as documents (`features.declared`): further ranking features."""
+    signals: Signals = field(default_factory=Signals, repr=False)
+    """What made the weights, for who weighs what comes next."""
+    scales: tuple[float, ...] = ()
+    """What an event of each type counts here, as a multiple of what `signals` says; empty: once."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """By column, how many numbers beside events were none that could be (below 0, no stars)."""
 
     @classmethod
     def from_table(

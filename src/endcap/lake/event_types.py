@@ -70,24 +70,25 @@ UNKNOWN = 0.3
 """A type this table does not know, between a view and a cart."""
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Without case and punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def is_left_out(name: str) -> bool:
     """Whether events of this type are left out of learning by default."""
-    return _plain(name) in LEFT_OUT
+    return plain(name) in LEFT_OUT
 
 
 def weight(name: str) -> float:
     """Weight of one event of this type, > 0; 1 where no type is recorded or where it was asked for by name only."""
-    plain = _plain(name)
-    if not plain or plain in LEFT_OUT:
+    known = plain(name)
+    if not known or known in LEFT_OUT:
         return 1.0
-    return DEFAULT_WEIGHTS.get(plain, UNKNOWN)
+    return DEFAULT_WEIGHTS.get(known, UNKNOWN)
 
 
 @cache
 def against(name: str) -> float:
     """How far one event of this type speaks against its item, 0 … 1."""
-    return AGAINST.get(_plain(name), 0.0)
+    return AGAINST.get(plain(name), 0.0)

@@ -23,7 +23,21 @@ from endcap.lake.places import Places
 from endcap.lake.schemas import KINDS, DatasetKind
 from endcap.lake.writing import TableWriter, put_rows, schema_of
 from endcap.seams import Clock, Disk, SystemClock
-from endcap.types import DAY, EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
+from endcap.types import (
+    DAY,
+    DURATION,
+    EVENT_TYPE,
+    EVENT_VALUE,
+    ITEM_ID,
+    ORDER_ID,
+    RATING,
+    SESSION_ID,
+    TIMESTAMP,
+    USER_ID,
+    AccountKey,
+    Micros,
+    ShopKey,
+)
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -37,7 +51,8 @@ __all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 
-_LEARNED_FROM = (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE, ORDER_ID)
+_NUMBERS = (EVENT_VALUE, DURATION, RATING)
+_LEARNED_FROM = (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE, ORDER_ID, *_NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -345,7 +360,7 @@ class Lake:
         there = schema_of(table).names
         wanted = (*_LEARNED_FROM, SESSION_ID, INGESTION) if INGESTION in there else _LEARNED_FROM
         names = [name for name in wanted if name in there]
-        texts = {name for name in names if name != TIMESTAMP}
+        texts = {name for name in names if name not in (TIMESTAMP, *_NUMBERS)}
         options = ParquetReadOptions(dictionary_columns=texts)
         return combinable(table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names))
 

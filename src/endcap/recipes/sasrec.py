@@ -13,16 +13,17 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.onnx_model import OnnxModel, UInt8, export
+from endcap.recipes.neural.packing import embedded, groups
 from endcap.recipes.neural.sequences import GAPS, Steps
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
-from endcap.types import Float32, Int64
+from endcap.types import Float32
 
 if TYPE_CHECKING:
     from endcap.recipes.neural.transformer import Shape
 
-ROWS = 256
-"""Histories encoded at once."""
+ALONE = np.zeros(1, np.int64)
+"""The rows of a batch of one."""
 WIDE = 3_000_000
 """Interactions from which vectors of 128 pay; below, 64."""
 
@@ -83,13 +84,13 @@ class SASRec(InnerProductRecipe):
     gaps_: Float32 = fitted()
     """float32 [buckets, d]: what the time since the event before adds; one row where it is not looked at."""
     encoder_: UInt8 = fitted()
-    """uint8 [bytes]: the network as ONNX, `steps` float32 [q, t, d] and `last` int64 [q] to `state` float32 [q, d]."""
+    """uint8 [bytes]: the network as ONNX, `steps` [t, d], `mask` [t, t] and `last` int64 [q] to `state` [q, d]."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         needed("torch")
         from endcap.recipes.neural.sequence_fit import Lesson, item_features, teach  # noqa: PLC0415
         from endcap.recipes.neural.training import seeded  # noqa: PLC0415
-        from endcap.recipes.neural.transformer import Last, SequenceModel  # noqa: PLC0415
+        from endcap.recipes.neural.transformer import Packed, SequenceModel  # noqa: PLC0415
 
         steps = Steps.of_dataset(dataset)
         shape = self._shape(dataset)
@@ -104,10 +105,12 @@ class SASRec(InnerProductRecipe):
         self.item_vectors_ = model.items().detach().numpy().copy()
         self.positions_, self.kinds_, self.gaps_ = weights["positions"], weights["kinds"], weights["gaps"]
         example: dict[str, np.ndarray] = {
-            "steps": np.zeros((2, 3, shape.width), np.float32),
-            "last": np.ones(2, np.int64),
+            "steps": np.zeros((3, shape.width), np.float32),
+            "mask": np.zeros((3, 3), np.float32),
+            "last": np.array([0, 2]),
         }
-        self.encoder_ = export(Last(model.encoder), example, outputs=("state",), also={"steps": {1: "steps"}})
+        free = {"steps": {0: "steps"}, "mask": {0: "steps", 1: "steps"}}
+        self.encoder_ = export(Packed(model.encoder), example, outputs=("state",), batch=("last",), also=free)
         self.__dict__.pop("_network", None)
 
     def _shape(self, dataset: Dataset) -> Shape:
@@ -136,26 +139,9 @@ class SASRec(InnerProductRecipe):
         if not hasattr(self, "encoder_"):
             raise StateError("SASRec is not fitted yet.", fix="Call fit(dataset) first.")
         length, width = self.positions_.shape
-        steps = Steps.of_queries(queries, timed=len(self.gaps_) > 1, most=length)
-        vectors = np.full((len(steps), width), np.nan, np.float32)
-        asked = np.flatnonzero(steps.lengths)
-        # Alike in length together: a batch is computed as long as its longest.
-        asked = asked[np.argsort(steps.lengths[asked], kind="stable")]
-        for low in range(0, len(asked), ROWS):
-            rows = asked[low : low + ROWS]
-            lengths = steps.lengths[rows]
-            given, _ = steps.padded(steps.indptr[rows], lengths)
-            (vectors[rows],) = self._network.run(steps=self._embedded(given, lengths), last=lengths - 1)
+        vectors = np.full((len(queries), width), np.nan, np.float32)
+        for rows in (ALONE,) if len(queries) == 1 else groups(queries, length):
+            steps, mask, last = embedded(queries, rows, self.item_vectors_, self.positions_, self.kinds_, self.gaps_)
+            if len(last):
+                (vectors[rows],) = self._network.run(steps=steps, mask=mask, last=last)
         return vectors
-
-    def _embedded(self, given: dict[str, np.ndarray], lengths: Int64) -> Float32:
-        """float32 [q, t, d]: each event as the network takes it."""
-        longest, width = self.positions_.shape
-        steps = self.item_vectors_[given["item"]] * np.float32(width**0.5)
-        columns = np.arange(steps.shape[1])
-        steps += self.positions_[np.minimum(longest - lengths[:, None] + columns, longest - 1)]
-        if len(self.kinds_) > 1:
-            steps += self.kinds_[np.minimum(given["kind"], len(self.kinds_) - 1)]
-        if len(self.gaps_) > 1:
-            steps += self.gaps_[given["gap"]]
-        return np.asarray(steps, np.float32)

@@ -22,6 +22,8 @@ from endcap.storage.schema import jobs, resources
 from endcap.types import AccountKey, ShopKey
 
 DELETION_ORDER = (
+    "file-import",
+    "evaluation",
     "batch-inference-job",
     "batch-segment-job",
     "dataset-export-job",
@@ -39,7 +41,7 @@ DELETION_ORDER = (
 )
 """What must be gone before what; schemas, which belong to the account, come last of all."""
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "dataset-group": ("data-deletion-job",),
+    "dataset-group": ("data-deletion-job", "file-import", "evaluation"),
     "dataset": ("dataset-import-job", "dataset-export-job"),
     "solution": ("solution-version", "batch-inference-job", "batch-segment-job"),
 }

@@ -43,6 +43,8 @@ KINDS: Mapping[str, str] = {
 STORE_KINDS = ("feature-group", "feature-window")
 """Kinds of the feature store, whose ARNs are SageMaker's and carry the kind itself. A group belongs to the account
 (its `shop` is empty), a declared window to a shop."""
+OWN_KINDS = ("file-import", "evaluation")
+"""What only the console and the command line ask for; nothing describes them by ARN."""
 _ARN = re.compile(r"arn:[a-z\d-]+:(personalize|sagemaker):([^:]*):([^:]*):([a-z-]+)/(.+)")
 
 
@@ -74,7 +76,9 @@ class Resource:
     @property
     def arn(self) -> str:
         """`arn:aws:personalize:REGION:ACCOUNT:KIND/ID`, and `arn:aws:sagemaker:…` of what the feature store has."""
-        service, word = ("sagemaker", self.kind) if self.kind in STORE_KINDS else ("personalize", KINDS[self.kind])
+        own = self.kind in (*STORE_KINDS, *OWN_KINDS)
+        service = "sagemaker" if self.kind in STORE_KINDS else "personalize"
+        word = self.kind if own else KINDS[self.kind]
         return f"arn:aws:{service}:{self.account.region}:{self.account.account}:{word}/{self.id}"
 
     @property

@@ -1,6 +1,6 @@
 """What a shopper does not want sinks, and so does what is most like it.
 
-*Not interested*, returned, taken out of the cart again (`event_types.against`): the item's score falls by `OWN`
+*Not interested*, returned, taken out of the cart again, given few stars (`lake.signals`): the item's score falls by `OWN`
 standard deviations of the answer's scores, that of its nearest kin (`content`, by words and price) by up to `KIN`, each
 by how far the event speaks against it and by how alike they are. An item taken up again after that is forgiven.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from endcap.lake.event_types import against
 from endcap.serving.calibration import spread
 from endcap.serving.slate import Slate
 from endcap.types import Float32, Int32
@@ -50,23 +49,12 @@ def sink(slate: Slate, scores: Float32, ordinals: Int32 | None = None) -> None:
 
 
 def _unwanted(slate: Slate) -> dict[int, float]:
-    """Ordinals with how far the newest event speaks against each (0 … 1], oldest first."""
-    found: dict[int, float] = {}
-    histories = slate.snapshot.state.histories
-    if slate.row >= 0:
-        worth = np.array([against(name) for name in histories.event_types], np.float64)
-        if worth.any():
-            items, codes = histories.interacted(slate.row)
-            for ordinal, code in zip(items.tolist(), codes.tolist(), strict=True):
-                if worth[code]:
-                    found[ordinal] = max(found.get(ordinal, 0.0), float(worth[code]))
+    """Ordinals with how far what came after the last sign of interest speaks against each (0 … 1], oldest first."""
+    found = slate.snapshot.state.histories.unwanted(slate.row)
     if slate.fresh is not None:
-        for ordinal, name, interest in zip(
-            slate.fresh.item.tolist(), slate.fresh.event_types, slate.fresh.interest.tolist(), strict=True
-        ):
-            told = against(name)
-            if ordinal >= 0 and (told or interest):
-                found.pop(ordinal, None)
-                if told:
-                    found[ordinal] = told
+        for ordinal, said in zip(slate.fresh.item.tolist(), slate.fresh.weight.tolist(), strict=True):
+            if ordinal >= 0 and said:
+                before = found.pop(ordinal, 0.0)
+                if said < 0:
+                    found[ordinal] = max(before, -said)
     return found

@@ -7,20 +7,22 @@ as this state is served. Folds come from the log's writer, reads from whoever an
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from endcap.lake.event_types import is_left_out, weight
+from endcap.lake.signals import Counted, Numbers
 from endcap.serving.live_features import Happened
 from endcap.serving.newcomers import Newcomers
 from endcap.serving.shop import About, ShopState
 from endcap.serving.shop_attributes import ShopAttributes
 from endcap.stream import packed
 from endcap.stream.histories import PURCHASES, Past
-from endcap.stream.live import Live, News, Told
+from endcap.stream.live import Live, News, Told, measured
 from endcap.stream.packed import Recent
 from endcap.stream.records import Event, Put, Value
 from endcap.types import Bool, Float32, Float64, Int16, Int32, Int64
@@ -44,8 +46,8 @@ def plain(event_type: str) -> str:
 class Fresh:
     """What one shopper did since the state was made, oldest first, in equally long columns.
 
-    `item` int32 holds ordinals, `event_type` int16 codes (`ShopFeatures.code`),
-    `interest` bool tells the events that say interest.
+    `item` int32 holds ordinals, `event_type` int16 codes (`ShopFeatures.code`), `weight` float32 what each event says of
+    its item (`lake.signals`), `interest` bool tells the events that say interest.
     """
 
     item: Int32
@@ -65,6 +67,17 @@ class Fresh:
     def bought(self) -> Int32:
         """int32 ordinals of what was bought."""
         return self.of_types(PURCHASES)
+
+
+class _Type(NamedTuple):
+    """An event type: its code, what an event without numbers says, whether any number beside it says something."""
+
+    code: int
+    weight: float
+    reads: bool
+
+
+_NOTHING = (float("nan"),) * 3
 
 
 class Tally:
@@ -124,7 +137,9 @@ class LiveShop:
         self._codes = {plain(name): code for code, name in enumerate(state.histories.event_types)}
         self.features = state.new_features()
         """What rankers are told, with what was streamed; None where the items are actions."""
-        self._types: dict[str, tuple[int, float, bool]] = {}
+        self._types: dict[str, _Type] = {}
+        self.refused = Counter[str]()
+        """By column, numbers beside live events that could be none (below 0, no stars): they count as not told."""
         self._lock = threading.Lock()
         self.newcomers = Newcomers(state.content, self._properties)
         """Items that no version may know, and what is most like them."""
@@ -143,7 +158,8 @@ class LiveShop:
             told = [each for record, each in news if record.kind in kinds]
             names = [_about(each) for each in told]
             taken: list[int] = []
-            for each, name, place in zip(told, names, self.ordinals(names).tolist(), strict=True):
+            worths = self._measured(told)
+            for at, (each, name, place) in enumerate(zip(told, names, self.ordinals(names).tolist(), strict=True)):
                 if isinstance(each, Put):
                     self._put(each, happened)
                     continue
@@ -151,11 +167,12 @@ class LiveShop:
                 if not name:
                     continue
                 ordinal = place if place >= 0 else self._place(name, each.time)
-                code, worth, interest = self._type(each.event_type)
-                if interest:
+                kind = self._type(each.event_type)
+                worth = worths.get(at, kind.weight)
+                if worth > 0:
                     taken.append(ordinal)
                 if isinstance(each, Event):
-                    happened.event(ordinal, each.time, code, worth)
+                    happened.event(ordinal, each.time, kind.code, worth)
             self.taken.add_each(taken)
             if self.features is not None:
                 happened.fold_into(self.features)
@@ -264,22 +281,45 @@ class LiveShop:
         )
 
     def _fresh(self, recent: Recent) -> Fresh:
-        told = [self._type(name) for name in recent.event_types]
+        weight = self._weights(recent.event_types, recent.numbers).weight
         return Fresh(
             self.ordinals(list(recent.items)),
             np.asarray(recent.times, np.int64),
-            np.array([code for code, _, _ in told], np.int16),
-            np.array([each for _, each, _ in told], np.float32),
-            np.array([interest for _, _, interest in told], np.bool_),
+            np.array([self._type(name).code for name in recent.event_types], np.int16),
+            weight,
+            weight > 0,
             tuple(recent.event_types),
         )
 
-    def _type(self, name: str) -> tuple[int, float, bool]:
-        """(code, weight, whether it says interest) of an event type."""
+    def _measured(self, told: Sequence[Told]) -> dict[int, float]:
+        """What those say of their items beside which something was measured that counts, by place."""
+        found = {
+            at: (each.event_type, row)
+            for at, each in enumerate(told)
+            if isinstance(each, Event)
+            and (each.value is not None or each.properties)
+            and self._type(each.event_type).reads
+            and (row := measured(each))
+        }
+        if not found:
+            return {}
+        columns = np.array([(*row, *_NOTHING[len(row) :]) for _, row in found.values()], np.float32).T
+        counted = self._weights([name for name, _ in found.values()], Numbers(*columns))
+        self.refused.update(counted.refused)
+        return dict(zip(found, counted.weight.tolist(), strict=True))
+
+    def _weights(self, names: Sequence[str], numbers: Numbers | None) -> Counted:
+        known = {name: code for code, name in enumerate(dict.fromkeys(names))}
+        codes = np.array([known[name] for name in names], np.int32)
+        return self.state.histories.signals.types(tuple(known)).weights(codes, numbers)
+
+    def _type(self, name: str) -> _Type:
         known = self._types.get(name)
         if known is None:
             code = self._codes.get(plain(name), -1) if self.features is None else self.features.code(name)
-            known = self._types[name] = (code, weight(name), not is_left_out(name))
+            told = self.state.histories.signals.types((name,))
+            reads = any(bool(each[0]) for each in told.reads.values())
+            known = self._types[name] = _Type(code, float(told.base[0]), reads)
         return known
 
     @cached_property

@@ -36,7 +36,7 @@ from endcap.types import ACTION_ID, ITEM_ID, Bool, Float32, Int32, Int64, ShopKe
 
 About = Literal["items", "actions"]
 EVENTS: Mapping[About, DatasetKind] = {"items": "interactions", "actions": "action_interactions"}
-FORMAT = "5"
+FORMAT = "6"
 FILE = "state.safetensors"
 FEATURES = "features/"
 """What the names of the features' own arrays begin with."""

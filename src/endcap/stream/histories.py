@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
 from endcap.errors import ArtefactError
-from endcap.lake.dataset import Dataset
+from endcap.lake.dataset import Dataset, Interactions
 from endcap.lake.schemas import DatasetKind
+from endcap.lake.signals import Signals
 from endcap.stream.ids import IdIndex
 from endcap.types import DAY, Bool, Float32, Int16, Int32, Int64
 
@@ -26,6 +27,7 @@ LOOK_BACK: Mapping[DatasetKind, int] = {"interactions": 100, "action_interaction
 SESSION_AGE = 30 * DAY
 """A session that became a user's is found under its own id for so long after it was last seen."""
 
+_SEEN = ("indptr", "item", "event_type", "against")
 _COLUMNS = {"item": np.int32, "time": np.int64, "event_type": np.int16, "weight": np.float32, "order": np.int64}
 
 
@@ -70,12 +72,14 @@ class Past:
 @dataclass(frozen=True)
 class Seen:
     """For filters on event types: the newest events per shopper and event type, those types among them that nobody
-    learns from (returns, impressions, …). Shopper i owns `indptr[i]:indptr[i + 1]` of `item` (int32 ordinals)
-    and `event_type` (int16 codes)."""
+    learns from (returns, impressions, …). Shopper i owns `indptr[i]:indptr[i + 1]` of `item` (int32 ordinals),
+    `event_type` (int16 codes) and `against` (float32: how far the event speaks against its item, 0 where it does not, or
+    where the shopper took the item up again later)."""
 
     indptr: Int64
     item: Int32
     event_type: Int16
+    against: Float32
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class Histories:
     last_time: int
     seen: Seen
     sessions: Sessions
+    signals: Signals = field(default_factory=Signals, repr=False)
+    """What weighed the events, and weighs those to come."""
 
     @classmethod
     def of(cls, dataset: Dataset, cap: int = CAP, kind: DatasetKind = "interactions") -> Histories:
@@ -128,6 +134,7 @@ class Histories:
             dataset.last_time,
             _seen(dataset, LOOK_BACK[kind]),
             _sessions(dataset),
+            dataset.signals,
         )
 
     def __len__(self) -> int:
@@ -151,6 +158,16 @@ class Histories:
         mine = slice(seen.indptr[row], seen.indptr[row + 1]) if row >= 0 else slice(0)
         return seen.item[mine], seen.event_type[mine]
 
+    def unwanted(self, row: int) -> dict[int, float]:
+        """Ordinals of what this shopper refused and did not take up again, with how far (0 … 1]; oldest first."""
+        seen, found = self.seen, dict[int, float]()
+        mine = slice(seen.indptr[row], seen.indptr[row + 1]) if row >= 0 else slice(0)
+        against = seen.against[mine]
+        for place in np.flatnonzero(against).tolist():
+            ordinal = int(seen.item[mine][place])
+            found[ordinal] = max(found.pop(ordinal, 0.0), float(against[place]))
+        return found
+
     def purchases(self, row: int) -> Int32:
         """int32 ordinals of all that this shopper bought; empty for row -1."""
         if row < 0:
@@ -161,8 +178,9 @@ class Histories:
         """(named arrays, notes), to be saved; see `stream.arrays`."""
         named = {f"past.{name}": getattr(self.past, name) for name in ("indptr", *_COLUMNS)}
         notes = {"event_types": json.dumps(self.event_types), "last_time": str(self.last_time)}
+        notes["signals"] = self.signals.text
         named |= {"bought.indptr": self.bought_indptr, "bought.item": self.bought}
-        named |= {f"seen.{name}": getattr(self.seen, name) for name in ("indptr", "item", "event_type")}
+        named |= {f"seen.{name}": getattr(self.seen, name) for name in _SEEN}
         named |= {"sessions.user": self.sessions.user, **self.sessions.index.arrays("sessions")}
         return {**self.users.arrays("users"), **named}, notes
 
@@ -173,7 +191,7 @@ class Histories:
             users = IdIndex.from_arrays(arrays, "users")
             past = Past(arrays["past.indptr"], *(arrays[f"past.{name}"] for name in _COLUMNS))
             bought_indptr, bought = arrays["bought.indptr"], arrays["bought.item"]
-            seen = Seen(*(arrays[f"seen.{name}"] for name in ("indptr", "item", "event_type")))
+            seen, signals = Seen(*(arrays[f"seen.{name}"] for name in _SEEN)), Signals.parse(notes["signals"])
             sessions = Sessions(IdIndex.from_arrays(arrays, "sessions"), arrays["sessions.user"])
             event_types, last_time = tuple(json.loads(notes["event_types"])), int(notes["last_time"])
         except (KeyError, ValueError, TypeError) as error:
@@ -184,14 +202,14 @@ class Histories:
                 raise ArtefactError(f"Column {name} of the histories is damaged.", fix=_AGAIN)
         if bought.dtype != np.int32 or not _fits(bought_indptr, len(users), len(bought)):
             raise ArtefactError("The purchases in the histories are damaged.", fix=_AGAIN)
-        for column, kind in ((seen.item, np.int32), (seen.event_type, np.int16)):
+        for column, kind in ((seen.item, np.int32), (seen.event_type, np.int16), (seen.against, np.float32)):
             if column.dtype != kind or not _fits(seen.indptr, len(users), len(column)):
                 raise ArtefactError("The events for filters in the histories are damaged.", fix=_AGAIN)
         if sessions.user.dtype != np.int32 or len(sessions.user) != len(sessions.index):
             raise ArtefactError("The sessions in the histories are damaged.", fix=_AGAIN)
         if ((sessions.user < 0) | (sessions.user >= len(users))).any():
             raise ArtefactError("The sessions in the histories name users that are not there.", fix=_AGAIN)
-        return cls(users, past, bought_indptr, bought, event_types, last_time, seen, sessions)
+        return cls(users, past, bought_indptr, bought, event_types, last_time, seen, sessions, signals)
 
 
 _AGAIN = "Delete the directory; it is built again."
@@ -224,10 +242,29 @@ def _seen(dataset: Dataset, look_back: int) -> Seen:
     user, item, kind = (
         np.concatenate([getattr(part, name) for part in kept]) for name in ("user", "item", "event_type")
     )
+    against = np.concatenate((np.zeros(len(kept[0]), np.float32), *(_against(dataset, part) for part in kept[1:])))
     order = np.argsort(user, kind="stable") if len(kept) > 1 else np.arange(len(user))
     counts = np.bincount(user, minlength=dataset.n_users)
     indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    return Seen(indptr, dataset.items.ordinals[item[order]], kind[order])
+    return Seen(indptr, dataset.items.ordinals[item[order]], kind[order], against[order])
+
+
+def _against(dataset: Dataset, aside: Interactions) -> Float32:
+    """float32 [n] of events that are left out: how far each speaks against its item, 0 where a later one forgave."""
+    found: Float32 = np.maximum(-aside.weight, np.float32(0))
+    says_no = np.flatnonzero(found)
+    if not len(says_no):
+        return found
+    events, n = dataset.interactions, np.int64(dataset.n_items)
+    pairs = aside.user[says_no] * n + aside.item[says_no]
+    held, place = np.unique(pairs, return_inverse=True)
+    taken = events.user * n + events.item
+    at = np.minimum(np.searchsorted(held, taken), len(held) - 1)
+    again = held[at] == taken
+    last = np.full(len(held), np.iinfo(np.int64).min)
+    np.maximum.at(last, at[again], events.time[again])
+    found[says_no[last[place] > aside.time[says_no]]] = 0
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ from typing import Literal, cast
 import msgspec
 
 from endcap.lake.offsets import NOTHING, LakeOffsets, TableKind
+from endcap.lake.signals import number
 from endcap.seams import Clock
 from endcap.storage.log import Offset, Record
 from endcap.storage.state import Bounds, MemoryState, StateStore
@@ -21,7 +22,7 @@ from endcap.stream.collect import PutKind
 from endcap.stream.links import Links
 from endcap.stream.packed import Recent
 from endcap.stream.records import ActionEvent, Event, Put, Value, decode
-from endcap.types import DAY, ShopKey
+from endcap.types import DAY, DURATION, RATING, ShopKey
 
 IMPRESSIONS = Bounds(entries=200_000, bytes=64 << 20, age=2 * DAY)
 """Of answers: what each showed."""
@@ -157,7 +158,8 @@ class Live:
 
     def blocks(self, kind: EventKind, keys: Sequence[str]) -> tuple[bytes, ...]:
         """The packed events of each key that has any. The same objects mean that nothing came since."""
-        return tuple(block for block in self._state.get_many([f"{kind}/{each}" for each in keys]) if block)
+        held = self._state.get_many([f"{kind}/{each}" for each in keys])
+        return tuple(block for block in held if packed.current(block))  # type: ignore[misc]
 
     def linked_user(self, session_id: str) -> str | None:
         """The user that a session became, None where it did not."""
@@ -193,11 +195,11 @@ class Live:
             self._impressions.put(key, msgspec.msgpack.encode(sorted({*told, *event.impression})))
         if not event.item_id:
             return True
-        return self._add(event, packed.row(event.time, record.id, event.item_id, event.event_type, event.value))
+        return self._add(event, packed.row(event.time, record.id, event.item_id, event.event_type, *measured(event)))
 
     def _fold_action(self, record: Record, event: ActionEvent) -> bool:
         self._link(event)
-        return self._add(event, packed.row(event.time, record.id, event.action_id, event.event_type, None))
+        return self._add(event, packed.row(event.time, record.id, event.action_id, event.event_type))
 
     def _fold_decision(self, record: Record) -> None:
         answer: _Answer = decode(record.payload, _Answer)
@@ -222,7 +224,7 @@ class Live:
 
     def _add(self, event: Event | ActionEvent, row: bytes) -> bool:
         key = _key(event)
-        held = self._blocks.get(key) or self._held.get(key) or packed.EMPTY
+        held = self._blocks.get(key) or packed.current(self._held.get(key))
         block = packed.fold(held, row)
         if block == held:
             return False
@@ -237,6 +239,14 @@ _READ: Mapping[str, type[Told]] = {
     "user": Put,
     "action": Put,
 }
+
+
+def measured(event: Event) -> tuple[float, ...]:
+    """What was measured beside an event, as `Numbers` has it: value, seconds, stars; nothing for none at all."""
+    told = event.properties
+    if not told or (DURATION not in told and RATING not in told):
+        return () if event.value is None else (number(event.value),)
+    return number(event.value), number(told.get(DURATION)), number(told.get(RATING))
 
 
 def _key(event: Event | ActionEvent) -> str:

@@ -1,7 +1,7 @@
 """One shopper's recent events as one block of bytes, oldest first; no Python object per event.
 
-A block is its newest event's place in time (time, id), the number of events, and the events, each a row with its own
-length. Folding is commutative and idempotent: rows are ordered by (time, id), an id is taken once, and the newest `CAP`
+A block is its format, its newest event's place in time (time, id), the number of events, and the events, each a row
+with its own length. A block of another format counts as none: what it held is in the lake and in the log. Folding is commutative and idempotent: rows are ordered by (time, id), an id is taken once, and the newest `CAP`
 stay, whatever the order in which they came.
 """
 
@@ -13,13 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from endcap.types import Float64, Int64
+from endcap.lake.signals import Numbers
+from endcap.types import Int64
 
 CAP = 512
 """Events kept per shopper; the newest stay. As in `histories`."""
 EMPTY = b""
-_HEAD = struct.Struct("<q16sH")
-_ROW = struct.Struct("<HqHd16s")  # length of the row, time, length of the type, value, id
+FORMAT = 2
+"""Of blocks; those of the first began with the time, and held the value alone."""
+_HEAD = struct.Struct("<4sq16sH")
+_MARK = b"\xffev" + bytes([FORMAT])
+_ROW = struct.Struct("<HqHfff16s")  # length of the row, time, length of the type, value, seconds, stars, id
 _NONE = float("nan")
 
 Key = tuple[int, bytes]
@@ -28,31 +32,44 @@ Key = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Recent:
-    """What a shopper did lately, oldest first: equal lengths; `times` int64 microseconds, `values` float64, NaN where
-    there is none."""
+    """What a shopper did lately, oldest first: equal lengths; `times` int64 microseconds, `numbers` None where nothing
+    was measured beside any of it."""
 
     items: tuple[str, ...]
     times: Int64
     event_types: tuple[str, ...]
-    values: Float64
+    numbers: Numbers | None
 
     def __len__(self) -> int:
         return len(self.items)
 
 
-def row(time: int, name: bytes, item: str, event_type: str, value: float | None) -> bytes:
-    """One event; `name` is its 16-byte id. Texts are cut at 256 characters."""
+def row(
+    time: int,
+    name: bytes,
+    item: str,
+    event_type: str,
+    value: float = _NONE,
+    seconds: float = _NONE,
+    stars: float = _NONE,
+) -> bytes:
+    """One event; `name` is its 16-byte id, numbers are what `signals.number` gives. Texts are cut at 256 characters."""
     kind, what = _text(event_type), _text(item)
     size = _ROW.size + len(kind) + len(what)
-    return _ROW.pack(size, time, len(kind), _NONE if value is None else value, name) + kind + what
+    return _ROW.pack(size, time, len(kind), value, seconds, stars, name) + kind + what
+
+
+def current(block: bytes | None) -> bytes:
+    """A block that was kept somewhere; empty where it is of another format."""
+    return block if block and block[:4] == _MARK else EMPTY
 
 
 def fold(block: bytes, fresh: bytes, cap: int = CAP) -> bytes:
     """A block with one row more."""
     time, name = _key(fresh)
     if not block:
-        return _HEAD.pack(time, name, 1) + fresh
-    last_time, last_name, count = _HEAD.unpack_from(block)
+        return _HEAD.pack(_MARK, time, name, 1) + fresh
+    _, last_time, last_name, count = _HEAD.unpack_from(block)
     if (time, name) == (last_time, last_name):
         return block
     if (time, name) < (last_time, last_name):
@@ -61,7 +78,7 @@ def fold(block: bytes, fresh: bytes, cap: int = CAP) -> bytes:
     if count >= cap:  # the oldest makes room
         start += _ROW.unpack_from(block, start)[0]
         count -= 1
-    return b"".join((_HEAD.pack(time, name, count + 1), block[start:], fresh))
+    return b"".join((_HEAD.pack(_MARK, time, name, count + 1), block[start:], fresh))
 
 
 def merge(blocks: Iterable[bytes], cap: int = CAP) -> bytes:
@@ -78,7 +95,7 @@ def pack(each: Iterable[bytes], cap: int = CAP) -> bytes:
     ordered = sorted(by_name.values(), key=_key)[-cap:]
     if not ordered:
         return EMPTY
-    return b"".join((_HEAD.pack(*_key(ordered[-1]), len(ordered)), *ordered))
+    return b"".join((_HEAD.pack(_MARK, *_key(ordered[-1]), len(ordered)), *ordered))
 
 
 def rows(block: bytes) -> list[bytes]:
@@ -94,21 +111,23 @@ def rows(block: bytes) -> list[bytes]:
 
 def unpack(block: bytes) -> Recent:
     """The events of a block."""
-    items, kinds, times, values = [], [], [], []
+    items, kinds, times, numbers = [], [], [], []
     start = _HEAD.size
     while start < len(block):
-        size, time, length, value, _ = _ROW.unpack_from(block, start)
+        size, time, length, *told, _ = _ROW.unpack_from(block, start)
         middle = start + _ROW.size + length
         kinds.append(block[start + _ROW.size : middle].decode("utf-8", "surrogatepass"))
         items.append(block[middle : start + size].decode("utf-8", "surrogatepass"))
         times.append(time)
-        values.append(value)
+        numbers.append(told)
         start += size
-    return Recent(tuple(items), np.array(times, np.int64), tuple(kinds), np.array(values, np.float64))
+    columns = np.array(numbers, np.float32).reshape(-1, 3).T
+    measured = None if np.isnan(columns).all() else Numbers(*columns)
+    return Recent(tuple(items), np.array(times, np.int64), tuple(kinds), measured)
 
 
 def _key(one: bytes) -> Key:
-    _, time, _, _, name = _ROW.unpack_from(one)
+    _, time, _, _, _, _, name = _ROW.unpack_from(one)
     return time, name
 
 

@@ -50,7 +50,8 @@ class Operation:
     `asks` is None for operations without values. `local` ones are open to whoever sits at this machine while the server
     listens on loopback, `public` ones to everyone; every other needs a session or an access key whose role allows
     `access`. Names are unique and become those of the client's functions. `types` are further content types, whose
-    body the handler reads itself (`call.exchange.body`), with what it asks in the query.
+    body the handler reads itself (`call.exchange.body`), with what it asks in the query. With `streams` that body comes
+    in pieces (`call.exchange.chunks`), never whole.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Operation:
     public: bool = False
     limit: int = LIMIT
     types: tuple[bytes, ...] = ()
+    streams: bool = False
 
     def route(self, account: AccountKey) -> Route:
         """Its row of the door's table; whoever sits at this machine acts for `account`."""
@@ -89,6 +91,7 @@ class Operation:
             public=self.public,
             access=None if self.public else self.access,
             types=self.types,
+            streams=self.streams,
         )
 
     def _read(self, exchange: Exchange) -> Ask:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from secrets import token_urlsafe
 
 from endcap.api.door import Exchange, Handler, Route
@@ -46,16 +47,16 @@ _SAFE = (
 )
 
 
-def built() -> Traversable:
-    """The folder of what was built."""
-    return files("endcap").joinpath("web")
+def built(folder: str = "") -> Traversable:
+    """The folder of what was built: the package's own, unless another is named."""
+    return Path(folder) if folder else files("endcap").joinpath("web")
 
 
 class Pages:
     """`GET /shop…`, `/console…` and `/web/{file}`: the same for everyone; what they show, their calls are asked for."""
 
-    def __init__(self, folder: Callable[[], Traversable] = built, draw: Callable[[], str] = token_urlsafe) -> None:
-        self._folder, self._draw = folder, draw
+    def __init__(self, folder: str = "", draw: Callable[[], str] = token_urlsafe) -> None:
+        self._folder, self._draw = built(folder), draw
         self._file = lru_cache(maxsize=512)(self._read)
 
     def routes(self) -> tuple[Route, ...]:
@@ -68,7 +69,7 @@ class Pages:
     def _page(self, app: str) -> Handler:
         async def page(exchange: Exchange) -> Reply:
             del exchange
-            found = self._folder().joinpath(f"{app}.html")
+            found = self._folder.joinpath(f"{app}.html")
             if not found.is_file():
                 raise Refusal(404, "ResourceNotFoundException", f"The {app} is not built here. Run make web.")
             nonce = self._draw()
@@ -92,7 +93,7 @@ class Pages:
         return Reply(200, whole, headers)
 
     def _read(self, name: str) -> tuple[bytes, bytes]:
-        found = self._folder().joinpath(name)
+        found = self._folder.joinpath(name)
         if not found.is_file():
             raise Refusal(404, "ResourceNotFoundException", "There is no such file.")
         whole = found.read_bytes()

@@ -40,7 +40,10 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Regular expression -> value; the first that matches the source value wins."""
     otherwise: str | None = None
     """The value where no pattern matches; None keeps the source value."""
-    style: Literal["", "title", "lower", "upper"] = ""
+    extract: str = ""
+    """Regular expression whose first group is the value; where it does not match, the value is empty."""
+    style: Literal["", "title", "lower", "upper", "plain", "money"] = ""
+    """`plain` is text without HTML; `money` a number out of `£1,299.00`, `EUR 12,50` or `12.5 USD`."""
     whole: bool = False
     """An id that another program wrote as the number 13085.0 is 13085."""
     absolute: bool = False

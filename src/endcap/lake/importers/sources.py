@@ -21,6 +21,9 @@ FORMATS = {
     ".jsonl": "json",
     ".ndjson": "json",
     ".json": "json",
+    ".xml": "feed",
+    ".rss": "feed",
+    ".atom": "feed",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".xlsx": "workbook",
@@ -46,6 +49,11 @@ class Limits:
     """Bytes that one row group may declare to need."""
     parquet_ratio: int = 1_000
     rows_per_byte: int = 1_000
+    whole: int = 256 << 20
+    """Bytes of a file that can only be read whole."""
+    feed_entry: int = 1 << 20
+    """Bytes of text in one entry of a feed."""
+    feed_depth: int = 16
     workbook_ratio: int = 200
     workbook_bytes: int = 4 << 30
 
@@ -191,6 +199,6 @@ def described(path: Path) -> SourceFile:
         raise DataError(f"{path} is empty: expected a header and rows.")
     with path.open("rb") as stream:
         gzipped = stream.read(2) == b"\x1f\x8b"
-    if gzipped and kind not in ("csv", "json"):
+    if gzipped and kind not in ("csv", "json", "feed"):
         raise InputError(f"{path} is compressed with gzip, which is for text files.", fix="Unpack it first.")
     return SourceFile(path, size, kind, gzipped)

@@ -102,6 +102,8 @@ def source_text(value: Value, columns: Columns) -> str:
         text = _column_text(columns, value.column)
     if value.whole and columns.types.get(columns.find(value.column) or "") == "VARCHAR":
         text = f"regexp_replace({text}, '^([0-9]+)\\.0$', '\\1')"
+    if value.extract:
+        text = f"nullif(regexp_extract({text}, {literal(value.extract)}, 1), '')"
     if value.split:
         trimmed = f"list_transform(string_split({text}, {literal(value.split)}), lambda x: trim(x))"
         pieces = f"list_filter({trimmed}, lambda x: x <> '')"
@@ -125,9 +127,10 @@ def typed(value: Value, field: Field, columns: Columns, time: TimeReading | None
     if value.divide or value.total:
         return f"CAST({_arithmetic(value, columns)} AS {SQL_TYPES[field.type]})"
     name = columns.find(value.column) if value.column else None
-    if name and not value.patterns and _fits(columns.types[name], field.type):
+    as_is = not value.patterns and not value.extract and not value.style
+    if name and as_is and _fits(columns.types[name], field.type):
         return f"CAST({quoted(name)} AS {SQL_TYPES[field.type]})"
-    if name and not value.patterns and field.type in _REAL and columns.types[name] in ("DOUBLE", "FLOAT"):
+    if name and as_is and field.type in _REAL and columns.types[name] in ("DOUBLE", "FLOAT"):
         return f"CASE WHEN isfinite({quoted(name)}) THEN CAST({quoted(name)} AS {SQL_TYPES[field.type]}) END"
     return _number(source_text(value, columns), field.type)
 
@@ -261,7 +264,31 @@ def _styled(text: str, style: str) -> str:
     if style == "title":
         words = f"string_split(lower({text}), ' ')"
         return f"array_to_string(list_transform({words}, lambda w: upper(w[1:1]) || w[2:]), ' ')"
+    if style == "plain":
+        return _without_markup(text)
+    if style == "money":
+        return _amount(text)
     return f"{style}({text})" if style else text
+
+
+def _without_markup(text: str) -> str:
+    bare = f"regexp_replace({text}, '<(script|style)[^>]*>.*?</(script|style)>|<[^>]*>', ' ', 'gis')"
+    for entity, sign in (("&nbsp;", " "), ("&quot;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        bare = f"replace({bare}, {literal(entity)}, {literal(sign)})"
+    return f"nullif(trim(regexp_replace({bare}, '\\s+', ' ', 'g')), '')"
+
+
+def _amount(text: str) -> str:
+    """What is written with one point is read as it is; otherwise the last mark before two digits is the decimal one."""
+    digits = f"rtrim(regexp_extract({text}, '-?[0-9][0-9.,'' ]*'), '., ')"
+    bare = f"regexp_replace({digits}, '['' ]', '', 'g')"
+    cents = "'^(.*)[.,]([0-9]{1,2})$'"
+    whole = f"regexp_replace(regexp_extract({bare}, {cents}, 1), '[.,]', '', 'g')"
+    return (
+        f"CASE WHEN {bare} = '' THEN {text} WHEN regexp_full_match({bare}, '-?[0-9]+[.][0-9]+') THEN {bare}"
+        f" WHEN regexp_matches({bare}, {cents}) THEN {whole} || '.' || regexp_extract({bare}, {cents}, 2)"
+        f" ELSE regexp_replace({bare}, '[.,]', '', 'g') END"
+    )
 
 
 def _plain(name: str) -> str:

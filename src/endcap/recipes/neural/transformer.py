@@ -15,8 +15,6 @@ from endcap.recipes.neural.layers import Dropout, ItemVectors
 torch = needed("torch")
 nn, functional = torch.nn, torch.nn.functional
 
-FAR = -1e9
-"""Added to what may not be looked at, before the softmax."""
 
 
 @dataclass(frozen=True)
@@ -57,29 +55,25 @@ class Block(nn.Module):  # type: ignore[misc,name-defined]
         x = x + self.drop(self.mixed(seen.transpose(1, 2).reshape(b, t, d)))
         return x + self.drop(self.narrow(self.drop(functional.gelu(self.wide(self.before_forward(x))))))
 
-    def written_out(self, x: Any, mask: Any, asked: Any | None = None) -> Any:
-        """The same head by head in plain products, for ONNX: nothing is reshaped, so that little surrounds them.
+    def packed(self, x: Any, mask: Any, last: Any | None = None) -> Any:
+        """The same of histories that lie end to end, float [t, d], in few plain operations, for ONNX.
 
-        `mask` is float [b or 1, rows, t] of 0 and `FAR`. `asked` float [b, rows, t] picks whose states come by
-        a 1 in each row; all of them when None.
+        `mask` is float [rows, t] of 0 and `FAR`. `last` int64 [rows] says whose states come, all of them when None.
         """
-        d = x.shape[2]
-        size, inside = d // self.heads, self.before_attention(x)
-        if asked is None:
-            asking = inside
+        d, inside = x.shape[1], self.before_attention(x)
+        weight, bias, size = self.projection.weight, self.projection.bias, d // self.heads
+        if last is None:
+            made = functional.linear(inside, weight, bias)
+            asking, others = made[:, :d], made[:, d:]
         else:
-            x, asking = torch.matmul(asked, x), torch.matmul(asked, inside)
-        weight, bias, mixed = self.projection.weight, self.projection.bias, self.mixed.bias
+            asking = functional.linear(torch.index_select(inside, 0, last), weight[:d], bias[:d])
+            others = functional.linear(inside, weight[d:], bias[d:])
+            x = torch.index_select(x, 0, last)
+        seen = []
         for low in range(0, d, size):
-            q, k, v = (slice(part * d + low, part * d + low + size) for part in range(3))
-            scale = size**-0.5
-            # The bias of the keys is left out: it adds the same to all that a step looks at.
-            looked = torch.matmul(
-                functional.linear(asking, weight[q] * scale, bias[q] * scale), torch.matmul(inside, weight[k].T).mT
-            )
-            seen = torch.matmul((looked + mask).softmax(-1), functional.linear(inside, weight[v], bias[v]))
-            mixed = mixed + torch.matmul(seen, self.mixed.weight[:, low : low + size].T)
-        x = x + mixed
+            q, k, v = (each[:, at : at + size] for each, at in ((asking, low), (others, low), (others, d + low)))
+            seen.append(torch.matmul(torch.addmm(mask, q, k.T, alpha=size**-0.5).softmax(-1), v))
+        x = x + self.mixed(torch.cat(seen, dim=1))
         return x + self.narrow(functional.gelu(self.wide(self.before_forward(x))))
 
 
@@ -102,23 +96,19 @@ class Encoder(nn.Module):  # type: ignore[misc,name-defined]
         return self.after(x)
 
 
-class Last(nn.Module):  # type: ignore[misc,name-defined]
-    """The state after the last of so many steps, for queries: float [b, t, d] and int64 [b] to float [b, d]."""
+class Packed(nn.Module):  # type: ignore[misc,name-defined]
+    """The states after the last steps of histories that lie end to end, for queries (`packing.embedded`)."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, steps: Any, last: Any) -> Any:
-        place = torch.arange(steps.shape[1], device=steps.device)
-        mask = (place[None, None, :] > place[None, :, None]).to(steps.dtype) * FAR
+    def forward(self, steps: Any, mask: Any, last: Any) -> Any:
+        """float [r, d] of float [t, d], float [t, t] and int64 [r]."""
         *before, final = self.encoder.blocks
         for block in before:
-            steps = block.written_out(steps, mask)
-        # What comes after the last step is padding.
-        beyond = (place > last[:, None, None]).to(steps.dtype) * FAR
-        asked = (place == last[:, None, None]).to(steps.dtype)
-        return self.encoder.after(final.written_out(steps, beyond, asked).squeeze(1))
+            steps = block.packed(steps, mask)
+        return self.encoder.after(final.packed(steps, torch.index_select(mask, 0, last), last))
 
 
 class SequenceModel(nn.Module):  # type: ignore[misc,name-defined]

@@ -1,0 +1,122 @@
+"""Histories of queries as a transformer takes them: embedded, end to end, nothing padded.
+
+Several histories lie one after the other in one matrix; a mask keeps each step to its own history and to what came
+before it. The kernel is compiled when this module is imported, for arrays that may be written on or not: a request
+never waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numba import njit, types
+
+from endcap.recipes.queries import Queries
+from endcap.types import SECOND, Float32, Int64
+
+FAR = -1e9
+"""Added to what may not be looked at, before the softmax."""
+TOGETHER = 192
+"""Steps in one matrix at most, where more than one history is in it: attention grows with their square."""
+NO_KIND, NEW_HISTORY = 0, 0
+
+
+def groups(queries: Queries, most: int) -> Iterator[Int64]:
+    """The queries that have a history, as rows that fit into one matrix of their newest `most` events each."""
+    lengths = np.minimum(np.diff(queries.indptr) + (queries.current >= 0), most)
+    asked = np.argsort(lengths, kind="stable")
+    asked = asked[lengths[asked] > 0]
+    ends, low, before = np.cumsum(lengths[asked]), 0, 0
+    while low < len(asked):
+        high = max(int(np.searchsorted(ends, before + TOGETHER, side="right")), low + 1)
+        yield asked[low:high]
+        low, before = high, int(ends[high - 1])
+
+
+def embedded(
+    queries: Queries, rows: Int64, vectors: Float32, positions: Float32, kinds: Float32, gaps: Float32
+) -> tuple[Float32, Float32, Int64]:
+    """The newest events of these queries, the current item last: each √d · v_item + position + event type + gap.
+
+    `positions` [length, d] counts from the end, `kinds` and `gaps` [·, d] count as `sequences.Steps` does and are not
+    looked at where they have one row. Gives `steps` float32 [t, d], `mask` float32 [t, t] of 0 and `FAR`, and `last`
+    int64 [r], where each history ends; a query without a history gives none.
+    """
+    return _embedded(  # type: ignore[no-any-return]
+        rows,
+        queries.indptr,
+        queries.item,
+        queries.time,
+        queries.event_type,
+        queries.now,
+        queries.current,
+        vectors,
+        positions,
+        kinds,
+        gaps,
+    )
+
+
+def _given(dtype: types.Type, ndim: int) -> types.Array:
+    return types.Array(dtype, ndim, "C", readonly=True)
+
+
+_INT16, _INT32, _INT64, _MATRIX = (
+    _given(types.int16, 1),
+    _given(types.int32, 1),
+    _given(types.int64, 1),
+    _given(types.float32, 2),
+)
+_MADE = types.Array(types.float32, 2, "C")
+_SIGNATURE = types.Tuple((_MADE, _MADE, types.Array(types.int64, 1, "C")))(
+    _INT64, _INT64, _INT32, _INT64, _INT16, _INT64, _INT32, _MATRIX, _MATRIX, _MATRIX, _MATRIX
+)
+
+
+@njit([_SIGNATURE], cache=True, nogil=True)
+def _embedded(  # type: ignore[no-untyped-def]
+    rows, indptr, item, time, event_type, now, current, vectors, positions, kinds, gaps
+):
+    longest, width = positions.shape
+    scale = np.float32(np.sqrt(width))
+    total = 0
+    for row in rows:
+        total += min(indptr[row + 1] - indptr[row] + (current[row] >= 0), longest)
+    steps, mask = np.empty((total, width), np.float32), np.full((total, total), np.float32(FAR))
+    last, made, low = np.empty(len(rows), np.int64), 0, 0
+    for row in rows:
+        begin, end = indptr[row], indptr[row + 1]
+        looked = current[row] >= 0
+        length = min(end - begin + looked, longest)
+        begin = end + looked - length
+        before = np.int64(0)
+        for place in range(length):
+            at, event = low + place, begin + place
+            if event < end:
+                which, kind, moment = item[event], event_type[event] + 1, time[event]
+            else:
+                which, kind, moment = current[row], NO_KIND, now[row]
+            gap = NEW_HISTORY
+            if place > 0:
+                gap, seconds = 1, (moment - before) // SECOND
+                while seconds > 1 and gap < len(gaps) - 1:
+                    gap, seconds = gap + 1, seconds >> 1
+            before = moment
+            of_item, of_place = vectors[which], positions[longest - length + place]
+            of_kind, of_gap = kinds[min(kind, len(kinds) - 1)], gaps[min(gap, len(gaps) - 1)]
+            into = steps[at]
+            for d in range(width):
+                into[d] = of_item[d] * scale + of_place[d]
+            if len(kinds) > 1:
+                for d in range(width):
+                    into[d] += of_kind[d]
+            if len(gaps) > 1:
+                for d in range(width):
+                    into[d] += of_gap[d]
+            mask[at, low : at + 1] = 0
+        low += length
+        if length > 0:
+            last[made] = low - 1
+            made += 1
+    return steps, mask, last[:made]

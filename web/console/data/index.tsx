@@ -1,0 +1,5 @@
+import { Title } from "@mantine/core";
+
+export default function Data() {
+  return <Title order={1}>Data</Title>;
+}

@@ -1,0 +1,4 @@
+import { start } from "../ui/Root";
+import { App } from "./App";
+
+start(<App />);

@@ -1,0 +1,3 @@
+export function Crowd() {
+  return null;
+}

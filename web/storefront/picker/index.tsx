@@ -1,0 +1,3 @@
+export function Picker() {
+  return null;
+}
