@@ -10,8 +10,8 @@ RecTools lives in an environment of its own:
     .venv-sequence/bin/pip install -r benchmarks/requirements-sequence.txt
 
 A query through ONNX against the matrix products that its network computes, in NumPy on one thread, batch 1, histories
-of 20, 50 and 200 events. *Network*: the encoder alone. *Query*: from a history in memory to its vector, packing and
-embedding by NumPy included.
+of 5, 20, 50 and 200 events. *Network*: the encoder alone. *Query*: from a history in memory to its vector, packing and
+embedding included.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,9 @@ def query_against_its_products() -> None:
         steps, last = draws.standard_normal((length, SHAPE["factors"]), np.float32), np.array([length - 1])
         mask = np.triu(np.full((length, length), FAR, np.float32), 1)
         times = {
-            "network": quickest(lambda steps=steps, mask=mask, last=last: model._network.run(steps=steps, mask=mask, last=last)),
+            "network": quickest(partial(model._network.run, steps=steps, mask=mask, last=last)),
             "products": quickest(matrix_products(length)),
-            "query": quickest(lambda query=query: model.query_vectors(query)),
+            "query": quickest(partial(model.query_vectors, query)),
         }
         detail = {
             "microseconds": {name: round(each * 1e6, 1) for name, each in times.items()},
@@ -174,7 +175,7 @@ def query_against_its_products() -> None:
         }
         for part in ("network", "query"):
             name = f"SASRec, {part} of one history of {length} through ONNX, times its matrix products"
-            row(name, times[part] / times["products"], 3.0 if part == "network" else None, None, "lower", **detail)
+            row(name, times[part] / times["products"], 3.0, None, "lower", **detail)
 
 
 def matrix_products(t: int) -> Callable[[], None]:

@@ -89,7 +89,7 @@ def test_imported_events_against_an_item(registry: Registry, quiet: Snapshot, tm
     one = Interactions(
         *(np.array([each], kind) for each, kind in ((user, np.int32), (item, np.int32), (data.last_time, np.int64))),
         np.array([1], np.int16),
-        np.ones(1, np.float32),
+        np.array([-1.0], np.float32),
         np.array([-1], np.int64),
     )
     told = replace(data, event_types=("Purchase", "Not interested"), left_out=one)

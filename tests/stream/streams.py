@@ -82,7 +82,8 @@ def seen(live: Live) -> dict[str, object]:
     found: dict[str, object] = {}
     for key in (*USERS[1:], *SESSIONS[1:]):
         for kind, recent in (("event", live.recent(key)), ("action", live.actions_of(key))):
-            values = [None if value != value else value for value in recent.values.tolist()]
+            told = recent.numbers
+            values = None if told is None else [str(getattr(told, name)) for name in ("value", "duration", "rating")]
             found[f"{kind} {key}"] = (recent.items, recent.times.tolist(), recent.event_types, values)
         found[f"linked {key}"] = live.linked_user(key)
     kinds: tuple[PutKind, ...] = ("item", "user", "action")

@@ -1,6 +1,7 @@
 """Live state: any order, any repeats and any cut end in the same state."""
 
 import random
+import struct
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,13 +64,23 @@ def test_a_packed_history_is_the_newest_of_the_set(events: list[tuple[int, int]]
     assert len(packed.rows(block)) == len(newest)
 
 
+def test_blocks_of_another_format_count_as_none() -> None:
+    old = struct.pack("<q16sH", 5, b"i" * 16, 1) + struct.pack("<HqHd16s", 44, 5, 4, 1.0, b"i" * 16) + b"Viewitem"
+    state = MemoryState(Bounds(), FrozenClock(Micros(0)))
+    state.put("event/u", old)
+    live = Live(SHOP, state=state)
+    assert len(live.recent("u")) == 0 and packed.current(old) == packed.EMPTY
+    live.fold(placed([event(1, user_id="u")]))
+    assert live.recent("u").items == ("i1",) and live.poisoned == 0
+
+
 def test_a_session_that_becomes_a_users_is_found_under_both() -> None:
     live = folded(placed([event(1, session_id="s"), event(2, user_id="u"), event(5, session_id="t")]))
     assert live.recent("s").items == ("i1",) and live.recent("u").items == ("i2",) and live.linked_user("s") is None
     live.fold([(Offset(0, 9), event(3, user_id="u", session_id="s"))])
     assert live.recent("s").items == live.recent("u").items == ("i1", "i2", "i3") and live.linked_user("s") == "u"
     live.fold([(Offset(0, 10), event(4, session_id="s", value=2.5))])
-    assert live.recent("u").items[-1] == "i4" and live.recent("u").values[-1] == 2.5
+    assert live.recent("u").items[-1] == "i4" and live.recent("u").numbers.value[-1] == 2.5  # type: ignore[union-attr]
     assert live.recent("t").items == ("i5",) and len(live.recent("nobody")) == 0
 
 

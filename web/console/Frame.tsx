@@ -33,7 +33,7 @@ export function Frame({ session, children }: { session: SessionState; children: 
           <Burger opened={isOpen} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Screens" />
           <Mark />
           <ShopPicker />
-          <UnstyledButton className={classes.search} onClick={openPalette} aria-label="Go to …" visibleFrom="sm">
+          <UnstyledButton className={classes.search} onClick={openPalette} visibleFrom="sm">
             <IconSearch size={15} aria-hidden />
             <Text size="sm">Go to …</Text>
             <Kbd size="xs">Ctrl K</Kbd>
@@ -44,9 +44,8 @@ export function Frame({ session, children }: { session: SessionState; children: 
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="xs" className={classes.navbar}>
+      <AppShell.Navbar p="xs" className={classes.navbar} aria-label="Screens">
         <ScrollArea>
-          <nav aria-label="Screens">
             {SCREENS.map(({ name, title, icon: Icon }) => (
               <NavLink
                 key={name}
@@ -60,7 +59,6 @@ export function Frame({ session, children }: { session: SessionState; children: 
                 className={classes.link}
               />
             ))}
-          </nav>
         </ScrollArea>
       </AppShell.Navbar>
       <AppShell.Main id="screen" tabIndex={-1}>

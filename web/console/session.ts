@@ -32,8 +32,8 @@ export function useSignOut() {
   return useMutation({
     mutationFn: async () => kept(await unwrap(api.DELETE("/console/api/session"))),
     onSuccess: (state) => {
-      queries.clear();
       queries.setQueryData(KEY, state);
+      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
     },
   });
 }

@@ -6,6 +6,7 @@ import "./base.css";
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { setNonce } from "get-nonce";
 import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
@@ -24,6 +25,7 @@ const queries = new QueryClient({
 });
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
+setNonce(nonce); // for the style element that keeps the page from scrolling behind a dialogue
 
 /** Put an app on the page, with the theme, the queries and the last resort for errors around it. */
 export function start(app: ReactNode): void {

@@ -193,7 +193,9 @@ class Door:
         address = client[0] if client else ""
         part = _part(scope["raw_path"], route.path) if "{" in route.path else ""
         chunks = _chunks(receive, route.limit) if route.streams else None
-        return await route.handler(Exchange(body, scope["headers"], query, caller, self._loopback, address, part, chunks))
+        return await route.handler(
+            Exchange(body, scope["headers"], query, caller, self._loopback, address, part, chunks)
+        )
 
     def _admit(self, route: Route, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Refuse what can be refused by the looks of it; the content type of the rest."""

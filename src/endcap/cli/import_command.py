@@ -19,9 +19,15 @@ def command(
     mapping: Annotated[list[str] | None, typer.Option("--map", help="field=column, e.g. user_id=cust; repeat.")] = None,
     kind: Annotated[str | None, typer.Option(help="interactions, items or users; guessed from the columns.")] = None,
     mode: Annotated[str, typer.Option(help="FULL replaces what is there, INCREMENTAL adds to it.")] = "FULL",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not read the files as files like them were read before.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import a shop's interactions, items and users; wrong rows are counted, explained and kept."""
+    """Import a shop's interactions, items and users; wrong rows are counted, explained and kept.
+
+    What --map, --kind and --dialect say is remembered for the shop: say it once.
+    """
     from endcap.jobs.intake import bring_in
     from endcap.jobs.workspace import open_workspace
 
@@ -34,12 +40,16 @@ def command(
         mapping=assignments(mapping, "--map"),
         kind=kind,
         mode=mode.upper(),
+        fresh=fresh,
         progress=ScreenProgress(),
     )
     if as_json:
         emit(report.json())
         return
     show(report.json())
+    if not mapping and report.said is not None and report.said.mapping:
+        said = " ".join(f"--map {field}={column}" for field, column in report.said.mapping.items())
+        say(f"  Read as last time: {said} (--fresh reads it as new)")
     say(f"Next: endcap check --shop {shop}, then endcap train --shop {shop}")
 
 

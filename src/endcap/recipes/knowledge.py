@@ -61,6 +61,7 @@ class Knowledge(Recipe):
 
     title: ClassVar[str] = "Knowledge"
     reason: ClassVar[str] = "Fits what you told us"
+    fits_items_alone: ClassVar[bool] = True
     wants_profiles: ClassVar[bool] = True
     wants_context: ClassVar[bool] = True
 

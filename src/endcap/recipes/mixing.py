@@ -40,6 +40,8 @@ def hold_out(dataset: Dataset, days: float, most: int, seed: int) -> HoldOut | N
     are asked. None where no user with a history takes anything.
     """
     events = dataset.interactions
+    if not len(events):
+        return None
     now = dataset.last_time + 1
     if dataset.time_kind == "micros":
         span = now - int(events.time.min())

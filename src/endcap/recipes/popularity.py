@@ -24,6 +24,7 @@ class Popularity(Recipe):
 
     title: ClassVar[str] = "Popular"
     reason: ClassVar[str] = "Popular in this shop"
+    fits_items_alone: ClassVar[bool] = True
 
     window_days: float | None = param(
         28.0, "Only events this recent count; None for all of history.", low=0.01, search=(1.0, 90.0), log=True

@@ -28,6 +28,7 @@ class Search(Recipe):
 
     title: ClassVar[str] = "Search"
     reason: ClassVar[str] = "Matches what you searched for"
+    fits_items_alone: ClassVar[bool] = True
     wants_context: ClassVar[bool] = True
 
     k1: float = param(1.2, "How soon the same word said again adds nothing.", low=0.0, search=(0.5, 2.0))

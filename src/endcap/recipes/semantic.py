@@ -34,6 +34,7 @@ class Semantic(InnerProductRecipe):
 
     title: ClassVar[str] = "Semantic similarity"
     reason: ClassVar[str] = "Like what you looked at"
+    fits_items_alone: ClassVar[bool] = True
 
     model: str = param("auto", "A model's directory, or auto: the extra text where it is installed, else words.")
     factors: int = param(128, "Length of the vectors where words or shoppers stand in.", low=1, high=2048)

@@ -26,6 +26,7 @@ class Trending(Recipe):
 
     title: ClassVar[str] = "Trending"
     reason: ClassVar[str] = "Trending now"
+    fits_items_alone: ClassVar[bool] = True
 
     window_days: float = param(7.0, "What counts as now.", low=0.01, search=(1.0, 28.0), log=True)
     baseline_days: float = param(56.0, "How far before that the usual rate is measured.", low=0.01)

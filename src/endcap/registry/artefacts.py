@@ -51,22 +51,25 @@ class Description(msgspec.Struct, frozen=True):
     recipe: dict[str, Any]
     event_types: tuple[str, ...]
     time_kind: TimeKind
+    scales: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read back: a fitted recipe, its rows' ids and ordinals, the codes of its event types."""
+    """What was read back: a fitted recipe, its rows' ids and ordinals, the codes of its event types and what it was
+    taught that they count (`Dataset.scales`)."""
 
     recipe: Recipe
     items: Vocabulary
     event_types: tuple[str, ...]
     time_kind: TimeKind
+    scales: tuple[float, ...] = ()
 
 
 def encode(version: str, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> dict[str, bytes]:
     """The files of a version by name, in the order to write them."""
     arrays, manifest = artefact.dump(recipe)
-    description = Description(manifest, dataset.event_types, dataset.time_kind)
+    description = Description(manifest, dataset.event_types, dataset.time_kind, dataset.scales)
     files = {
         ARRAYS: arrays,
         "model.json": msgspec.json.encode(description),
@@ -94,7 +97,7 @@ def read(directory: Path, version: str, manifest: File) -> Contents:
     recipe = artefact.load(directory / ARRAYS, description.recipe)
     if recipe.n_items != len(items):
         raise ArtefactError(f"{directory}: the model has {recipe.n_items} items, items.arrow {len(items)}.", fix=_FIX)
-    return Contents(recipe, items, description.event_types, description.time_kind)
+    return Contents(recipe, items, description.event_types, description.time_kind, description.scales)
 
 
 def verified(path: Path, expected: File) -> bytes:

@@ -59,13 +59,15 @@ class Version:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded version: the fitted recipe, its rows' external ids and catalogue ordinals, its event types' codes."""
+    """A loaded version: the fitted recipe, its rows' external ids and catalogue ordinals, its event types' codes and
+    what an event of each counts, as a multiple of what it counts by default (empty: once)."""
 
     version: Version
     recipe: Recipe
     items: Vocabulary
     event_types: tuple[str, ...]
     time_kind: TimeKind
+    scales: tuple[float, ...] = ()
 
 
 class Versions:
@@ -153,7 +155,7 @@ class Versions:
 
         found = version if isinstance(version, Version) else self.find(version)
         read = artefacts.read(self._root / found.path, found.id, found.manifest)
-        return Model(found, read.recipe, read.items, read.event_types, read.time_kind)
+        return Model(found, read.recipe, read.items, read.event_types, read.time_kind, read.scales)
 
     def find(self, identity: str) -> Version:
         """The version of this id, whichever shop it belongs to. Raises `UnknownName`."""

@@ -49,7 +49,7 @@ def _known_of(slate: Slate) -> dict[str, Plain]:
     attributes.users.now()  # who was put just now has a row after this
     row = attributes.user_row(user)
     if row < 0:
-        row = slate.row
+        row = slate.owner
     if row >= 0:
         found = attributes.users.row(row)
     found[USER_ID] = user

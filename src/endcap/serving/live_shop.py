@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -131,6 +131,8 @@ class LiveShop:
         self._kept: dict[str, tuple[object, Fresh]] = {}
         """What was made of each shopper's events, and of which."""
         self._shown_before = before.shown_items() if before is not None else {}
+        self.forgotten: set[str] = before.forgotten if before is not None else set()
+        """Users and sessions that are asked for as nobody until their rows are gone; see `forget`."""
         self._places: dict[str, int] = {}
         self._names: list[str] = []
         self._born: list[int] = []
@@ -242,6 +244,23 @@ class LiveShop:
         owner = self.live.linked_user(key) if self.last_time else None
         row = histories.row(owner) if owner is not None else -1
         return row if row >= 0 else histories.row(key)
+
+    def forget(self, names: Sequence[str]) -> frozenset[str]:
+        """From now on nothing is answered from the past of these users and sessions, and of the sessions that became
+        theirs; all of those. In this process: what the others have goes with the rows."""
+        keys, sessions = set(names), self.state.histories.sessions
+        for name in names:
+            keys.update(self.live.keys(name))
+            row = self.row(name)
+            if row >= 0:
+                keys.add(self.state.histories.users.name(row))
+                keys.update(sessions.index.names(np.flatnonzero(sessions.user == row).astype(np.int32)))
+        self.forgotten |= keys
+        return frozenset(keys)
+
+    def remember(self, keys: Iterable[str]) -> None:
+        """Whoever comes by these names from now on is somebody new."""
+        self.forgotten.difference_update(keys)
 
     def fresh(self, key: str, row: int = -1) -> Fresh | None:
         """What a user or session did since the state was made, and what the state does not hold under their `row`:

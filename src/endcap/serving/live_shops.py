@@ -45,9 +45,10 @@ class LiveShops:
         after = lake_offsets(self._log, self._lake, shop, Snapshot.parse(state.snapshot))
         live = Live(shop, after=after, linked=state.histories.linked_user, clock=self._clock)
         items = LiveShop(state, live, "items", before.items if before is not None else None)
-        return self._feed.add(
-            shop, Streamed(live, items, None if actions is None else LiveShop(actions, live, "actions"))
-        )
+        offered = None if actions is None else LiveShop(actions, live, "actions")
+        if offered is not None:
+            offered.forgotten = items.forgotten
+        return self._feed.add(shop, Streamed(live, items, offered))
 
     @property
     def poisoned(self) -> int:

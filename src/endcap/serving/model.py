@@ -63,7 +63,8 @@ class ServedModel:
     int32 [n] is the catalogue place of each model row, `rows` int32 [ordinals + 1] the way back (-1 where
     the item is newer than the version, and in the last place, which stands for all that the state does not know),
     `codes` int16 the model's code of each event type of the histories, likewise, `withheld` int32 the rows
-    whose items are not in the catalogue. `personal` is False where answers do not depend on the history, and
+    whose items are not in the catalogue, `scales` what an event of each of `event_types` counts to the version beside
+    what it counts by default (`Dataset.scales`). `personal` is False where answers do not depend on the history, and
     `general` True where they tell something about somebody without one.
     `temperature` turns scores into probabilities (see `calibration`). Of a recipe in two stages everything here is the
     first stage's, which retrieves; `ranker` is the second, None where there is but one.
@@ -82,6 +83,7 @@ class ServedModel:
     personal: bool = True
     general: bool = False
     temperature: float = 1.0
+    scales: tuple[float, ...] = ()
     index: VectorIndex | None = field(default=None, repr=False)
     """Over the retriever's item vectors, where there are so many that not all are looked at."""
 
@@ -91,9 +93,8 @@ class ServedModel:
         ordinals = model.items.ordinals
         if len(ordinals) != model.recipe.n_items or (len(ordinals) and int(ordinals.min()) < 0):
             raise ArtefactError(f"Version {model.version.id} has items without a place in the catalogue.")
-        return cls._tied(
-            model.version.id, model.recipe, model.version.recipe, ordinals, model.event_types, state
-        )._examined()
+        tied = cls._tied(model.version.id, model.recipe, model.version.recipe, ordinals, model.event_types, state)
+        return replace(tied, scales=model.scales)._examined()
 
     @classmethod
     def of_actions(cls, model: Model, state: ShopState) -> ServedModel:
@@ -108,9 +109,8 @@ class ServedModel:
     def on(self, state: ShopState) -> ServedModel:
         """The same version tied to a later state; what was found out about it is kept."""
         tied = self._tied(self.version, self.recipe, self.recipe_name, self.given, self.event_types, state)
-        return replace(
-            tied, personal=self.personal, general=self.general, temperature=self.temperature, index=self.index
-        )
+        kept = {name: getattr(self, name) for name in ("personal", "general", "temperature", "scales", "index")}
+        return replace(tied, **kept)
 
     @classmethod
     def _tied(
@@ -184,6 +184,11 @@ class ServedModel:
         return _forbids(self.retriever)
 
     @cached_property
+    def _scale(self) -> Float32:
+        """float32: `scales`, and once for the code -1."""
+        return np.array([*self.scales, 1.0], np.float32)
+
+    @cached_property
     def put_items(self) -> dict[str, Any]:
         """What `obeying` keeps of items that were put."""
         return {}
@@ -229,6 +234,8 @@ class ServedModel:
             past.weight,
             past.order,
         )
+        if self.scales:
+            weight = weight * self._scale[types]
         if len(item) and int(item.min()) < 0:
             kept = item >= 0
             indptr = np.concatenate(([0], np.cumsum(kept)))[indptr]

@@ -8,15 +8,16 @@ retrieve, rerank, credit and account make use of that, by asking a model about a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
 from secrets import token_hex
 
 import numpy as np
 
 from endcap.serving import recommendation_id
-from endcap.serving.actions import unofferable
+from endcap.serving.barring import barriers
 from endcap.serving.explaining import account, credit, explain, remind
 from endcap.serving.exploration import explore
-from endcap.serving.histories import hidden, purchases, seen
 from endcap.serving.obeying import obey
 from endcap.serving.placing import place
 from endcap.serving.policy.cap import cap
@@ -37,6 +38,7 @@ Step = Callable[[Sequence[Slate]], None]
 def each(step: Callable[[Slate], None]) -> Step:
     """A step over one slate as a step over a batch."""
 
+    @wraps(step)
     def steps(slates: Sequence[Slate]) -> None:
         for slate in slates:
             step(slate)
@@ -59,29 +61,22 @@ def answer(slates: Sequence[Slate]) -> Sequence[Slate]:
 def resolve(slate: Slate) -> None:
     """Which variant answers, whose history counts, which item is being looked at, and what is now."""
     request, snapshot = slate.request, slate.snapshot
+    if snapshot.live is not None and request.user_id in snapshot.live.forgotten:
+        request = slate.request = replace(request, user_id="")
     slate.place, slate.variant, slate.model = snapshot.variant_for(request.user_id or slate.token)
     slate.size, slate.now = snapshot.size, snapshot.moment(request.asked)
     if request.user_id:
         live = snapshot.live
         slate.row = (live or snapshot.state.histories).row(request.user_id)
         slate.fresh = live.fresh(request.user_id, slate.row) if live is not None else None
+        slate.owner = slate.row
     if request.item_id:
         slate.current = snapshot.ordinal(request.item_id)
 
 
 def allow(slate: Slate) -> None:
     """Which items this shopper must not be shown, and the bitmap of those that the filter lets through."""
-    snapshot, request, barred = slate.snapshot, slate.request, []
-    if request.exclude_purchased or snapshot.deployment.config.exclude_seen:
-        barred += purchases(slate)
-    if snapshot.deployment.config.exclude_seen:
-        barred += seen(slate)
-    if snapshot.hides:
-        barred += hidden(slate)
-    if snapshot.is_about_actions:
-        barred += unofferable(slate)
-    if slate.current >= 0:
-        barred.append(np.array([slate.current], np.int32))
+    request, barred = slate.request, [part for _, parts in barriers(slate) for part in parts]
     if barred:
         slate.barred = np.concatenate(barred)
     if request.restriction is not None:

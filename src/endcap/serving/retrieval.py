@@ -106,11 +106,7 @@ def _kin(slate: Slate) -> bool:
 def _choose(slate: Slate, scores: Float32, rung: str) -> None:
     """The best that may be shown of float32 [n] `scores`, which are changed."""
     model = slate.model
-    if len(model.withheld):
-        scores[model.withheld] = -np.inf
-    config = slate.snapshot.deployment.config
-    if config.popularity or config.freshness:
-        scores = influenced(slate.snapshot, model, scores, slate.now)
+    scores = weighed(slate, scores)
     sink(slate, scores)
     scored = rung == "personal"
     # What may not be shown still counts in the sum: a filter does not make the rest likelier.
@@ -125,6 +121,17 @@ def _choose(slate: Slate, scores: Float32, rung: str) -> None:
         slate.counts["allowed"] = model.withhold(scores, slate.allowed)
     rows = best(scores, width(slate))
     _lay_out(slate, rows, scores[rows], rung, total)
+
+
+def weighed(slate: Slate, scores: Float32) -> Float32:
+    """float32 [n]: a model's scores, which are changed, without what has left the catalogue and under the campaign's
+    influences."""
+    model, config = slate.model, slate.snapshot.deployment.config
+    if len(model.withheld):
+        scores[model.withheld] = -np.inf
+    if config.popularity or config.freshness:
+        scores = influenced(slate.snapshot, model, scores, slate.now)
+    return scores
 
 
 def width(slate: Slate) -> int:

@@ -67,6 +67,8 @@ class Slate:
     variant: Variant = None  # type: ignore[assignment]  # set by resolve
     model: ServedModel = None  # type: ignore[assignment]  # set by resolve
     row: int = -1
+    owner: int = -1
+    """The row of who asks in what is known of shoppers, where they have none of their own there."""
     current: int = -1
     now: int = 0
     size: int = 0
@@ -147,7 +149,7 @@ class Slate:
 
     def reset(self) -> None:
         """Back to the question alone."""
-        self.row = self.current = -1
+        self.row = self.owner = self.current = -1
         self.fresh, self.allowed, self.cause, self.segments = None, None, "", ()
         self.barred, self.candidates, self.candidate_scores = NOBODY, NOBODY, NO_SCORES
         self.promotable, self.promotable_scores = NOBODY, NO_SCORES

@@ -43,7 +43,7 @@ class SessionState(Shape, frozen=True):
 
 
 class Attempts:
-    """How often each address has tried lately."""
+    """How often each address has guessed lately."""
 
     def __init__(self, tick: Callable[[], float] = time.monotonic) -> None:
         self._tick, self._tries = tick, dict[str, deque[float]]()
@@ -59,6 +59,11 @@ class Attempts:
         tries.append(now)
         if len(self._tries) > 4096:
             self._tries.clear()
+
+    def succeeded(self, address: str) -> None:
+        """The last try was no guess."""
+        if tries := self._tries.get(address):
+            tries.pop()
 
 
 class SignInDesk:
@@ -98,6 +103,7 @@ class SignInDesk:
         if key is None or key.revoked is not None:
             fix = "endcap console prints a link that signs in."
             raise Refusal(403, "UnrecognizedClientException", f"That is neither the token nor an access key. {fix}")
+        self._limit.succeeded(call.exchange.client)
         session = sessions.begin(key, self._backstage.clock.now())
         state = msgspec.json.encode(self._state(session, key))
         secure = not is_loopback(self._backstage.workspace.settings.host)

@@ -9,8 +9,10 @@ from endcap.api.console.backstage import Backstage, Group
 from endcap.api.console.operation import Operation
 from endcap.api.console.session import SignInDesk
 from endcap.api.console.shops import Shops
+from endcap.api.console.storefront import Storefront
+from endcap.api.console.storefront.own_shop import OwnShops
 
-GROUPS: tuple[Callable[[Backstage], Group], ...] = (SignInDesk, Shops)
+GROUPS: tuple[Callable[[Backstage], Group], ...] = (SignInDesk, Shops, Storefront, OwnShops)
 
 
 def operations(backstage: Backstage) -> tuple[Operation, ...]:

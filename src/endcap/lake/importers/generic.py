@@ -150,6 +150,8 @@ HEADERS: Mapping[DatasetKind, Mapping[str, tuple[str, ...]]] = {
 }
 """Names under which each field is commonly exported; compared without case and punctuation."""
 
+NAMED = ("title", "item_name", "product_name", "product_title", "price")
+"""What a thing with an id has that is for sale."""
 _BOUGHT = ("QUANTITY", "PRICE", "ORDER_ID", "EVENT_VALUE")
 
 
@@ -178,6 +180,8 @@ def fitted_kind(columns: Columns, name: str) -> DatasetKind:
     if has_user and has_item:
         return "interactions"
     lowered = name.lower()
+    if not has_user and columns.find(("id",)) is not None and columns.find(NAMED) is not None:
+        has_item = True
     if has_item or any(word in lowered for word in ("item", "product", "catalog", "article")):
         return "items"
     if has_user or any(word in lowered for word in ("user", "customer", "member", "household", "demographic")):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from endcap.lake.importers.delimited import CsvSource
+from endcap.lake.importers.feeds import FeedSource
 from endcap.lake.importers.jsonlines import JsonSource
 from endcap.lake.importers.parquet import ParquetSource
+from endcap.lake.importers.shopify import ShopifySource, is_shopify
 from endcap.lake.importers.sources import Limits, Source, SourceFile
+from endcap.lake.importers.text import Watched
 from endcap.lake.importers.workbook import WorkbookSource
 
 
@@ -16,6 +19,15 @@ def open_source(file: SourceFile, encoding: str = "utf-8", limits: Limits | None
         return ParquetSource(file, bounds)
     if file.format == "workbook":
         return WorkbookSource(file, bounds)
+    if file.format == "feed":
+        return FeedSource(file, bounds)
+    if file.format == "json" and _is_products(file, bounds):
+        return ShopifySource(file, bounds)
     if file.format == "json":
         return JsonSource(file, bounds, encoding)
     return CsvSource(file, bounds, encoding)
+
+
+def _is_products(file: SourceFile, limits: Limits) -> bool:
+    with Watched(file, limits) as stream:
+        return is_shopify(stream.read(4096))

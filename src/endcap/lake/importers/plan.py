@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from endcap.errors import InputError, SchemaError
 from endcap.lake.importers import generic
+from endcap.lake.importers.feeds import FeedSource
 from endcap.lake.importers.mapping import Dialect, TableMapping, load_dialect, overridden
 from endcap.lake.importers.opening import open_source
+from endcap.lake.importers.shopify import ShopifySource
 from endcap.lake.importers.sources import Limits, Source, find_files, package_folder
 from endcap.lake.importers.sql import Columns, missing_fields, needed_columns, resolves
 from endcap.lake.importers.times import TimeReading, read_times
@@ -124,7 +126,12 @@ def _recognised(paths: Sequence[Path], limits: Limits | None) -> Dialect | None:
         return load_dialect("complete-journey")
     retail = load_dialect("online-retail")
     for file in find_files(list(paths)) if len(paths) <= 4 else ():
-        columns = set(open_source(file, "utf-8", limits).columns)
+        source = open_source(file, "utf-8", limits)
+        columns = set(source.columns)
+        if isinstance(source, ShopifySource):
+            return load_dialect("shopify")
+        if isinstance(source, FeedSource) or {"id", "title", "link", "price", "availability"} <= columns:
+            return load_dialect("merchant-feed")
         if {"StockCode", "InvoiceDate", "Quantity"} <= columns or {"order_id", "sheet", "quantity"} <= columns:
             return retail
         if {"USER_ID", "ITEM_ID"} & columns:

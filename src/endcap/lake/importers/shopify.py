@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ class ShopifySource(Source):
     """One document, read whole. A product without an id, or that is no object, is one reject."""
 
     def __init__(self, file: SourceFile, limits: Limits) -> None:
-        super().__init__(file)
+        super().__init__(replace(file, format="products"))
         if file.size > limits.whole:
             raise DataError(f"{file.path} has {file.size:,} bytes, at most {limits.whole:,} are read at once.")
         with Watched(file, limits) as stream:

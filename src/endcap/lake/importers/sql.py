@@ -171,6 +171,8 @@ def _type_checks(field: Field, value: Value, columns: Columns, times: Mapping[st
 
 def _given(value: Value, columns: Columns) -> str:
     name = columns.find(value.column) if value.column else None
+    if value.patterns or value.extract:  # what they leave nothing of was not meant to be a value
+        return f"nullif({source_text(value, columns)}, '')"
     if name is None:
         return source_text(value, columns)
     if columns.types[name] == "VARCHAR":

@@ -19,7 +19,6 @@ FAR = -1e9
 """Added to what may not be looked at, before the softmax."""
 TOGETHER = 192
 """Steps in one matrix at most, where more than one history is in it: attention grows with their square."""
-NO_KIND, NEW_HISTORY = 0, 0
 
 
 def groups(queries: Queries, most: int) -> Iterator[Int64]:
@@ -74,49 +73,46 @@ _SIGNATURE = types.Tuple((_MADE, _MADE, types.Array(types.int64, 1, "C")))(
 )
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _bucket(seconds, most):  # type: ignore[no-untyped-def]
+    """The bucket of a gap as `sequences.gaps` counts them."""
+    gap = 1
+    while seconds > 1 and gap < most:
+        gap, seconds = gap + 1, seconds >> 1
+    return gap
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _added(into, row):  # type: ignore[no-untyped-def]
+    for d in range(len(into)):
+        into[d] += row[d]
+
+
 @njit([_SIGNATURE], cache=True, nogil=True)
 def _embedded(  # type: ignore[no-untyped-def]
     rows, indptr, item, time, event_type, now, current, vectors, positions, kinds, gaps
 ):
     longest, width = positions.shape
     scale = np.float32(np.sqrt(width))
-    total = 0
-    for row in rows:
-        total += min(indptr[row + 1] - indptr[row] + (current[row] >= 0), longest)
-    steps, mask = np.empty((total, width), np.float32), np.full((total, total), np.float32(FAR))
-    last, made, low = np.empty(len(rows), np.int64), 0, 0
-    for row in rows:
-        begin, end = indptr[row], indptr[row + 1]
-        looked = current[row] >= 0
-        length = min(end - begin + looked, longest)
-        begin = end + looked - length
-        before = np.int64(0)
+    lengths = np.minimum(indptr[rows + 1] - indptr[rows] + (current[rows] >= 0), longest)
+    steps = np.empty((lengths.sum(), width), np.float32)
+    mask = np.full((len(steps), len(steps)), np.float32(FAR))
+    low, before = 0, np.int64(0)
+    for number in range(len(rows)):
+        row, length = rows[number], lengths[number]
+        end = indptr[row + 1]
+        begin = end + (current[row] >= 0) - length
         for place in range(length):
             at, event = low + place, begin + place
+            which, kind, moment = current[row], 0, now[row]
             if event < end:
                 which, kind, moment = item[event], event_type[event] + 1, time[event]
-            else:
-                which, kind, moment = current[row], NO_KIND, now[row]
-            gap = NEW_HISTORY
-            if place > 0:
-                gap, seconds = 1, (moment - before) // SECOND
-                while seconds > 1 and gap < len(gaps) - 1:
-                    gap, seconds = gap + 1, seconds >> 1
-            before = moment
-            of_item, of_place = vectors[which], positions[longest - length + place]
-            of_kind, of_gap = kinds[min(kind, len(kinds) - 1)], gaps[min(gap, len(gaps) - 1)]
-            into = steps[at]
-            for d in range(width):
-                into[d] = of_item[d] * scale + of_place[d]
+            steps[at] = vectors[which] * scale + positions[longest - length + place]
             if len(kinds) > 1:
-                for d in range(width):
-                    into[d] += of_kind[d]
+                _added(steps[at], kinds[min(kind, len(kinds) - 1)])
             if len(gaps) > 1:
-                for d in range(width):
-                    into[d] += of_gap[d]
+                _added(steps[at], gaps[_bucket((moment - before) // SECOND, len(gaps) - 1) if place else 0])
+            before = moment
             mask[at, low : at + 1] = 0
         low += length
-        if length > 0:
-            last[made] = low - 1
-            made += 1
-    return steps, mask, last[:made]
+    return steps, mask, (np.cumsum(lengths) - 1)[lengths > 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from endcap.features.facts import INTERVAL
@@ -21,16 +23,20 @@ _LONG_AGO = -(2**62)
 
 def rules(slate: Slate) -> None:
     """Bar what the campaign's rules leave out, from the answer, its promotions and its exploration alike."""
-    config = slate.snapshot.deployment.config
-    barred = []
-    if config.hide_bought == "always":
-        barred += purchases(slate)
-    elif config.hide_bought == "until-due":
-        barred.append(not_due(slate))
-    if config.hide_out_of_stock and not slate.snapshot.is_about_actions:
-        barred.append(out_of_stock(slate))
+    barred = [part for _, parts in ruled_out(slate) for part in parts]
     if barred:
         slate.barred = np.concatenate((slate.barred, *barred))
+
+
+def ruled_out(slate: Slate) -> Iterator[tuple[str, list[Int32]]]:
+    """(why, int32 ordinals in parts) of each rule in force."""
+    config = slate.snapshot.deployment.config
+    if config.hide_bought == "always":
+        yield "bought", purchases(slate)
+    elif config.hide_bought == "until-due":
+        yield "not-due", [not_due(slate)]
+    if config.hide_out_of_stock and not slate.snapshot.is_about_actions:
+        yield "sold-out", [out_of_stock(slate)]
 
 
 def out_of_stock(slate: Slate) -> Int32:

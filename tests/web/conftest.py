@@ -1,0 +1,127 @@
+"""A served shop with its pages, and a real Chromium that notices what a page must not do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+from shop_home import NAME, home_of_a_shop
+from shop_server import Server, running
+
+from endcap.registry.first_run import first_run_token
+from endcap.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+HARMLESS = re.compile(r"Download the React DevTools|\[vite\]")
+
+
+@dataclass(frozen=True)
+class ShopSite:
+    """A running server over a small simulated grocer."""
+
+    server: Server
+    settings: Settings
+    name: str = NAME
+
+    @property
+    def url(self) -> str:
+        return self.server.address
+
+    @property
+    def console(self) -> str:
+        """The link that signs in to the console."""
+        return f"{self.url}/console#token={first_run_token(self.settings)}"
+
+
+@dataclass
+class Watched:
+    """What a page did that it must not: errors on its console, and requests to other places."""
+
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def site_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the shop, this worker's own copy."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = base.name.startswith("popen-")
+    return home_of_a_shop(base.parent if is_worker else base, tmp_path_factory.mktemp("site") / "home")
+
+
+@pytest.fixture(scope="session")
+def shop_site(site_home: Path) -> Iterator[ShopSite]:
+    """Serve it; its events and shoppers are shared by the tests of a worker, so each uses shoppers of its own."""
+    settings = Settings(home=site_home, port=0)
+    with running(settings) as server:
+        yield ShopSite(server, settings)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, driven by Playwright."""
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if binary is None:
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, shop_site: ShopSite):
+    """A page of a fresh profile; fails the test where it logged an error or asked another place for anything."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    watched = watch(opened, shop_site.url)
+    yield opened
+    context.close()
+    assert not watched.errors
+    assert not watched.foreign
+
+
+def watch(opened, url: str) -> Watched:
+    """Note what a page must not do, from now on."""
+    watched, host = Watched(), urlsplit(url).netloc
+
+    def said(message) -> None:
+        if message.type == "error" and not HARMLESS.search(message.text) and "status of 4" not in message.text:
+            watched.errors.append(message.text)
+
+    def asked(request) -> None:
+        where = urlsplit(request.url)
+        if where.scheme in ("http", "https", "ws", "wss") and where.netloc != host:
+            watched.foreign.append(request.url)
+
+    opened.on("console", said)
+    opened.on("pageerror", lambda error: watched.errors.append(str(error)))
+    opened.on("request", asked)
+    return watched
+
+
+@pytest.fixture
+def axe():
+    """`axe(page)` gives what axe-core finds wrong with a page by WCAG 2.2 AA, one line each."""
+    source = AXE.read_text("utf-8")
+
+    def check(opened) -> list[str]:
+        # Run in a world of its own is not possible with the page's policy; evaluate goes around it.
+        opened.evaluate(f"() => {{ {source} }}")
+        options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+        found = opened.evaluate("options => axe.run(document, options)", options)
+        return [
+            f"{each['id']}: {node['target']} {node['failureSummary']}"
+            for each in found["violations"]
+            for node in each["nodes"]
+        ]
+
+    return check
