@@ -23,7 +23,7 @@ numbers = st.none() | st.sampled_from([-1.0, 0.0, 1.0, 2.5, 3, 5.0, 30, 99.5, 1e
 events = st.lists(
     st.tuples(st.sampled_from(["View", "Rating", "Purchase", "NotInterested"]), numbers, numbers, numbers),
     min_size=1,
-    max_size=6,
+    max_size=8,
 )
 Told = tuple[str, float, dict[str, object]]
 
@@ -59,7 +59,7 @@ def of_state(lake: Lake) -> tuple[dict[str, float], dict[str, float]]:
     return wanted, {state.catalogue.name(ordinal): far for ordinal, far in unwanted.items()}
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events)
 def test_the_same_events_weigh_the_same_whichever_way_they_came(
     tmp_path_factory: pytest.TempPathFactory, given: list[tuple[str, object, object, object]]

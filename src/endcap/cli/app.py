@@ -35,6 +35,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("search", "Answers"),
     ("predict", "Answers"),
     ("serve", "Answers"),
+    ("console", "Answers"),
     ("status", "Answers"),
     ("capacity", "Answers"),
     ("jobs", "Jobs"),

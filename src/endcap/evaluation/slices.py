@@ -125,7 +125,7 @@ def slices_of(split: Split) -> Iterator[Slice]:
     found += [Slice(name, "category", every, mask) for name, mask in _categories(split, targets)]
     for each in found:
         count = int(_kept(targets, each).sum())
-        if LEAST <= count and (count < q or each.items is not None):
+        if count >= LEAST and (count < q or each.items is not None):
             yield each
 
 

@@ -16,12 +16,14 @@ from endcap.errors import InputError
 from endcap.jobs.children import run_child
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.workspace import Workspace
-from endcap.recipes import recipe_class
+from endcap.recipes import RECIPES, recipe_class
 from endcap.registry.feature_windows import window_documents
+from endcap.registry.recipe_arns import INNER, native_offer
 from endcap.registry.resources import Resource
 from endcap.types import ShopKey
 
 KIND = "evaluation"
+PERSONAL = "USER_PERSONALIZATION"
 MOST = 6
 """What one comparison may have beside popularity: each is trained anew."""
 
@@ -59,7 +61,7 @@ def ask(
     days: float = 28,
     at: int = 20,
 ) -> Resource:
-    """A record of the comparison and its job. Raises `UnknownName`, `InputError` where too much is asked for at once."""
+    """A record of the comparison and its job; what serves shoppers now is compared along. Raises `UnknownName`, `InputError` where too much is asked for."""
     for identity in versions:
         workspace.versions.get(shop, identity)
     for name in recipes:
@@ -68,6 +70,9 @@ def ask(
         raise InputError("Nothing was named that could be compared.", fix="Name versions or recipes.")
     if len({*versions, *recipes}) > MOST:
         raise InputError(f"At most {MOST} can be compared at once: each is trained anew.", fix="Leave some out.")
+    served = served_version(workspace, shop)
+    if served and served not in versions and len(versions) + len(recipes) < MOST:
+        versions = [*versions, served]
     document = {"versions": list(versions), "recipes": list(recipes), "days": days, "at": at}
     identity = f"{shop.group}/{token_hex(8)}"
     made = Resource(shop.account, KIND, identity, shop.group, status="CREATE PENDING", document=document)
@@ -111,7 +116,18 @@ def judge_versions(work: Work) -> None:
 
 def live_version(workspace: Workspace, shop: ShopKey, among: set[str]) -> str:
     """Of these, the one that most shoppers get now; empty where none of them serves."""
-    served = [
-        (variant.weight, variant.version_id) for each in workspace.campaigns.list(shop) for variant in each.variants
-    ]
-    return next((version for _, version in sorted(served, reverse=True) if version in among), "")
+    main = served_version(workspace, shop)
+    others = [variant.version_id for each in workspace.campaigns.list(shop) for variant in each.variants]
+    return next((version for version in (main, *others) if version in among), "")
+
+
+def served_version(workspace: Workspace, shop: ShopKey) -> str:
+    """What most shoppers get where something is recommended for them: by the campaign of that purpose, else by any
+    whose recipe answers about shoppers. Empty where nothing serves."""
+    recipes = {version.id: version.recipe for version in workspace.versions.list(shop)}
+    found = []
+    for each in workspace.campaigns.list(shop):
+        largest = max(each.variants, key=lambda variant: variant.weight).version_id
+        if recipes.get(largest) in RECIPES.keys() - INNER and native_offer(recipes[largest]).type == PERSONAL:
+            found.append((each.campaign != shop.name_of("for-you"), each.campaign, largest))
+    return min(found)[2] if found else ""

@@ -88,7 +88,7 @@ def preview(workspace: Workspace, shop: ShopKey, asked: Asked) -> Any:
 
 
 def bring_in_files(work: Work) -> None:
-    """Read the files, and commit them unless they are only tried; an import that was committed before is found again."""
+    """Read the files, and commit them unless they are only tried; a commit that was made before is found again."""
     workspace, shop, document = work.workspace, work.resource.shop_key, work.resource.document
     try:
         report = import_source(

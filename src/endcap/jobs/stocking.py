@@ -19,7 +19,7 @@ from endcap.errors import EndcapError, InputError, StateError, UnknownName
 from endcap.jobs.children import run_child
 from endcap.jobs.demo import DEMO_SHOPS, SERVED
 from endcap.jobs.importing import import_source
-from endcap.jobs.intake import noted
+from endcap.jobs.intake import listed
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.publishing import publish
 from endcap.jobs.workspace import Workspace
@@ -159,7 +159,7 @@ def bring(work: Work) -> None:
             progress=work.progress,
             cancelled=work.cancelled,
         )
-    noted(work.workspace, work.resource.shop_key, report)
+    listed(work.workspace, work.resource.shop_key, report)
     for kind, part in report.kinds.items():
         work.say(f"{part.accepted:,} of {part.rows:,} rows of {kind} accepted, {part.rejected_rows:,} rejected")
     work.facts["report"] = report.job

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from endcap.jobs import adopting, batches, comparing, deploying, file_imports, loading, removing, sinking, stocking, trainings
+from endcap.jobs import (
+    adopting,
+    batches,
+    comparing,
+    deploying,
+    file_imports,
+    loading,
+    removing,
+    sinking,
+    stocking,
+    trainings,
+)
 from endcap.jobs.lifecycles import CREATE, Lifecycle, creating, deleting, updating
 
 _TRAIN_RECOMMENDER = (

@@ -62,8 +62,8 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Equal-length columns sorted by (user, time, arrival): user, item rows; time int64; event type codes;
-    weight (what one event says, see `signals`; > 0 where it is learned from); order (basket code, -1 where there is none)."""
+    """Equal-length columns sorted by (user, time, arrival): user, item rows; time int64; event type codes; weight (what
+    one event says, see `signals`; > 0 where it is learned from); order (basket code, -1 where there is none)."""
 
     user: Int32
     item: Int32

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,15 +12,15 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.onnx_model import OnnxModel, UInt8, export
-from endcap.recipes.neural.sequences import GAPS, Steps
+from endcap.recipes.neural.sequences import GAPS, Steps, newest, waits
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
 from endcap.types import DAY, Float32
 
-ROWS = 1024
-"""Histories encoded at once."""
 TOKENS = 16_384
 """Steps of a batch: many histories side by side, for one step is computed after the other."""
+ANOTHER, THE_SAME = np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)
+"""Whether what comes next is of another session."""
 LEAST_RECENT = 0.05
 """What the oldest event counts beside the newest under the recency mask."""
 
@@ -30,8 +31,9 @@ class HRNN(InnerProductRecipe):
     the sessions before.
 
     Session s of a shopper starts at h_0 = tanh(W c_s), c_s = GRU_shopper(h_last of session s - 1, c_(s-1)), and goes on
-    by h_t = GRU_session(√d · v_item + event type, h_(t-1)); the state is the layer norm of h_t + c_s. Every event is a
-    target of the ones before it, by cross-entropy. Quadrana et al. 2017, "Personalizing session-based recommendations
+    by h_t = GRU_session(√d · v_item + event type, h_(t-1)); the state is the layer norm of h_t + c_s. Whoever asks long
+    after the last event begins a session. Every event is a target of the ones before it, by cross-entropy; those of one
+    moment, like the lines of a basket, of what came before it. Quadrana et al. 2017, "Personalizing session-based recommendations
     with hierarchical recurrent neural networks". `variant` metadata adds vectors of the items' categories to theirs;
     coldstart learns them so that they stand for an item alone, and lets them for items with few interactions.
     Trained with PyTorch (extra `deep`); served by onnxruntime (extra `onnx`).
@@ -63,8 +65,8 @@ class HRNN(InnerProductRecipe):
 
     kinds_: Float32 = fitted()
     """float32 [types + 1, d]: what an event's type adds; one row where there is one type."""
-    cell_: UInt8 = fitted()
-    """uint8 [bytes]: one event further as ONNX (`neural.recurrent.Cell`)."""
+    session_: UInt8 = fitted()
+    """uint8 [bytes]: one session further as ONNX (`neural.recurrent.Session`)."""
     timed_: UInt8 = fitted()
     """uint8 [1]: whether events have times, so that sessions can be told apart."""
 
@@ -96,9 +98,10 @@ class HRNN(InnerProductRecipe):
             new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions
             self.item_vectors_[new, :width] = model.vectors.of_features_alone().detach().numpy()[new]
         self.kinds_ = model.kinds.detach().numpy().copy()
-        rows = np.zeros((2, width), np.float32)
-        example = {"step": rows, "begins": rows[:, :1], "session": rows, "shopper": rows}
-        self.cell_ = export(model.cell, example, outputs=("state", "next_session", "next_shopper"))
+        one = np.zeros((1, width), np.float32)
+        example = {"steps": np.zeros((1, 2, width), np.float32), "begins": one[:, :1], "session": one, "shopper": one}
+        outputs = ("state", "next_session", "next_shopper")
+        self.session_ = export(model.session, example, outputs=outputs, batch=(), also={"steps": {1: "steps"}})
         self.__dict__.pop("_network", None)
 
     @property
@@ -112,7 +115,7 @@ class HRNN(InnerProductRecipe):
         if self.recency_mask and self.timed_[0]:
             age = (dataset.last_time - dataset.interactions.time) / DAY
             weight = LEAST_RECENT + (1 - LEAST_RECENT) * np.exp2(-age / self.recency_half_life_days)
-            steps = Steps(steps.indptr, steps.item, steps.kind, steps.gap, weight.astype(np.float32))
+            steps = replace(steps, weight=weight.astype(np.float32))
         lengths = steps.lengths
         if not (lengths > 1).any():
             return steps
@@ -122,33 +125,36 @@ class HRNN(InnerProductRecipe):
 
     @cached_property
     def _network(self) -> OnnxModel:
-        return OnnxModel(self.cell_)
+        return OnnxModel(self.session_)
 
     def query_vectors(self, queries: Queries) -> Float32:
-        steps = Steps.of_queries(queries, timed=bool(self.timed_[0]), most=self.length)
+        queries = newest(queries.with_current(), self.length)
+        timed = bool(self.timed_[0])
+        steps = Steps.of_queries(queries, timed=timed, most=self.length)
+        events, begins = self._embedded(steps), steps.gap >= self._session_gap
+        asked_anew = waits(queries) >= self._session_gap if timed else np.zeros(len(queries), np.bool_)
         vectors = np.full((len(steps), self.item_vectors_.shape[1]), np.nan, np.float32)
-        asked = np.flatnonzero(steps.lengths)
-        # Longest first: those that have ended are the last rows, and the loop goes on without them.
-        asked = asked[np.argsort(-steps.lengths[asked], kind="stable")]
-        for low in range(0, len(asked), ROWS):
-            rows = asked[low : low + ROWS]
-            vectors[rows, :-1] = self._states(steps, rows)
-            vectors[rows, -1] = 1.0
+        for row in np.flatnonzero(steps.lengths).tolist():
+            low, high = steps.indptr[row : row + 2].tolist()
+            cuts = [low, *(low + 1 + np.flatnonzero(begins[low + 1 : high])).tolist(), high]
+            vectors[row, :-1] = self._state(events, cuts, bool(asked_anew[row]))
+        vectors[steps.lengths > 0, -1] = 1.0
         return vectors
 
-    def _states(self, steps: Steps, rows: np.ndarray) -> Float32:
-        """float32 [rows, d]: the state after the last event of each history, longest history first."""
-        lengths, width = steps.lengths[rows], self.item_vectors_.shape[1] - 1
-        given, _ = steps.padded(steps.indptr[rows], lengths)
-        begins = (given["gap"] >= self._session_gap).astype(np.float32)
-        states = np.zeros((len(rows), width), np.float32)
-        session, shopper = np.zeros_like(states), np.zeros_like(states)
-        for place in range(given["item"].shape[1]):
-            live = int((lengths > place).sum())
-            step = self.item_vectors_[given["item"][:live, place], :width] * np.float32(width**0.5)
-            if len(self.kinds_) > 1:
-                step += self.kinds_[np.minimum(given["kind"][:live, place], len(self.kinds_) - 1)]
-            states[:live], session, shopper = self._network.run(
-                step=step, begins=begins[:live, place, None], session=session[:live], shopper=shopper[:live]
+    def _embedded(self, steps: Steps) -> Float32:
+        """float32 [m, d]: each event as the network takes it."""
+        width = self.item_vectors_.shape[1] - 1
+        events = self.item_vectors_[steps.item, :width] * np.float32(width**0.5)
+        if len(self.kinds_) > 1:
+            events += self.kinds_[np.minimum(steps.kind, len(self.kinds_) - 1)]
+        return np.asarray(events, np.float32)
+
+    def _state(self, events: Float32, cuts: list[int], asked_anew: bool) -> Float32:
+        """float32 [1, d]: the state after the events of sessions that begin at `cuts`, its last the end."""
+        state = session = shopper = np.zeros((1, events.shape[1]), np.float32)
+        for low, high in itertools.pairwise(cuts):
+            begins = ANOTHER if asked_anew or high < cuts[-1] else THE_SAME
+            state, session, shopper = self._network.run(
+                steps=events[None, low:high], begins=begins, session=session, shopper=shopper
             )
-        return states
+        return state

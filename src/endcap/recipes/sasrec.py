@@ -74,6 +74,7 @@ class SASRec(InnerProductRecipe):
     event_types: bool = param(True, "Tell types of events (view, cart, purchase) apart.")
     metadata: bool = param(True, "Learn from categories of the items.")
     gaps: bool = param(True, "Look at the time between events.")
+    baskets: bool = param(True, "What came in one moment is foretold from what came before it, not line by line.")
     checkpointing: bool = param(False, "Save memory in training by computing each block twice.")
     seed: int = param(0, "Seed of first weights, order and dropout.", low=0)
 
@@ -92,7 +93,7 @@ class SASRec(InnerProductRecipe):
         from endcap.recipes.neural.training import seeded  # noqa: PLC0415
         from endcap.recipes.neural.transformer import Packed, SequenceModel  # noqa: PLC0415
 
-        steps = Steps.of_dataset(dataset)
+        steps = Steps.of_dataset(dataset, baskets=self.baskets)
         shape = self._shape(dataset)
         with seeded(self.seed):
             features = item_features(dataset) if self.metadata else None

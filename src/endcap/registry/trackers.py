@@ -13,7 +13,9 @@ GOING = ("DELETE PENDING", "DELETE IN_PROGRESS")
 
 def tracker_of(resources: Resources, shop: ShopKey) -> Resource:
     """The shop's tracker, made where it has none; `document["trackingId"]` is what events carry."""
-    there = [each for each in resources.list(shop.account, "event-tracker", shop=shop.group) if each.status not in GOING]
+    there = [
+        each for each in resources.list(shop.account, "event-tracker", shop=shop.group) if each.status not in GOING
+    ]
     if there:
         return there[0]
     taken = {each.document.get("name") for each in resources.list(shop.account, "event-tracker")}

@@ -8,7 +8,7 @@ import numpy as np
 
 from endcap.simulator import events
 from endcap.simulator.browsing import PACE, SEARCH, Cells, Pages
-from endcap.simulator.choice import OWNED, Facts, bought, carted
+from endcap.simulator.choice import DWELL_SPREAD, OWNED, Facts, bought, carted, dwelt
 from endcap.simulator.events import Rows, rows
 from endcap.simulator.sessions import Sessions
 from endcap.simulator.shop import Shop
@@ -53,13 +53,14 @@ def clicks_of(shop: Shop, pages: Pages, cells: Cells, first: int) -> Clicked:
     facts = Facts(**{name: _at(value, there) for name, value in vars(cells.facts).items()})
     staple = (shop.population.staples[pages.shopper[page]] == item[:, None]).any(1)
     count = len(there)
-    in_cart = (random.random(count) < carted(shop.behaviour, facts)) & ~staple
+    chance = carted(shop.behaviour, facts)
+    in_cart = (random.random(count) < chance) & ~staple
     candidates = in_cart & (random.random(count) < bought(shop.behaviour, facts))
     again = random.random(count) < OWNED
     is_bought = candidates & (_first_time(pages.shopper[page], item, candidates) | again | _consumable(shop, item))
     slot = cells.slot[there].astype(np.int64)
     time = pages.time[page] + (3 + SLOW * slot) * SECOND
-    duration = np.minimum(random.lognormal(2.4 + 0.6 * in_cart, 0.6), PACE).astype(np.float32)
+    duration = np.minimum(random.lognormal(dwelt(chance, in_cart), DWELL_SPREAD), PACE).astype(np.float32)
     return Clicked(page, slot, item, facts, time, duration, in_cart, is_bought)
 
 

@@ -117,5 +117,18 @@ def bought(behaviour: Behaviour, facts: Facts) -> Float32:
     return np.asarray(once * (1 - np.float32(1 - OWNED) * facts.owned), np.float32)
 
 
+DWELL = 2.4
+"""Log of the seconds that a product is usually looked at; their spread is `DWELL_SPREAD`."""
+DWELL_SPREAD = 0.6
+
+
+def dwelt(cart: Any, in_cart: Any) -> Float32:
+    """Mean of the log of the seconds that shoppers look at what they clicked: longer the likelier it was that it went
+    into the cart, and where it did."""
+    chance = np.clip(np.asarray(cart, np.float32), 1e-4, 0.999)
+    drawn = np.clip(np.log(chance / (1 - chance)) + 1.5, -2, 2)  # beside the usual product of the type looked for
+    return np.asarray(DWELL + 0.35 * drawn + 0.6 * np.asarray(in_cart), np.float32)
+
+
 def _probability(odds: Any) -> Float32:
     return np.asarray(1 / (1 + np.exp(-np.asarray(odds, np.float32))), np.float32)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from endcap.simulator.browsing import CATEGORY, PACE, PLACES, SEARCH, Pages, fill
+from endcap.simulator.choice import DWELL_SPREAD, dwelt
 from endcap.simulator.minds import Mind
 from endcap.simulator.outcomes import (
     CARTS,
@@ -196,7 +197,7 @@ class Visit:
             self._last = (slate.variant, self.unit)
         self.mind.see(items[known], now)
         slots = np.flatnonzero(clicks).tolist()
-        self._tell_clicks(slate, items, slots, carts, (place, query))
+        self._tell_clicks(slate, items, slots, (carts, dwelt(found.cart, carts)), (place, query))
         if not slots:
             self._tell("Impression", int(items[0]), slate=slate, place=place)
         for slot in np.flatnonzero(buys).tolist():
@@ -204,10 +205,10 @@ class Visit:
         await self._send()
         return slots
 
-    def _tell_clicks(self, slate: Slate, items: Int32, slots: list[int], carts: Any, where: Any) -> None:
-        place, query = where
+    def _tell_clicks(self, slate: Slate, items: Int32, slots: list[int], interest: Any, where: Any) -> None:
+        (carts, dwell), (place, query) = interest, where
         for nth, slot in enumerate(slots):
-            seconds = round(float(self.random.lognormal(2.4, 0.6)), 1)
+            seconds = round(min(float(self.random.lognormal(dwell[slot], DWELL_SPREAD)), PACE), 1)
             shown = {"slate": slate, "is_first": nth == 0, "place": place}
             self._tell("View", int(items[slot]), **shown, position=slot + 1, duration=seconds, searchQuery=query)
             if carts[slot]:

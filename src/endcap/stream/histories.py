@@ -73,8 +73,8 @@ class Past:
 class Seen:
     """For filters on event types: the newest events per shopper and event type, those types among them that nobody
     learns from (returns, impressions, …). Shopper i owns `indptr[i]:indptr[i + 1]` of `item` (int32 ordinals),
-    `event_type` (int16 codes) and `against` (float32: how far the event speaks against its item, 0 where it does not, or
-    where the shopper took the item up again later)."""
+    `event_type` (int16 codes) and `against` (float32: how far the event speaks against its item, 0 where it does not,
+    or where the shopper took the item up again later)."""
 
     indptr: Int64
     item: Int32

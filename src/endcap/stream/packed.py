@@ -1,8 +1,9 @@
 """One shopper's recent events as one block of bytes, oldest first; no Python object per event.
 
 A block is its format, its newest event's place in time (time, id), the number of events, and the events, each a row
-with its own length. A block of another format counts as none: what it held is in the lake and in the log. Folding is commutative and idempotent: rows are ordered by (time, id), an id is taken once, and the newest `CAP`
-stay, whatever the order in which they came.
+with its own length. A block of another format counts as none: what it held is in the lake and in the log. Folding is
+commutative and idempotent: rows are ordered by (time, id), an id is taken once, and the newest `CAP` stay, whatever the
+order in which they came.
 """
 
 from __future__ import annotations

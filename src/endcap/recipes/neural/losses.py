@@ -31,35 +31,38 @@ def cross_entropy(logits: Any, targets: Any, weights: Any | None = None) -> Any:
     return (each * weights).sum() / weights.sum().clamp_min(SMALLEST)
 
 
-def full_softmax(states: Any, vectors: Any, targets: Any, weights: Any | None = None) -> Any:
-    """Cross-entropy over the whole catalogue; states float [m, d], vectors float [n, d], targets int64 [m], weights
-    float [m] ≥ 0 or None.
+def full_softmax(states: Any, vectors: Any, targets: Any, weights: Any | None = None, owner: Any | None = None) -> Any:
+    """Cross-entropy over the whole catalogue; states float [m, d], vectors float [n, d], targets int64 [k], weights
+    float [k] ≥ 0 or None. `owner` int64 [k], ascending, says which state foretells each target; None: each its own.
 
     Logits are never held for more than `CHUNK` states: each chunk's gradient is made while its logits are in the cache.
     """
     if weights is None:
         weights = torch.ones(len(targets), device=states.device)
-    return _FullSoftmax.apply(states, vectors, targets, weights.float() / weights.sum().clamp_min(SMALLEST))
+    return _FullSoftmax.apply(states, vectors, targets, weights.float() / weights.sum().clamp_min(SMALLEST), owner)
 
 
 class _FullSoftmax(torch.autograd.Function):  # type: ignore[misc,name-defined]
     """The mean cross-entropy and, in the same pass, its gradients: three matrix products a chunk, none repeated."""
 
     @staticmethod
-    def forward(context: Any, states: Any, vectors: Any, targets: Any, weights: Any) -> Any:
+    def forward(context: Any, states: Any, vectors: Any, targets: Any, weights: Any, owner: Any) -> Any:
         kind = states.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
         left, right = states.detach().to(dtype), vectors.detach().to(dtype)
         of_states, of_vectors = torch.empty_like(left), torch.zeros_like(vectors, dtype=torch.float32)
         total = torch.zeros((), dtype=torch.float32, device=states.device)
-        for start in range(0, len(left), CHUNK):
-            part, wanted = left[start : start + CHUNK], targets[start : start + CHUNK, None]
+        if owner is None:
+            owner = torch.arange(len(targets), device=states.device)
+        starts = torch.arange(0, len(left) + CHUNK, CHUNK, device=states.device)
+        for start, low, high in zip(starts.tolist(), *_bounds(owner, starts), strict=False):
+            part, counts, wanted = left[start : start + CHUNK], weights[low:high], targets[low:high]
+            of = owner[low:high] - start
             slope = torch.mm(part, right.T).softmax(1, dtype=torch.float32)
-            likely = slope.gather(1, wanted)
-            counts = weights[start : start + CHUNK, None]
-            total -= (likely.clamp_min(SMALLEST).log() * counts).sum()
-            slope.scatter_(1, wanted, likely - 1)
-            slope = slope.mul_(counts).to(dtype)
+            total -= (slope[of, wanted].clamp_min(SMALLEST).log() * counts).sum()
+            slope.mul_(torch.zeros(len(part), device=slope.device).index_add_(0, of, counts)[:, None])
+            slope.index_put_((of, wanted), -counts, accumulate=True)
+            slope = slope.to(dtype)
             of_states[start : start + CHUNK] = torch.mm(slope, right)
             of_vectors += torch.mm(slope.T, part)
         context.save_for_backward(of_states, of_vectors)
@@ -67,10 +70,16 @@ class _FullSoftmax(torch.autograd.Function):  # type: ignore[misc,name-defined]
         return total
 
     @staticmethod
-    def backward(context: Any, *slopes: Any) -> tuple[Any, Any, None, None]:
+    def backward(context: Any, *slopes: Any) -> tuple[Any, Any, None, None, None]:
         of_states, of_vectors = context.saved_tensors
         first, second = context.dtypes
-        return (of_states * slopes[0]).to(first), (of_vectors * slopes[0]).to(second), None, None
+        return (of_states * slopes[0]).to(first), (of_vectors * slopes[0]).to(second), None, None, None
+
+
+def _bounds(owner: Any, starts: Any) -> tuple[list[int], list[int]]:
+    """Where the targets of each chunk of states begin and end."""
+    edges = torch.searchsorted(owner, starts).tolist()
+    return edges[:-1], edges[1:]
 
 
 def sampled_softmax(

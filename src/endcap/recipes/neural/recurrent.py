@@ -13,20 +13,25 @@ torch = needed("torch")
 nn, functional = torch.nn, torch.nn.functional
 
 
-class Cell(nn.Module):  # type: ignore[misc,name-defined]
-    """One event further: the session's state, and at the start of a session the shopper's state first."""
+class Session(nn.Module):  # type: ignore[misc,name-defined]
+    """What happens in a session, and then, where another one begins, the shopper's state and where that one starts."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.session, self.shopper = nn.GRUCell(width, width), nn.GRUCell(width, width)
+        self.events, self.shopper = nn.GRU(width, width, batch_first=True), nn.GRUCell(width, width)
         self.start, self.after = nn.Linear(width, width), nn.LayerNorm(width)
 
-    def forward(self, step: Any, begins: Any, session: Any, shopper: Any) -> tuple[Any, Any, Any]:
-        """(state, session, shopper), float [b, d] each, of step, session, shopper and begins (float [b, 1], 0 or 1)."""
-        learnt = self.shopper(session, shopper)
-        shopper = shopper + begins * (learnt - shopper)
-        session = session + begins * (torch.tanh(self.start(shopper)) - session)
-        session = self.session(step, session)
+    def begun(self, session: Any, shopper: Any) -> tuple[Any, Any]:
+        """(session, shopper), float [b, d] each, as the next session begins with them."""
+        shopper = self.shopper(session, shopper)
+        return torch.tanh(self.start(shopper)), shopper
+
+    def forward(self, steps: Any, begins: Any, session: Any, shopper: Any) -> tuple[Any, Any, Any]:
+        """(state, session, shopper), float [1, d] each, after the events `steps` float [1, t, d] of one session;
+        `begins` float [1, 1] is 1 where what is asked for is of another session, else 0."""
+        session = self.events(steps, session[None])[1][0]
+        fresh, learnt = self.begun(session, shopper)
+        session, shopper = session + begins * (fresh - session), shopper + begins * (learnt - shopper)
         return self.after(session + shopper), session, shopper
 
 
@@ -44,7 +49,7 @@ class HierarchicalModel(nn.Module):  # type: ignore[misc,name-defined]
         self.vectors = vectors
         self.bias = nn.Parameter(torch.zeros(n))
         self.kinds = nn.Parameter(torch.zeros(kinds, width))
-        self.cell, self.drop = Cell(width), Dropout(dropout)
+        self.session, self.drop = Session(width), Dropout(dropout)
 
     def items(self) -> Any:
         """float [n, d + 1]."""
@@ -55,14 +60,32 @@ class HierarchicalModel(nn.Module):  # type: ignore[misc,name-defined]
         steps = functional.embedding(batch["item"], vectors)[..., : self.width] * self.width**0.5
         if len(self.kinds) > 1:
             steps = steps + self.kinds[batch["kind"]]
-        steps = self.drop(steps)
-        begins = (batch["gap"] >= self.session_gap).to(steps.dtype)[..., None]
+        made = self.session.after(self._run(self.drop(steps), batch["next_gap"] >= self.session_gap))
+        made = self.drop(made)
+        return torch.cat([made, made.new_ones(*made.shape[:2], 1)], dim=2)
+
+    def _run(self, steps: Any, begins: Any) -> Any:
+        """float [b, t, d]: session plus shopper after each step, as what follows it begins with them."""
+        gates = self.session.events
+        # What does not depend on the step before is one product for all steps.
+        entering = functional.linear(steps, gates.weight_ih_l0, gates.bias_ih_l0).transpose(0, 1).contiguous()
+        starting = [each.nonzero()[:, 0] for each in begins.T]
         session = shopper = steps.new_zeros(len(steps), self.width)
         states = []
-        for place in range(steps.shape[1]):
+        for place, (entered, rows) in enumerate(zip(entering, starting, strict=True)):
             if place and place % self.bptt == 0:
                 session, shopper = session.detach(), shopper.detach()
-            state, session, shopper = self.cell(steps[:, place], begins[:, place], session, shopper)
-            states.append(state)
-        made = self.drop(torch.stack(states, dim=1))
-        return torch.cat([made, made.new_ones(*made.shape[:2], 1)], dim=2)
+            session = _stepped(entered, session, gates.weight_hh_l0, gates.bias_hh_l0)
+            if len(rows):
+                fresh, learnt = self.session.begun(session[rows], shopper[rows])
+                session, shopper = session.index_copy(0, rows, fresh), shopper.index_copy(0, rows, learnt)
+            states.append(session + shopper)
+        return torch.stack(states, dim=1)
+
+
+def _stepped(entered: Any, state: Any, weight: Any, bias: Any) -> Any:
+    """One step of PyTorch's GRU, whose input's products float [b, 3d] are there already."""
+    reset, update, new = entered.chunk(3, 1)
+    held_reset, held_update, held_new = functional.linear(state, weight, bias).chunk(3, 1)
+    fresh = torch.tanh(torch.addcmul(new, torch.sigmoid(reset + held_reset), held_new))
+    return torch.lerp(fresh, state, torch.sigmoid(update + held_update))

@@ -16,7 +16,7 @@ from endcap.recipes.neural.sampling import Sampler, shares
 from endcap.recipes.neural.sequences import Steps, Windows, held_out
 from endcap.recipes.neural.training import Descent, TrainingReport, train
 from endcap.seams import Progress
-from endcap.types import Float32, Int32
+from endcap.types import Float32, Int16, Int32, Int64
 
 torch = needed("torch")
 
@@ -34,7 +34,7 @@ CATEGORIES = 2000
 
 @dataclass(frozen=True)
 class Lesson:
-    """How a network is taught: epochs at most, patience, share of histories whose last event is held out for
+    """How a network is taught: epochs at most, patience, share of histories whose last moment is held out for
     validation, rate, weight decay, loss (softmax, sampled, binary, auto), drawn negatives, seed, steps of a batch."""
 
     epochs: int
@@ -50,19 +50,26 @@ class Lesson:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The last event of some histories: the steps before it, and the item itself (int32 [h])."""
+    """The last moment of some histories: the steps before it, the gap (int16 [h]) before it, and its items (int32 [k])
+    with the history that each is of (int64 [k])."""
 
     steps: Steps
+    gap: Int16
     target: Int32
+    owner: Int64
 
 
 def hold_out(steps: Steps, share: float, seed: int) -> tuple[Steps, HeldOut | None]:
-    """What is left to train on, and the last events of `held_out`."""
+    """What is left to train on, and the last events of `held_out`: all of the last moment, where some came together."""
     chosen = held_out(steps.indptr, share, seed)
+    cuts = steps.last_moments(chosen)
+    chosen, cuts = chosen[cuts > steps.indptr[chosen]], cuts[cuts > steps.indptr[chosen]]
     if not len(chosen):
         return steps, None
-    left = steps.without_last(chosen)
-    return left, HeldOut(left.only(chosen), steps.item[steps.indptr[chosen + 1] - 1])
+    left, counts = steps.cut(chosen, cuts), steps.indptr[chosen + 1] - cuts
+    owner = np.repeat(np.arange(len(chosen)), counts)
+    places = np.repeat(cuts - np.cumsum(counts) + counts, counts) + np.arange(len(owner))
+    return left, HeldOut(left.only(chosen), steps.gap[cuts], steps.item[places], owner)
 
 
 def batch_rows(steps: Steps, length: int, tokens: int = TOKENS) -> int:
@@ -114,11 +121,19 @@ class _Loss:
 
     def __call__(self, model: Any, batch: dict[str, Any]) -> Any:
         vectors = model.items()
-        there = batch["target"] >= 0
-        states, targets = model(vectors, batch)[there], batch["target"][there]
-        weights = batch["weight"][there] if "weight" in batch else None
+        there, states = batch["target"] >= 0, model(vectors, batch)
+        owner = None
+        if "source" in batch:  # what came together is foretold from one state
+            there = there & (batch["source"] >= 0)
+            rows = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
+            places, owner = torch.unique_consecutive((rows + batch["source"])[there], return_inverse=True)
+            states = states.flatten(0, 1)[places]
+        else:
+            states = states[there]
+        targets, weights = batch["target"][there], batch["weight"][there] if "weight" in batch else None
         if self.kind == "softmax":
-            return losses.full_softmax(states, vectors, targets, weights)
+            return losses.full_softmax(states, vectors, targets, weights, owner)
+        states = states if owner is None else states[owner]
         if self.sampler is None:
             self.sampler = Sampler(shares(self.counts), states.device)
         if self.kind == "sampled":
@@ -142,14 +157,18 @@ class _Judge:
         for low in range(0, len(lengths), 128):
             part = slice(low, low + 128)
             made, there = held.steps.padded(starts[part], lengths[part])
-            batch = tensors({**made, "target": there.astype(np.int32) - 1}, device)
-            last = torch.from_numpy(lengths[part] - 1).to(device)
-            states = model(vectors, batch)[torch.arange(len(last), device=device), last]
-            scores = states.float() @ vectors.float().T
-            wanted = torch.from_numpy(held.target[part].astype(np.int64)).to(device)[:, None]
+            rows, last = np.arange(len(there)), lengths[part] - 1
+            made["next_gap"] = np.roll(made["gap"], -1, axis=1)
+            made["next_gap"][rows, last] = held.gap[part]
+            made.pop("together", None)
+            states = model(vectors, tensors({**made, "target": there.astype(np.int32) - 1}, device))[rows, last]
+            first, end = np.searchsorted(held.owner, (low, low + len(rows)))
+            owner = torch.from_numpy(held.owner[first:end] - low).to(device)
+            wanted = torch.from_numpy(held.target[first:end].astype(np.int64)).to(device)[:, None]
+            scores = (states.float() @ vectors.float().T)[owner]
             rank = (scores > scores.gather(1, wanted)).sum(1)
             total += float((1 / torch.log2(rank + 2.0)).sum())
-        return total / len(lengths)
+        return total / len(held.target)
 
 
 def item_features(dataset: Dataset) -> Any | None:

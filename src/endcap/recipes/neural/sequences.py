@@ -26,7 +26,8 @@ class Steps:
     """Histories end to end: the events of history h are `indptr[h]:indptr[h + 1]` of the columns, oldest first.
 
     `kind` int16 counts event types from 1 (0: unknown), `gap` int16 the buckets of time since the event before,
-    `weight` float32 what each event counts as a target (1 each where None).
+    `weight` float32 what each event counts as a target (1 each where None), `together` bool where an event came in the
+    same moment as the one before it, like the lines of a basket (nowhere where None).
     """
 
     indptr: Int64
@@ -34,14 +35,20 @@ class Steps:
     kind: Int16
     gap: Int16
     weight: Float32 | None = None
+    together: Bool | None = None
 
     @classmethod
-    def of_dataset(cls, dataset: Dataset) -> Steps:
-        """The histories of all users, in the order of the dataset."""
+    def of_dataset(cls, dataset: Dataset, *, baskets: bool = True) -> Steps:
+        """The histories of all users, in the order of the dataset; `together` is told where `baskets`."""
         events = dataset.interactions
         timed = dataset.time_kind == "micros"
         gap = gaps(events.time, dataset.indptr) if timed else np.zeros(len(events), np.int16)
-        return cls(dataset.indptr, events.item, (events.event_type + 1).astype(np.int16), gap)
+        steps = cls(dataset.indptr, events.item, (events.event_type + 1).astype(np.int16), gap)
+        if not (timed and baskets):
+            return steps
+        together = np.diff(events.time, prepend=-1) == 0
+        together[dataset.indptr[:-1][np.diff(dataset.indptr) > 0]] = False
+        return replace(steps, together=together) if together.any() else steps
 
     @classmethod
     def of_queries(cls, queries: Queries, *, timed: bool, most: int) -> Steps:
@@ -59,18 +66,28 @@ class Steps:
         indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         return self._taken(indptr, np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths))
 
-    def without_last(self, rows: Int64) -> Steps:
-        """All histories, those with these numbers without their last event."""
-        keep = np.ones(len(self.item), np.bool_)
-        keep[self.indptr[rows + 1] - 1] = False
+    def last_moments(self, rows: Int64) -> Int64:
+        """int64: where in the columns the last moment of each of these histories begins."""
+        last = self.indptr[rows + 1] - 1
+        if self.together is None:
+            return last
+        openings = np.flatnonzero(~self.together)
+        return openings[np.searchsorted(openings, last, side="right") - 1]
+
+    def cut(self, rows: Int64, ends: Int64) -> Steps:
+        """All histories, those with these numbers only up to the columns' places `ends`."""
         lengths = self.lengths
-        lengths[rows] -= 1
+        dropped = self.indptr[rows + 1] - ends
+        lengths[rows] -= dropped
+        keep = np.ones(len(self.item), np.bool_)
+        keep[np.repeat(ends - np.cumsum(dropped) + dropped, dropped) + np.arange(dropped.sum())] = False
         indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         return self._taken(indptr, np.flatnonzero(keep))
 
     def _taken(self, indptr: Int64, places: Int64) -> Steps:
         weight = None if self.weight is None else self.weight[places]
-        return Steps(indptr, self.item[places], self.kind[places], self.gap[places], weight)
+        together = None if self.together is None else self.together[places]
+        return Steps(indptr, self.item[places], self.kind[places], self.gap[places], weight, together)
 
     @property
     def lengths(self) -> Int64:
@@ -86,6 +103,8 @@ class Steps:
         values: dict[str, np.ndarray] = {"item": self.item, "kind": self.kind, "gap": self.gap}
         if self.weight is not None:
             values["weight"] = self.weight
+        if self.together is not None:
+            values["together"] = self.together
         if not len(self.item):
             return {name: np.zeros(there.shape, column.dtype) for name, column in values.items()}, there
         return {name: np.where(there, column[places], 0).astype(column.dtype) for name, column in values.items()}, there
@@ -116,6 +135,15 @@ def gaps(time: Int64, indptr: Int64) -> Int16:
     return np.asarray(np.minimum(bucket, GAPS - 1), np.int16)
 
 
+def waits(queries: Queries) -> Int16:
+    """int16 [q]: the bucket of the time from each query's newest event to the moment of asking, 0 without a history."""
+    asked = np.flatnonzero(np.diff(queries.indptr))
+    found = np.zeros(len(queries), np.int16)
+    since = queries.now[asked] - queries.time[queries.indptr[asked + 1] - 1]
+    found[asked] = np.minimum(1 + np.log2(np.maximum(since / SECOND, 1.0)), GAPS - 1).astype(np.int16)
+    return found
+
+
 def held_out(indptr: Int64, share: float, seed: int) -> Int64:
     """int64: a random `share`, at most `JUDGED`, of histories of three events or more; their last event validates."""
     able = np.flatnonzero(np.diff(indptr) >= 3)
@@ -127,8 +155,9 @@ class Windows:
     """Training batches of windows: rows of at most `length` steps, each with the item that comes next (-1: padding).
 
     Longer histories are cut into windows, elsewhere in each epoch, so that every event is learned from. A batch holds
-    `item`, `kind`, `gap`, `target` and, where events differ in it, the target's `weight` (all [rows, steps], padded on
-    the right).
+    `item`, `kind`, `gap`, `target`, the target's `next_gap`, where events differ in it its `weight`, and where some came
+    together the step `source` that it is foretold from: the last one before its moment, -1 where that is not in the
+    window (all [rows, steps], padded on the right).
     """
 
     steps: Steps
@@ -156,8 +185,13 @@ class Windows:
         made, there = self.steps.padded(starts, lengths)
         ahead, _ = self.steps.padded(starts + 1, lengths)
         made["target"] = np.where(there, ahead["item"], -1).astype(np.int32)
+        made["next_gap"] = ahead["gap"]
         if "weight" in ahead:
             made["weight"] = ahead["weight"]
+        if "together" in ahead:
+            own = np.where(ahead["together"] & there, -1, np.arange(there.shape[1], dtype=np.int32))
+            made["source"] = np.maximum.accumulate(own, axis=1).astype(np.int32)
+            del made["together"]
         return made
 
     def _groups(self, n: int, number: int) -> list[Int64]:

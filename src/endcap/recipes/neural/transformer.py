@@ -16,7 +16,6 @@ torch = needed("torch")
 nn, functional = torch.nn, torch.nn.functional
 
 
-
 @dataclass(frozen=True)
 class Shape:
     """Sizes of the network: vectors of `width`, so many `blocks` and `heads`, windows of `length` steps."""
