@@ -6,13 +6,16 @@ import json
 import stat
 
 import pytest
+from endcap.cli import output
 from endcap.cli.app import run
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("ENDCAP_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    output.settings.cache_clear()
+    yield tmp_path / "home"
+    output.settings.cache_clear()
 
 
 def test_prints_the_same_token_each_time_and_only_its_owner_can_read_it(home, capsys):
