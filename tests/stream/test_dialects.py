@@ -95,6 +95,17 @@ def test_ga4_as_a_page_pushes_it() -> None:
     assert (event.event_type, event.item_id, event.impression, event.time) == ("Impression", "", ("a", "b"), NOW)
 
 
+def test_how_long_an_item_was_looked_at_is_told_in_seconds() -> None:
+    params = {"item_id": "a", "engagement_time_msec": 12_500, "session_id": "s"}
+    call = {"client_id": "c", "events": [{"name": "view_item", "params": params}]}
+    assert read(recognise(call), call, NOW).events[0].properties["duration"] == 12.5
+    ours = {"event_type": "View", "item_id": "a", "user_id": "u", "dwell_seconds": 7}
+    assert read(dialect("endcap"), {"events": [ours]}, NOW).events[0].properties["duration"] == 7
+    broken = {**params, "engagement_time_msec": "long"}
+    call = {"client_id": "c", "events": [{"name": "view_item", "params": broken}]}
+    assert "duration" not in read(recognise(call), call, NOW).events[0].properties
+
+
 def test_segment_ties_people_together_and_keeps_message_ids() -> None:
     login, added, shown = read(recognise(SEGMENT), SEGMENT, NOW).events
     assert (login.event_type, login.user_id, login.session_id, login.item_id) == ("Login", "ann", "anon-1", "")

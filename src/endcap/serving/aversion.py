@@ -1,8 +1,9 @@
 """What a shopper does not want sinks, and so does what is most like it.
 
-*Not interested*, returned, taken out of the cart again, given few stars (`lake.signals`): the item's score falls by `OWN`
-standard deviations of the answer's scores, that of its nearest kin (`content`, by words and price) by up to `KIN`, each
-by how far the event speaks against it and by how alike they are. An item taken up again after that is forgiven.
+*Not interested*, returned, taken out of the cart again, given few stars (`lake.signals`): the item's score falls by
+`OWN` standard deviations of the answer's scores, that of its nearest kin (`content`, by words and price) by up to
+`KIN`, each by how far the event speaks against it and by how alike they are. An item taken up again after that is
+forgiven.
 """
 
 from __future__ import annotations

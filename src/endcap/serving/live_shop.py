@@ -46,8 +46,8 @@ def plain(event_type: str) -> str:
 class Fresh:
     """What one shopper did since the state was made, oldest first, in equally long columns.
 
-    `item` int32 holds ordinals, `event_type` int16 codes (`ShopFeatures.code`), `weight` float32 what each event says of
-    its item (`lake.signals`), `interest` bool tells the events that say interest.
+    `item` int32 holds ordinals, `event_type` int16 codes (`ShopFeatures.code`), `weight` float32 what each event says
+    of its item (`lake.signals`), `interest` bool tells the events that say interest.
     """
 
     item: Int32

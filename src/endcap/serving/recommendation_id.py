@@ -43,3 +43,9 @@ def read(text: str) -> Origin:
     if not found or int(found[5], 16) != _FORMAT or int(found[4], 16) >= len(RUNGS):
         raise InputError(f"{text!r} is no recommendation id of this server.", fix="Send it as it was answered.")
     return Origin(found[1], int(found[2], 16), int(found[3], 16), RUNGS[int(found[4], 16)])
+
+
+def token_of(text: str) -> str:
+    """The 16 random hex digits of an id, which repeat what was left to chance. Raises `InputError` as `read` does."""
+    read(text)
+    return text[-17:].replace("-", "")

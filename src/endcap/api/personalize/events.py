@@ -19,7 +19,7 @@ from endcap.seams import Clock
 from endcap.storage.log import Log, Record
 from endcap.stream.collect import PutKind, action_record, event_record, put_record
 from endcap.stream.records import ActionEvent, Event, Put, Value
-from endcap.types import DAY, SECOND
+from endcap.types import DAY, DURATION, SECOND
 
 SERVICE = "personalize-events"
 BODY_LIMIT = 1 << 20
@@ -29,6 +29,8 @@ WHAT = ("event_type", "event_value", "timestamp", "impression", "recommendation_
 OWN = frozenset((*WHO, *WHAT))
 """Columns that have members of their own."""
 HOLDS: Mapping[PutKind, DatasetKind] = {"item": "items", "user": "users", "action": "actions"}
+DWELL = {"dwellseconds": 1.0, "dwelltime": 1.0, "engagementtimemsec": 0.001}
+"""Other names of the column DURATION, plain, with the seconds of their unit."""
 _DONE = Reply(200, b"")
 _Judge = tuple[list[str], int]
 """Where faults are noted, and what time it is."""
@@ -143,6 +145,8 @@ def _event(given: Any, call: Any, place: Place, at: str, judge: _Judge) -> Event
             item = str(told[key])  # as clients wrote before the member existed
         elif name == "eventvalue" and value is None and is_number(told[key]):
             value = told[key]
+        elif name in DWELL and is_number(told[key]):
+            told.setdefault(DURATION, told[key] * DWELL[name])
     source = given.metricAttribution.eventAttributionSource if given.metricAttribution is not None else ""
     return Event(
         event_id=given.eventId or "",

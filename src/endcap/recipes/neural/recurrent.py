@@ -13,6 +13,10 @@ torch = needed("torch")
 nn, functional = torch.nn, torch.nn.functional
 
 
+EARLY = 0.25
+"""Share of the sessions' first events that are foretold, in training, from the session before: some ask at its end."""
+
+
 class Session(nn.Module):  # type: ignore[misc,name-defined]
     """What happens in a session, and then, where another one begins, the shopper's state and where that one starts."""
 
@@ -76,10 +80,16 @@ class HierarchicalModel(nn.Module):  # type: ignore[misc,name-defined]
             if place and place % self.bptt == 0:
                 session, shopper = session.detach(), shopper.detach()
             session = _stepped(entered, session, gates.weight_hh_l0, gates.bias_hh_l0)
+            state = session + shopper
             if len(rows):
                 fresh, learnt = self.session.begun(session[rows], shopper[rows])
                 session, shopper = session.index_copy(0, rows, fresh), shopper.index_copy(0, rows, learnt)
-            states.append(session + shopper)
+                told = rows
+                if self.training:
+                    kept = torch.rand(len(rows), device=rows.device) >= EARLY
+                    told, fresh, learnt = rows[kept], fresh[kept], learnt[kept]
+                state = state.index_copy(0, told, fresh + learnt)
+            states.append(state)
         return torch.stack(states, dim=1)
 
 

@@ -11,7 +11,7 @@ from endcap.types import MINUTE, SECOND
 Root = Literal["item", "event", "call"]
 LATEST = 253_402_300_800
 """Seconds until the year 10000."""
-_MICROS = {"s": SECOND, "ms": 1_000, "us": 1}
+UNITS = {"s": SECOND, "ms": 1_000, "us": 1}
 
 
 class Path(NamedTuple):
@@ -70,7 +70,7 @@ def moment(given: Any, unit: str, now: int) -> int:
         number, unit = _iso(given), "s"
     elif not unit or unit == "iso":
         unit = "s" if number < 1e11 else "ms" if number < 1e14 else "us"
-    exact = number * _MICROS[unit]
+    exact = number * UNITS[unit]
     if not 0 <= exact < LATEST * SECOND:  # nor is any that is no number, or no finite one
         raise InputError(f"The time is {shown(given)}, expected a moment since 1970.")
     found = round(exact)

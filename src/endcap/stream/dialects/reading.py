@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from endcap.errors import InputError
 from endcap.stream.dialects import Dialect
-from endcap.stream.dialects.paths import Path, first, moment, shown
+from endcap.lake.signals import number
+from endcap.stream.dialects.paths import UNITS, Path, first, moment, shown
 from endcap.stream.dialects.shape import INNER, Shape
 from endcap.stream.records import Event, Value
+from endcap.types import SECOND
 
 MOST = 1_000
 """Events of one call, as they are given and as they are read."""
@@ -191,6 +193,7 @@ class _Told(NamedTuple):
             told = shape.columns.found(self.given, self.call)
         else:
             told = {name: first(paths, roots) for name, paths in self.dialect.columns.items()}
+        told = {name: _seconds(*value) if type(value) is tuple else value for name, value in told.items()}
         found: dict[str, Value] = {name: value for name, value in told.items() if is_value(value)}
         if shape is not None and not shape.has_inner:
             given = self.given
@@ -213,6 +216,11 @@ class _Told(NamedTuple):
 
 def _paths(dialect: Dialect, name: str) -> tuple[Path, ...]:
     return dialect.fields.get(name, ())
+
+
+def _seconds(value: Any, unit: str) -> Any:
+    """A length of time in seconds, NaN for what is none."""
+    return number(value) * UNITS[unit] / SECOND if unit in UNITS and value is not None else value
 
 
 def _number(value: Any) -> float:
