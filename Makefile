@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 PARALLEL ?= -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev web demo serve test verify format bench soak docs docs-operations clean
+.PHONY: help setup setup-dev web demo serve test verify format bench soak docs docs-operations pictures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -70,6 +70,9 @@ docs-operations: setup-dev  ## Run every test and write the table of the API's o
 	rm -rf build/operations
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) --record-operations=build/operations
 	$(BIN)/python tests/operations.py build/operations
+
+pictures: setup-dev web  ## Take the pictures of every screen that README and guide show anew
+	PICTURES=docs/pictures $(BIN)/python -m pytest tests/web/test_pictures.py
 
 docs: setup-dev  ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m endcap.cli.reference

@@ -127,3 +127,15 @@ def test_training_can_be_stopped() -> None:
 def test_unknown_weighting_is_refused() -> None:
     with pytest.raises(InputError, match="weighting"):
         ALS(weighting="square")
+
+
+@pytest.mark.parametrize(
+    ("times", "like"), [(1, {"alpha": 50.0, "weighting": "log"}), (3, {"alpha": 1.0, "weighting": "linear"})]
+)
+def test_confidence_is_left_to_whether_things_are_taken_again(times: int, like: dict) -> None:
+    shop = random_shop(1)
+    events = shop.interactions
+    _, first = np.unique(events.user.astype(np.int64) * shop.n_items + events.item, return_index=True)
+    taken = shop.with_interactions(events.take(np.repeat(np.sort(first), times)))
+    left, said = ALS(factors=4).fit(taken), ALS(factors=4, **like).fit(taken)
+    np.testing.assert_array_equal(left.item_vectors_, said.item_vectors_)

@@ -18,7 +18,7 @@ def test_every_recipe_says_when_to_use_it_what_it_costs_and_what_it_has_to_beat(
 def test_settings_come_with_ranges_searches_and_choices() -> None:
     page = render()
     assert "| `factors` | 128 | 1 … 2048 | 16 … 256, log | Length of the vectors. |" in page
-    assert "| `weighting` | log | `log`, `linear` | `log`, `linear` |" in page
+    assert "| `weighting` | auto | `auto`, `log`, `linear` | `log`, `linear` |" in page
 
 
 def test_numbers_are_those_of_the_recipe_alone() -> None:

@@ -88,7 +88,7 @@ def test_hyper_parameters_become_settings() -> None:
         ("aws-hrnn", {"recency_mask": "perhaps"}, "expected one of true, false"),
         ("aws-sims", {"popularity_discount_factor": "nan"}, "expected 0 to 1"),
         ("aws-popularity-count", {"factors": "3"}, "it has none"),
-        ("endcap-als", {"weighting": "cubic"}, "expected one of log, linear"),
+        ("endcap-als", {"weighting": "cubic"}, "expected one of auto, log, linear"),
     ],
 )
 def test_what_a_recipe_cannot_take_is_refused(recipe: str, given: dict[str, str], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 from shop_home import NAME, home_of_a_shop
 from shop_server import Server, running
 
@@ -33,6 +34,9 @@ class ShopSite:
     @property
     def url(self) -> str:
         return self.server.address
+
+    user: str = "shopper-00000"
+    item: str = "item-00000"
 
     @property
     def console(self) -> str:
@@ -77,16 +81,38 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, shop_site: ShopSite):
-    """A page of a fresh profile; fails the test where it logged an error or asked another place for anything."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
-    opened = context.new_page()
-    watched = watch(opened, shop_site.url)
-    yield opened
-    context.close()
-    assert not watched.errors
-    assert not watched.foreign
+def watched_page(browser, shop_site: ShopSite):
+    """`watched_page(size, scheme)` opens a page of a fresh profile; the test fails where one logged an error or asked
+    another place for anything."""
+    opened: list[tuple[BrowserContext, Watched]] = []
+
+    def open_one(size: tuple[int, int] = (1280, 900), scheme: str = "light") -> Page:
+        viewport = {"width": size[0], "height": size[1]}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        opened.append((context, watch(page, shop_site.url)))
+        return page
+
+    yield open_one
+    for context, _ in opened:
+        context.close()
+    assert [error for _, watched in opened for error in watched.errors] == []
+    assert [url for _, watched in opened for url in watched.foreign] == []
+
+
+@pytest.fixture
+def page(watched_page) -> Page:
+    """One of them, on a light desktop."""
+    return watched_page()
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where pictures of screens go: build/pictures, or what PICTURES says."""
+    folder = ROOT / os.environ.get("PICTURES", "build/pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def watch(opened, url: str) -> Watched:

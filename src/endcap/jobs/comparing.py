@@ -61,7 +61,10 @@ def ask(
     days: float = 28,
     at: int = 20,
 ) -> Resource:
-    """A record of the comparison and its job; what serves shoppers now is compared along. Raises `UnknownName`, `InputError` where too much is asked for."""
+    """A record of the comparison and its job; what serves shoppers now is compared along.
+
+    Raises `UnknownName`, `InputError` where too much is asked for.
+    """
     for identity in versions:
         workspace.versions.get(shop, identity)
     for name in recipes:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from endcap.lake.checks.view import TablesView
 from endcap.lake.event_types import is_left_out, plain
 from endcap.lake.intake import parquet
 from endcap.lake.tables import Lake
 from endcap.types import DAY, Micros, ShopKey
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 BOUGHT = frozenset({"purchase", "order", "checkout"})
 LOOKED = frozenset({"view", "detailpageview", "viewitem", "click", "selectitem"})
@@ -26,6 +32,18 @@ def measure(lake: Lake, shop: ShopKey, now: Micros) -> dict[str, int]:
     if lake.exists(shop, "other_events"):
         found["searches"] += _searches(lake, shop)
     return found
+
+
+def extent(table: DeltaTable) -> tuple[int, int, int]:
+    """(time of the oldest row, of the newest, bytes) of a table by its files' own statistics: nothing is read. 0 where
+    there are no times."""
+    told = pa.table(table.get_add_actions(flatten=True))
+    size = sum(told["size_bytes"].to_pylist()) if "size_bytes" in told.column_names else 0
+    if "min.timestamp" not in told.column_names or "max.timestamp" not in told.column_names:
+        return 0, 0, size
+    low = [value for value in told["min.timestamp"].to_pylist() if value is not None]
+    high = [value for value in told["max.timestamp"].to_pylist() if value is not None]
+    return int(min(low, default=0)), int(max(high, default=0)), size
 
 
 def _of_interactions(view: TablesView) -> dict[str, int]:

@@ -20,6 +20,10 @@ TRAINING_STEPS = 2
 """Conjugate-gradient steps per half-iteration, each warm-started from the last."""
 EXACT_STEPS = 64
 """Bound on the steps that fold in a history; they stop once the residual is 3e-6 of the first."""
+AGAIN = 0.1
+"""Share of events of items that the shopper had before from which things are taken again in a shop, not once."""
+CONFIDENCE = {"once": 50.0, "again": 1.0}
+"""alpha where it is left to the data: what is taken once says yes or no, what is taken again is counted."""
 
 Watch = Callable[[int, Half, Half], bool]
 
@@ -42,7 +46,13 @@ class ALS(InnerProductRecipe):
     iterations: int = param(
         6, "Passes over users and items; more of them fit the past rather than the future.", low=1, search=(2, 16)
     )
-    alpha: float = param(50.0, "Extra confidence of one event of weight 1.", low=0.0, search=(0.3, 200.0), log=True)
+    alpha: float = param(
+        0.0,
+        "Extra confidence of one event of weight 1; 0: 1 where shoppers take things again, else 50.",
+        low=0.0,
+        search=(0.3, 200.0),
+        log=True,
+    )
     regularization: float = param(
         0.002, "Regularisation, before scaling by frequency.", low=1e-6, search=(0.0005, 0.02), log=True
     )
@@ -51,15 +61,18 @@ class ALS(InnerProductRecipe):
         0.4, "How far the confidence of popular items is lowered; 0: not at all.", low=0.0, high=2.0, search=(0.0, 1.0)
     )
     weighting: str = param(
-        "log",
-        "`log`: summed weights count as log2(1 + weight); `linear`: as they are.",
-        choices=("log", "linear"),
+        "auto",
+        "`log`: summed weights count as log2(1 + weight); `linear`: as they are; `auto`: linear where shoppers take "
+        "things again, else log.",
+        choices=("auto", "log", "linear"),
         search=("log", "linear"),
     )
     seed: int = param(0, "Seed of the random start.", low=0)
 
     confidence_: Float32 = fitted()
     """float32 [n]: a_i, the extra confidence of one event of each item."""
+    linear_: Int32 = fitted()
+    """int32 [1]: whether summed weights count as they are."""
     spectrum_: Float32 = fitted()
     """float32 [f]: the items' squared length along each column of `item_vectors_`, before those were whitened."""
 
@@ -70,16 +83,23 @@ class ALS(InnerProductRecipe):
                 tick(1)
                 return False
 
-            self.factorise(dataset.matrix(), watch)
+            taken = dataset.matrix()
+            events = max(len(dataset.interactions), 1)
+            self.factorise(taken, watch, again=1 - taken.nnz / events >= AGAIN)
 
-    def factorise(self, user_items: sparse.csr_matrix, watch: Watch | None = None) -> tuple[Half, Half]:
+    def factorise(
+        self, user_items: sparse.csr_matrix, watch: Watch | None = None, *, again: bool = False
+    ) -> tuple[Half, Half]:
         """Learn from float32 weights [users, items]; returns users and items as trained, for inspection.
 
-        `watch(iteration, users, items)` is called after each pass; returning True ends training.
+        `watch(iteration, users, items)` is called after each pass; returning True ends training. `again` says whether
+        shoppers take things again, for settings that are left to the data.
         """
+        self.linear_ = np.array([self.weighting == "linear" or (self.weighting == "auto" and again)], np.int32)
+        alpha = self.alpha or CONFIDENCE["again" if again else "once"]
         counts = np.bincount(user_items.indices, self._count(user_items.data), user_items.shape[1])
         rarity = np.where(counts > 0, counts.mean() / np.where(counts > 0, counts, 1.0), 1.0)
-        self.confidence_ = np.asarray(self.alpha * rarity**self.damping, np.float32)
+        self.confidence_ = np.asarray(alpha * rarity**self.damping, np.float32)
         extra = sparse.csr_matrix(
             (self._confidence(user_items.data, user_items.indices), user_items.indices, user_items.indptr),
             shape=user_items.shape,
@@ -123,7 +143,7 @@ class ALS(InnerProductRecipe):
 
     def _count(self, sums: Float32) -> Float32:
         """What summed weights count for."""
-        return np.log2(1 + sums) if self.weighting == "log" else sums
+        return sums if self.linear_[0] else np.log2(1 + sums)
 
     def _confidence(self, sums: Float32, items: Int32) -> Float32:
         """float32 [nnz]: confidence minus one of summed weights of `items`."""

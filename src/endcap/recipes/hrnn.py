@@ -11,7 +11,7 @@ import numpy as np
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.neural.extras import needed
-from endcap.recipes.neural.onnx_model import OnnxModel, UInt8, export
+from endcap.recipes.neural.onnx_model import OnnxModel, UInt8
 from endcap.recipes.neural.sequences import GAPS, Steps, newest, waits
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
@@ -19,7 +19,7 @@ from endcap.types import DAY, Float32
 
 TOKENS = 16_384
 """Steps of a batch: many histories side by side, for one step is computed after the other."""
-ANOTHER, THE_SAME = np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)
+ANOTHER, THE_SAME = np.ones(1, np.bool_), np.zeros(1, np.bool_)
 """Whether what comes next is of another session."""
 LEAST_RECENT = 0.05
 """What the oldest event counts beside the newest under the recency mask."""
@@ -33,9 +33,10 @@ class HRNN(InnerProductRecipe):
     Session s of a shopper starts at h_0 = tanh(W c_s), c_s = GRU_shopper(h_last of session s - 1, c_(s-1)), and goes on
     by h_t = GRU_session(√d · v_item + event type, h_(t-1)); the state is the layer norm of h_t + c_s. Whoever asks long
     after the last event begins a session. Every event is a target of the ones before it, by cross-entropy; those of one
-    moment, like the lines of a basket, of what came before it. Quadrana et al. 2017, "Personalizing session-based recommendations
-    with hierarchical recurrent neural networks". `variant` metadata adds vectors of the items' categories to theirs;
-    coldstart learns them so that they stand for an item alone, and lets them for items with few interactions.
+    moment, like the lines of a basket, of what came before it. Quadrana et al. 2017, "Personalizing session-based
+    recommendations with hierarchical recurrent neural networks". `variant` metadata adds vectors of the items'
+    categories to theirs; coldstart learns them so that they stand for an item alone, and lets them for items with few
+    interactions.
     Trained with PyTorch (extra `deep`); served by onnxruntime (extra `onnx`).
     """
 
@@ -73,7 +74,7 @@ class HRNN(InnerProductRecipe):
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         needed("torch")
         from endcap.recipes.neural.layers import ItemVectors  # noqa: PLC0415
-        from endcap.recipes.neural.recurrent import HierarchicalModel  # noqa: PLC0415
+        from endcap.recipes.neural.recurrent import HierarchicalModel, session_graph  # noqa: PLC0415
         from endcap.recipes.neural.sequence_fit import Lesson, item_features, teach  # noqa: PLC0415
         from endcap.recipes.neural.training import seeded  # noqa: PLC0415
 
@@ -98,10 +99,7 @@ class HRNN(InnerProductRecipe):
             new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions
             self.item_vectors_[new, :width] = model.vectors.of_features_alone().detach().numpy()[new]
         self.kinds_ = model.kinds.detach().numpy().copy()
-        one = np.zeros((1, width), np.float32)
-        example = {"steps": np.zeros((1, 2, width), np.float32), "begins": one[:, :1], "session": one, "shopper": one}
-        outputs = ("state", "next_session", "next_shopper")
-        self.session_ = export(model.session, example, outputs=outputs, batch=(), also={"steps": {1: "steps"}})
+        self.session_ = session_graph(model.session)
         self.__dict__.pop("_network", None)
 
     @property
@@ -150,11 +148,11 @@ class HRNN(InnerProductRecipe):
         return np.asarray(events, np.float32)
 
     def _state(self, events: Float32, cuts: list[int], asked_anew: bool) -> Float32:
-        """float32 [1, d]: the state after the events of sessions that begin at `cuts`, its last the end."""
-        state = session = shopper = np.zeros((1, events.shape[1]), np.float32)
+        """float32 [1, 1, d]: the state after the events of sessions that begin at `cuts`, its last the end."""
+        state = session = shopper = np.zeros((1, 1, events.shape[1]), np.float32)
         for low, high in itertools.pairwise(cuts):
             begins = ANOTHER if asked_anew or high < cuts[-1] else THE_SAME
             state, session, shopper = self._network.run(
-                steps=events[None, low:high], begins=begins, session=session, shopper=shopper
+                steps=events[low:high, None], begins=begins, session=session, shopper=shopper
             )
         return state

@@ -197,7 +197,7 @@ def stages(trace: Trace, standing: Standing | None) -> Sequence[Stage]:
             found.append(Stage(why, int(listed[inside].sum()), bars=True))
     found.append(Stage("allowed", int((~barred_for(slate, slate.allowed, [])).sum())))
     if standing is not None:
-        found.append(Stage("scored", int((np.isfinite(standing.final) & standing.may).sum())))
+        found.append(Stage("scored", standing.scored))
     found.append(Stage("candidates", len(slate.candidates)))
     if len(slate.judged):
         found.append(Stage("ranked", len(slate.judged)))
@@ -235,7 +235,7 @@ def _shown(trace: Trace, standing: Standing | None, place: int) -> Shown:
 def _history(tracer: Tracer, slate: Slate) -> tuple[PastEvent, ...]:
     events = tracer.supposing.events
     order = np.argsort(-events.time, kind="stable").tolist()
-    known = slate.model.rows_of(np.maximum(events.item, 0).astype(np.int32)) >= 0 if len(events) else []
+    known = slate.model.rows_of(np.maximum(events.item, 0).astype(np.int32)) >= 0
     names = names_of(slate.snapshot, events.item)
     return tuple(
         PastEvent(
@@ -336,8 +336,8 @@ def _notes(tracer: Tracer) -> Sequence[str]:
     events, notes = tracer.supposing.events, list[str]()
     if tracer.at:
         notes.append(
-            "This shopper's history and the clock are those of then; the version, the catalogue and what sells are those of "
-            "now."
+            "This shopper's history and the clock are those of then; the version, the catalogue and what sells are "
+            "those of now."
         )
         if len(tracer.supposing.events):
             notes.append("Impressions and refusals that were imported have no time here and are left out.")

@@ -12,7 +12,8 @@ from endcap.errors import InputError, UnknownName
 from endcap.serving.filters import Filter
 from endcap.serving.filters.binding import bind
 from endcap.serving.filters.checking import check_current_item
-from endcap.serving.filters.evaluation import Events, FilterView, evaluate
+from endcap.serving.filters.evaluation import Events, FilterView, evaluate, verdicts
+from endcap.serving.filters.tree import Rule
 from endcap.types import Bool
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Restriction:
             return found[: slate.size]
         # What came while the filter was being applied is not known to it: it is not shown this time.
         return np.concatenate((found, np.zeros(slate.size - len(found), np.bool_)))
+
+    def verdicts(self, slate: Slate, ordinal: int) -> list[tuple[Rule, bool, bool]]:
+        """(rule, whether it applies to who asks, whether this item meets it) for each of the filter's rules."""
+        return list(verdicts(self.filter, _view(self.filter, slate), ordinal, self.values))
 
 
 def _view(parsed: Filter, slate: Slate) -> FilterView:

@@ -62,6 +62,11 @@ class Standing:
             may[model.withheld] = False
         return cls(slate, raw, influenced, final, may, sources)
 
+    @property
+    def scored(self) -> int:
+        """How many items may be shown and have a score."""
+        return int((np.isfinite(self.final) & self.may).sum())
+
     def row(self, ordinal: int) -> int:
         """The model's row of an item, -1 where it does not know it."""
         return int(self.slate.model.rows_of(np.array([ordinal], np.int32))[0]) if ordinal >= 0 else -1

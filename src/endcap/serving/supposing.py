@@ -25,8 +25,10 @@ from endcap.types import Bool, Float32, Int32, Int64
 
 @dataclass(frozen=True)
 class Events:
-    """What a shopper did, oldest first of what the state holds, then of what was streamed since, in equally long columns:
-    `item` int32 ordinals (-1: not known), `time` int64, `weight` float32, `interest` bool, `event_types`."""
+    """What a shopper did: what the state holds, oldest first, then what was streamed since, in equally long columns.
+
+    `item` int32 ordinals (-1: not known), `time` int64, `weight` float32, `interest` bool, `event_types`.
+    """
 
     item: Int32
     time: Int64
@@ -49,7 +51,7 @@ class Supposed:
 
 
 class Aside(LiveShop):
-    """A live shop that is asked what it knows, and told nothing: what is shown for the sake of an inspection was not."""
+    """A live shop that is asked what it knows, and told nothing: what is shown to an inspector was shown to nobody."""
 
     def __init__(self, of: LiveShop) -> None:
         self.__dict__.update(of.__dict__)
@@ -74,6 +76,8 @@ class Supposing:
 
     def __init__(self, snapshot: Snapshot, user_id: str) -> None:
         self._snapshot, live = snapshot, snapshot.live
+        if live is not None and user_id in live.forgotten:
+            user_id = ""
         self._row = (live or snapshot.state.histories).row(user_id) if user_id else -1
         self._fresh = live.fresh(user_id, self._row) if live is not None and user_id else None
 
@@ -144,7 +148,7 @@ class Supposing:
         bought = [self._bought(mask, until) for mask in masks]
         seen = [self._seen(mask, until) for mask in masks]
         all_places = np.concatenate(places)
-        columns = (past.item, past.time, past.event_type, past.weight, past.order)
+        columns: list[np.ndarray] = [past.item, past.time, past.event_type, past.weight, past.order]
         return replace(
             before,
             users=IdIndex.of(pa.array([str(row) for row in range(len(masks))])),

@@ -11,10 +11,10 @@ import numpy as np
 from endcap.serving.barring import barriers
 from endcap.serving.policy.rules import ruled_out
 from endcap.serving.recommend import STEPS
-from endcap.serving.slate import Request, Slate
+from endcap.serving.slate import NO_BLOCK, Request, Slate
 from endcap.serving.snapshot import Snapshot
 from endcap.serving.supposing import Imagined, Supposing
-from endcap.types import Bool, Int32
+from endcap.types import Bool, Float32, Int32
 
 ORDERING = ("retrieve", "rank", "rerank", "place", "diversify", "cap", "explore", "promote")
 """Steps after which the order of items is noted."""
@@ -41,12 +41,15 @@ class Trace:
     """Ordinals of what must not be shown, by why."""
     forbidden: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
     """What the model's own rules forbid."""
+    block: Float32 = field(default_factory=lambda: NO_BLOCK)
+    """What the ranker was told of each that it saw, float32 [seen, features]."""
 
     def note(self, step: str) -> None:
         """Look at the slate after a step."""
         slate = self.slate
         if step in ORDERING:
             self.orders[step], self.scores[step] = list(slate.ordinals), list(slate.scores)
+            self.block = slate.block if len(slate.block) else self.block
         elif step == "allow":
             self.filtered = slate.allowed
         elif step == "rules":
@@ -108,9 +111,18 @@ class Tracer:
             self.kept &= events.time < at
         self.kept[[place for place in without if 0 <= place < len(events)]] = False
 
-    def base(self, allow: int = -1) -> Trace:
-        """The answer itself, word for word. With `allow` the item of this ordinal is let past every bar and filter."""
-        return self._run([self.kept], deep=0, words=True, allow=allow)[0]
+    def base(self) -> Trace:
+        """The answer itself, word for word."""
+        return self._run([self.kept], deep=0, words=True)[0]
+
+    def let_past(self, ordinal: int) -> Trace:
+        """The order of the answer were this item let past every bar and filter, with what stands behind it."""
+        return self._run([self.kept], deep=self.depth(DEEP), words=False, allow=ordinal)[0]
+
+    def deep(self, like: Trace) -> Trace:
+        """The order of the answer `like` with what stands behind it."""
+        found = self._run([self.kept], deep=self.depth(DEEP), words=False)[0]
+        return found if found.shown == like.shown else like
 
     def without(self, groups: Sequence[Collection[int]], like: Trace) -> list[Trace]:
         """The order of the answer `like` without each of these groups of events, and of what stands behind it."""

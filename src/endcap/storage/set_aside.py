@@ -36,5 +36,17 @@ class SetAside:
         with self._lock:
             return b"".join(each.read_bytes() for each in (path.with_suffix(".older"), path) if each.exists())
 
+    def newest(self, shop: ShopKey, lines: int, reach: int = 256 << 10) -> list[bytes]:
+        """The newest lines, oldest first, of at most `reach` bytes at the file's end."""
+        path = self._path(shop)
+        if not path.exists():
+            return []
+        with self._lock, open(path, "rb") as file:
+            start = max(0, path.stat().st_size - reach)
+            file.seek(start)
+            held = file.read(reach)
+        whole = held.split(b"\n")[1 if start else 0 : -1]
+        return whole[-lines:]
+
     def _path(self, shop: ShopKey) -> Path:
         return self._root.joinpath(*shop.parts()).with_suffix(".jsonl")

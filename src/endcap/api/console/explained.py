@@ -12,16 +12,16 @@ from endcap.serving.inspecting import Effect, Inspection, LeftOut, Shown
 Titles = Callable[[str], str]
 """The name of an item, its id where it has none."""
 _DEEDS = {
-    VIEW: ("view", "views"),
-    CLICK: ("click", "clicks"),
-    CART: ("adding to the cart", "times in the cart"),
-    WISH: ("wish", "wishes"),
-    LIKE: ("like", "likes"),
-    SAVE: ("saving for later", "times saved for later"),
-    PURCHASE: ("purchase", "purchases"),
-    RATING: ("rating", "ratings"),
-    RETURN: ("return", "returns"),
-    REFUSE: ("refusal", "refusals"),
+    VIEW: "view",
+    CLICK: "click",
+    CART: "adding to the cart",
+    WISH: "wish",
+    LIKE: "like",
+    SAVE: "saving for later",
+    PURCHASE: "purchase",
+    RATING: "rating",
+    RETURN: "return",
+    REFUSE: "refusal",
 }
 _LEAST = 0.005
 """A score that changes by less than this share is said to stay."""
@@ -193,9 +193,7 @@ def _deed(group: LeftOut, titles: Titles, whose: str) -> str:
     count = len(group.places)
     if group.kind == "visit":
         return f"{'your' if whose == 'your' else 'the'} last visit ({count} events)"
-    one, several = _DEEDS.get(kind_of(group.event_type), ("event", "events"))
     if count == 1:
-        return f"{whose} {one} of {titles(group.item)}"
-    few = "your" if whose == "your" else "these"
+        return f"{whose} {_DEEDS.get(kind_of(group.event_type), 'event')} of {titles(group.item)}"
     # Events of one item may be of several types: they are counted together.
-    return f"{few} {count} events with {titles(group.item)}" if whose else several
+    return f"{'your' if whose == 'your' else 'these'} {count} events with {titles(group.item)}"

@@ -6,13 +6,26 @@ from collections.abc import Callable
 from typing import cast
 
 from endcap.api.console.backstage import Backstage, Group
+from endcap.api.console.data import ShopData
+from endcap.api.console.models import Models
 from endcap.api.console.operation import Operation
 from endcap.api.console.session import SignInDesk
 from endcap.api.console.shops import Shops
 from endcap.api.console.storefront import Storefront
 from endcap.api.console.storefront.own_shop import OwnShops
+from endcap.api.console.tables_of_rows import RowsBrowser
+from endcap.api.console.uploads import FileImports
 
-GROUPS: tuple[Callable[[Backstage], Group], ...] = (SignInDesk, Shops, Storefront, OwnShops)
+GROUPS: tuple[Callable[[Backstage], Group], ...] = (
+    SignInDesk,
+    Shops,
+    Storefront,
+    OwnShops,
+    FileImports,
+    ShopData,
+    RowsBrowser,
+    Models,
+)
 
 
 def operations(backstage: Backstage) -> tuple[Operation, ...]:

@@ -68,17 +68,13 @@ class RowsBrowser:
         started = time.perf_counter()
         if asked.offset < 0 or not 1 <= asked.limit <= MOST:
             raise invalid(f"offset must be at least 0 and limit from 1 to {MOST}.")
-        wanted = Asked(
-            asked.kind, asked.offset, asked.limit, asked.sort, asked.descending, _filters(asked.filters)
-        )
+        wanted = Asked(asked.kind, asked.offset, asked.limit, asked.sort, asked.descending, _filters(asked.filters))
         try:
             found = self._rows().page(shop_of(call, asked.shop), wanted)
         except StateError as error:
             raise Refusal(404, "ResourceNotFoundException", str(error)) from None
         return RowsPage(
-            columns=tuple(
-                ColumnLine(name=name, type=kind, time=name.upper() in TIMES) for name, kind in found.columns
-            ),
+            columns=tuple(ColumnLine(name=name, type=kind, time=name.upper() in TIMES) for name, kind in found.columns),
             rows=tuple(found.rows),
             total=found.total,
             version=found.version,
@@ -96,7 +92,9 @@ def _filters(text: str) -> tuple[Filter, ...]:
     try:
         given = msgspec.json.decode(text.encode("utf-8", "replace"), type=list[tuple[str, str, str]])
     except (msgspec.MsgspecError, RecursionError):
-        raise invalid('filters is a JSON list of [column, operator, value], such as [["item_id", "=", "i1"]].') from None
+        raise invalid(
+            'filters is a JSON list of [column, operator, value], such as [["item_id", "=", "i1"]].'
+        ) from None
     if len(given) > FILTERS:
         raise invalid(f"At most {FILTERS} filters can be combined.")
     operators: tuple[Any, ...] = get_args(Op)

@@ -6,13 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.layers import Dropout, ItemVectors
+from endcap.recipes.neural.onnx_model import OPSET, UInt8
 
 torch = needed("torch")
 nn, functional = torch.nn, torch.nn.functional
 
 
+IR = 10
+"""Version of ONNX's file format that goes with the operators' `OPSET`."""
 EARLY = 0.25
 """Share of the sessions' first events that are foretold, in training, from the session before: some ask at its end."""
 
@@ -30,13 +35,58 @@ class Session(nn.Module):  # type: ignore[misc,name-defined]
         shopper = self.shopper(session, shopper)
         return torch.tanh(self.start(shopper)), shopper
 
-    def forward(self, steps: Any, begins: Any, session: Any, shopper: Any) -> tuple[Any, Any, Any]:
-        """(state, session, shopper), float [1, d] each, after the events `steps` float [1, t, d] of one session;
-        `begins` float [1, 1] is 1 where what is asked for is of another session, else 0."""
-        session = self.events(steps, session[None])[1][0]
-        fresh, learnt = self.begun(session, shopper)
-        session, shopper = session + begins * (fresh - session), shopper + begins * (learnt - shopper)
-        return self.after(session + shopper), session, shopper
+
+def session_graph(session: Session) -> UInt8:
+    """One session further as ONNX, uint8 [bytes], written by hand: PyTorch's exporter fixes the length of a GRU.
+
+    Inputs `steps` float32 [t, 1, d] (the session's events), `begins` bool [1] (what is asked for is of another one),
+    `session` and `shopper` float32 [1, 1, d]; outputs `state`, `next_session` and `next_shopper`, likewise.
+    """
+    onnx, weights = needed("onnx"), {}
+    for name, given in (("events", _named(session.events)), ("shopper", _named(session.shopper))):
+        for part in ("weight_ih", "weight_hh"):
+            weights[f"{name}.{part}"] = _gates(given[part])[None]
+        weights[f"{name}.bias"] = np.concatenate([_gates(given["bias_ih"]), _gates(given["bias_hh"])])[None]
+    weights["start.weight"] = session.start.weight.detach().numpy().T
+    for name, value in (("start.bias", session.start.bias), ("after.scale", session.after.weight)):
+        weights[name] = value.detach().numpy()
+    weights["after.bias"] = session.after.bias.detach().numpy()
+    width, node = session.start.out_features, onnx.helper.make_node
+    one = {"hidden_size": width, "linear_before_reset": 1}
+    recurrent = ("weight_ih", "weight_hh", "bias")
+    nodes = [
+        node("GRU", ["steps", *(f"events.{part}" for part in recurrent), "", "session"], ["", "ended"], **one),
+        node("GRU", ["ended", *(f"shopper.{part}" for part in recurrent), "", "shopper"], ["", "learnt"], **one),
+        node("MatMul", ["learnt", "start.weight"], ["turned"]),
+        node("Add", ["turned", "start.bias"], ["moved"]),
+        node("Tanh", ["moved"], ["fresh"]),
+        node("Where", ["begins", "fresh", "ended"], ["next_session"]),
+        node("Where", ["begins", "learnt", "shopper"], ["next_shopper"]),
+        node("Add", ["next_session", "next_shopper"], ["both"]),
+        node("LayerNormalization", ["both", "after.scale", "after.bias"], ["state"], epsilon=session.after.eps),
+    ]
+    floats, told = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
+    states = [told(name, floats, [1, 1, width]) for name in ("session", "shopper")]
+    inputs = [told("steps", floats, ["steps", 1, width]), told("begins", onnx.TensorProto.BOOL, [1]), *states]
+    outputs = [told(name, floats, [1, 1, width]) for name in ("state", "next_session", "next_shopper")]
+    held = [onnx.numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in weights.items()]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "session", inputs, outputs, held),
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR,
+    )
+    return np.frombuffer(model.SerializeToString(), np.uint8).copy()
+
+
+def _named(gru: Any) -> dict[str, Any]:
+    """The weights of a GRU or a cell of one by the same names."""
+    return {name.removesuffix("_l0"): each.detach().numpy() for name, each in gru.named_parameters()}
+
+
+def _gates(rows: Any) -> Any:
+    """PyTorch has reset, update, new; ONNX has update, reset, new."""
+    reset, update, new = np.split(rows, 3)
+    return np.concatenate([update, reset, new])
 
 
 class HierarchicalModel(nn.Module):  # type: ignore[misc,name-defined]

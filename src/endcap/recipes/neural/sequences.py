@@ -155,9 +155,9 @@ class Windows:
     """Training batches of windows: rows of at most `length` steps, each with the item that comes next (-1: padding).
 
     Longer histories are cut into windows, elsewhere in each epoch, so that every event is learned from. A batch holds
-    `item`, `kind`, `gap`, `target`, the target's `next_gap`, where events differ in it its `weight`, and where some came
-    together the step `source` that it is foretold from: the last one before its moment, -1 where that is not in the
-    window (all [rows, steps], padded on the right).
+    `item`, `kind`, `gap`, `target`, the target's `next_gap`, its `weight` where events differ in it, and where some
+    came together the step `source` that it is foretold from: the last one before its moment, -1 where that is not in
+    the window (all [rows, steps], padded on the right).
     """
 
     steps: Steps

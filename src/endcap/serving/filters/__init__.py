@@ -3,7 +3,7 @@
 `parse` reads an expression, `Filter.check` holds it against a shop's schemas, `evaluate` turns it into a bitmap.
 """
 
-from endcap.serving.filters.evaluation import Events, Everyone, FilterView, evaluate, matching_users
+from endcap.serving.filters.evaluation import Events, Everyone, FilterView, evaluate, matching_users, verdicts
 from endcap.serving.filters.overlay import Attributes, GrowingIndex, Overlay
 from endcap.serving.filters.parser import parse
 from endcap.serving.filters.tree import Filter
@@ -19,4 +19,5 @@ __all__ = [
     "evaluate",
     "matching_users",
     "parse",
+    "verdicts",
 ]

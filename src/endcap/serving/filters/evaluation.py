@@ -6,7 +6,7 @@ or an EXCLUDE rule whose values the request lacks, does not apply.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,6 +117,19 @@ def matching_users(parsed: Filter, view: FilterView, values: Mapping[str, str] |
     if parsed.target != "user":
         raise InputError("The filter is not about users.", fix="Write INCLUDE or EXCLUDE UserID.")
     return evaluate(parsed, view, values)
+
+
+def verdicts(
+    parsed: Filter, view: FilterView, ordinal: int, values: Mapping[str, str] | None = None
+) -> Iterator[tuple[Rule, bool, bool]]:
+    """(rule, whether it applies to who asks, whether the row of this ordinal meets it), for each bound rule. Raises as
+    `evaluate` does."""
+    values, attributes = values or {}, view.target(parsed)
+    patch = attributes.now()
+    for place, rule in bind(parsed, values):
+        applies = _applies(rule, view)
+        bitmap = _rule(rule, view, attributes, patch, (parsed.text, tuple(values.items()), place))
+        yield rule, applies, 0 <= ordinal < len(bitmap) and bool(bitmap[ordinal])
 
 
 def _less(included: list[Bool], excluded: list[Bool], size: int) -> Bool:

@@ -12,6 +12,7 @@ from endcap.api.console.storefront.events import Told
 from endcap.api.console.storefront.goods import Shelved
 from endcap.api.console.storefront.search import Searching
 from endcap.api.console.storefront.shelves import Shelves
+from endcap.api.console.storefront.why import Explaining
 
 
 class Storefront:
@@ -23,5 +24,5 @@ class Storefront:
     def operations(self) -> Sequence[Operation]:
         """Each of them."""
         shelved = Shelved(self._backstage)
-        parts = (Catalogue, Shelves, Searching, Told, Accounts)
+        parts = (Catalogue, Shelves, Searching, Told, Accounts, Explaining)
         return tuple(each for part in parts for each in part(self._backstage, shelved).operations())

@@ -182,7 +182,7 @@ class Catalogue:
             return Order(items, missing=counter.missing("for-you"))
         slate, answered = found
         reasons = dict(zip(slate.items, slate.reasons, strict=True))
-        return Order([*slate.items, *items[RANKED:]], reasons, answered)
+        return Order([*slate.items, *items[RANKED:]], reasons, answered, before=items)
 
 
 def _aisle(goods: Goods, above: tuple[str, ...], name: str, count: int) -> Aisle:

@@ -37,9 +37,12 @@ class Order:
         reasons: Mapping[str, str] | None = None,
         answered: Answered | None = None,
         missing: Missing | None = None,
+        before: Sequence[str] = (),
     ) -> None:
+        """`before` is everybody's order, where `items` are in the shopper's own."""
         self.items, self.reasons = items, reasons or {}
         self.answered, self.missing = answered, missing
+        self.was = {item: place for place, item in enumerate(before, 1)}
 
 
 class Orders:
@@ -65,7 +68,10 @@ class Orders:
         order = self._held[name]
         size = min(max(size, 1), MOST_A_PAGE)
         part = order.items[page * size : (page + 1) * size]
-        items = tuple(Placed(card=card, reason=order.reasons.get(card.item, "")) for card in goods.cards(part))
+        items = tuple(
+            Placed(card=card, reason=order.reasons.get(card.item, ""), was=order.was.get(card.item))
+            for card in goods.cards(part)
+        )
         total = len(order.items)
         pages = -(-total // size)
         return Listing(

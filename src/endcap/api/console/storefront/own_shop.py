@@ -24,6 +24,7 @@ from endcap.types import SECOND, ShopKey
 LARGEST = 128 << 20
 """Bytes of a file that is sent through the page; larger ones are imported from the command line."""
 KINDS = ("items", "interactions", "users")
+SERVED_FIRST = ("for-you", "similar", "trending", "search")
 REJECTS_SHOWN = 100_000
 PATH = "/shop/api/own-shops"
 FILES = (b"application/octet-stream",)
@@ -211,15 +212,15 @@ class OwnShops:
         record = self._import(shop)
         is_own = record is not None and (job.verb == "learn" or record.job == job.id)
         report: Mapping[str, Any] = record.report if record is not None and is_own else {}
-        ended = job.ended or workspace.clock.now()
+        ended, stage = job.ended or workspace.clock.now(), self._stage(shop, job, bool(report))
         return OwnShop(
             shop=shop.group,
             job=job.id,
-            stage=self._stage(shop, job, bool(report)),
+            stage=stage,
             learns=job.verb == "learn",
             progress=_progressed(job),
             seconds=round((ended - (job.started or job.created)) / SECOND, 1),
-            error=_plain(job.reason) if job.status == "failed" else "",
+            error=self._error(shop, job, stage),
             log=tuple(_plain(line) for _, line in job.log),
             brought=tuple(_brought(kind, part, report) for kind, part in report.get("kinds", {}).items()),
             rejects=bool(report.get("rejects")),
@@ -242,6 +243,17 @@ class OwnShops:
             next(iter(self._backstage.served(shop)))
             return "open"
         return "serve"
+
+
+    def _error(self, shop: ShopKey, job: Job, stage: str) -> str:
+        """Why it does not go on: the job's own reason, or why what it published cannot be loaded."""
+        if job.status == "failed":
+            return _plain(job.reason)
+        if stage != "serve":
+            return ""
+        failures = self._backstage.watch.status.failures
+        arns = {shop.arn("campaign", shop.name_of(purpose)) for purpose in SERVED_FIRST}
+        return next((failure.message for arn, failure in failures.items() if arn in arns), "")
 
 
 def _progressed(job: Job) -> Progressed:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.operation import Ask, Call, Operation
-from endcap.api.console.storefront.counter import OPEN, Counter, recipe_of
+from endcap.api.console.storefront.counter import OPEN, Answered, Counter, recipe_of
 from endcap.api.console.storefront.goods import Shelved
 from endcap.api.console.storefront.listing import Listing, Order, Orders
 from endcap.recipes.search import Search
-from endcap.serving.slate import Request
+from endcap.serving.slate import Request, Slate
 from endcap.serving.snapshot import Snapshot
 
 FOUND = 240
@@ -58,12 +58,27 @@ class Searching:
             return Order((), missing=counter.missing("search"))
         if not words:
             return Order(())
-        user = (asked.user or asked.session) if asked.personal else ""
+        slate, answered = await self._matches(counter, snapshot, words, asked)
+        reasons = _matching(slate)
+        stranger = _searcher(counter, personal=False)
+        if not asked.personal or stranger is None:
+            return Order(list(reasons), reasons, answered)
+        before, _ = await self._matches(counter, stranger, words, None)
+        return Order(list(reasons), reasons, answered, before=list(_matching(before)))
+
+    async def _matches(
+        self, counter: Counter, snapshot: Snapshot, words: str, asked: SearchAsked | None
+    ) -> tuple[Slate, Answered]:
+        """`asked` tells who searches; nobody in particular where it is None, or wants everybody's order."""
+        user = (asked.user or asked.session) if asked is not None and asked.personal else ""
         request = Request(FOUND, user, context={"search": words}, asked=self._backstage.clock.now())
-        slate, answered = await counter.asked(snapshot, "search", request)
-        pairs = zip(slate.items, slate.reasons, strict=True)
-        reasons = {item: reason for item, reason in pairs if reason == Search.reason}
-        return Order(list(reasons), reasons, answered)
+        return await counter.asked(snapshot, "search", request)
+
+
+def _matching(slate: Slate) -> dict[str, str]:
+    """The items that match, in order, with the reason."""
+    pairs = zip(slate.items, slate.reasons, strict=True)
+    return {item: reason for item, reason in pairs if reason == Search.reason}
 
 
 def _searcher(counter: Counter, personal: bool) -> Snapshot | None:

@@ -41,6 +41,8 @@ class Placed(Shape, frozen=True):
     reason: str = ""
     score: float | None = None
     rung: str = ""
+    was: int | None = None
+    """Of lists: its place (from 1) where they are not in the shopper's own order."""
 
 
 class Shelf(Shape, frozen=True):

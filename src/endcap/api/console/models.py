@@ -1,0 +1,434 @@
+"""A shop's models: what was trained, how good it is and for whom, what serves, and how that is changed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from endcap.api.console.backstage import Backstage
+from endcap.api.console.model_shapes import (
+    CampaignAsk,
+    CampaignLine,
+    CampaignList,
+    EvaluateAsk,
+    Evaluation,
+    EvaluationList,
+    EvaluationRow,
+    GenerationLine,
+    Interval,
+    ModelAsk,
+    ModelCard,
+    ModelLine,
+    ModelList,
+    ParameterLine,
+    PublishAsk,
+    RecipeLine,
+    RecipeList,
+    ServedShare,
+    SettingLine,
+    SourceLine,
+    TrainAsk,
+    TrainingLine,
+    VariantLine,
+)
+from endcap.api.console.operation import Call, Operation
+from endcap.api.console.uploads import shop_of
+from endcap.api.wire import Refusal
+from endcap.errors import StateError
+from endcap.evaluation.slices import ALL, NEW_ONLY
+from endcap.jobs import comparing
+from endcap.jobs.asked_training import ask_training
+from endcap.jobs.judging import last_report
+from endcap.jobs.publishing import publish
+from endcap.jobs.workspace import Workspace
+from endcap.recipes import RECIPES, recipe_class
+from endcap.recipes.needs import NEEDS
+from endcap.recipes.pages import COST, FLOOR, USE
+from endcap.registry.campaigns import POLICY, Deployment
+from endcap.registry.jobs import ENDED, Job
+from endcap.registry.recipe_arns import INNER, HyperParameter, native_offer
+from endcap.registry.resources import Resource
+from endcap.registry.versions import Version
+from endcap.types import ShopKey
+
+T = TypeVar("T")
+LISTED = 200
+PAST = 30
+
+
+class Models:
+    """`/console/api/models`, `…/recipes`, `…/campaigns` and `…/evaluations`."""
+
+    def __init__(self, backstage: Backstage) -> None:
+        self._backstage = backstage
+
+    def operations(self) -> Sequence[Operation]:
+        """List, read, train, compare, publish, roll back."""
+        models_at, campaigns, evaluations = (f"/console/api/{name}" for name in ("models", "campaigns", "evaluations"))
+        change = {"access": "control"}
+        return (
+            Operation("listModels", "GET", models_at, "What was trained, and is being.", self.models, ModelAsk, ModelList),
+            Operation("getModel", "GET", f"{models_at}/{{id}}", "A model's card.", self.card, ModelAsk, ModelCard),
+            Operation("trainModel", "POST", models_at, "Train a recipe.", self.train, TrainAsk, TrainingLine, **change),  # type: ignore[arg-type]
+            Operation(
+                "listRecipes", "GET", "/console/api/recipes", "What can be trained, with its settings.",
+                self.recipes, ModelAsk, RecipeList,
+            ),
+            Operation("listCampaigns", "GET", campaigns, "What serves.", self.campaigns, ModelAsk, CampaignList),
+            Operation(
+                "publishModel", "POST", campaigns, "Serve a version.", self.publish, PublishAsk, CampaignLine, **change  # type: ignore[arg-type]
+            ),
+            Operation(
+                "rollBack", "POST", f"{campaigns}/rollback", "Serve what served before.",
+                self.roll_back, CampaignAsk, CampaignLine, **change,  # type: ignore[arg-type]
+            ),
+            Operation(
+                "compareModels", "POST", evaluations, "Judge versions beside each other on the shop's last weeks.",
+                self.compare, EvaluateAsk, Evaluation, **change,  # type: ignore[arg-type]
+            ),
+            Operation(
+                "listEvaluations", "GET", evaluations, "The comparisons.", self.evaluations, ModelAsk, EvaluationList
+            ),
+            Operation(
+                "getEvaluation", "GET", f"{evaluations}/{{id}}", "One comparison.",
+                self.evaluation, ModelAsk, Evaluation,
+            ),
+        )  # fmt: skip
+
+    @property
+    def _workspace(self) -> Workspace:
+        return self._backstage.workspace
+
+    def models(self, call: Call, asked: ModelAsk) -> ModelList:
+        """Newest first."""
+        shop, workspace = shop_of(call, asked.shop), self._workspace
+        served = _shares(workspace, shop)
+        now = workspace.lake.snapshot(shop).text
+        versions = [_model(each, served.get(each.id, ()), now) for each in workspace.versions.list(shop)[:LISTED]]
+        found = self._evaluations(shop)
+        return ModelList(
+            models=tuple(versions),
+            training=tuple(self._trainings(shop, {each.id for each in versions})),
+            live=comparing.served_version(workspace, shop),
+            evaluations=tuple(each.id for each in found if each.status == "done"),
+            judged=tuple(_newest_rows(found)),
+            report=_report(workspace, shop),
+            snapshot=now,
+        )
+
+    def card(self, call: Call, asked: ModelAsk) -> ModelCard:
+        """Raises `UnknownName`."""
+        shop, workspace = shop_of(call, asked.shop), self._workspace
+        version = workspace.versions.get(shop, call.part)
+        kind, lineage = recipe_class(version.recipe), version.lineage
+        declared = {each.name: each for each in kind.hyper_parameters()}
+        shares = _shares(workspace, shop).get(version.id, ())
+        return ModelCard(
+            model=_model(version, shares, workspace.lake.snapshot(shop).text),
+            arn=version.arn,
+            about=inspect.cleandoc(kind.__doc__ or ""),
+            use=USE.get(version.recipe, ""),
+            cost=COST.get(version.recipe, ""),
+            floor=FLOOR.get(version.recipe, ""),
+            reason=kind.reason,
+            settings=tuple(
+                SettingLine(
+                    name=name,
+                    value=_short(value),
+                    default=_short(_default(declared[name])) if name in declared else "",
+                    doc=str(declared[name].metadata.get("doc", "")) if name in declared else "",
+                )
+                for name, value in lineage.settings.items()
+            ),
+            sources=tuple(
+                SourceLine(path=each.path.rpartition("/")[2], size=each.size, sha256=each.sha256)
+                for each in lineage.sources
+            ),
+            libraries={"endcap": lineage.code_version, **lineage.libraries},
+            seed=lineage.seed,
+            limits=tuple(_limits(version)),
+            manifest=version.manifest.sha256,
+        )
+
+    def train(self, call: Call, asked: TrainAsk) -> TrainingLine:
+        """Raises `UnknownName` for a recipe, `InputError` for a setting."""
+        shop = shop_of(call, asked.shop)
+        made = _done(lambda: ask_training(self._workspace, shop, asked.recipe, asked.settings, asked.solution))
+        return self._training(made)
+
+    def recipes(self, call: Call, asked: ModelAsk) -> RecipeList:
+        """By name; settings worth a search first, the others are advanced."""
+        del call, asked
+        return RecipeList(recipes=tuple(_recipe(name) for name in sorted(RECIPES.keys() - INNER)))
+
+    def campaigns(self, call: Call, asked: ModelAsk) -> CampaignList:
+        """By name, each with its past."""
+        shop = shop_of(call, asked.shop)
+        found = self._workspace.campaigns.list(shop)
+        return CampaignList(campaigns=tuple(self._campaign(each) for each in found))
+
+    def publish(self, call: Call, asked: PublishAsk) -> CampaignLine:
+        """Raises `UnknownName` for a version, `Refusal` (409) where it may not serve."""
+        shop = shop_of(call, asked.shop)
+        name = asked.campaign or None
+        deployed, _ = _done(lambda: publish(self._workspace, shop, asked.version, name, asked.weight))
+        return self._campaign(deployed)
+
+    def roll_back(self, call: Call, asked: CampaignAsk) -> CampaignLine:
+        """Raises `Refusal` (409) where nothing served before."""
+        shop = shop_of(call, asked.shop)
+        return self._campaign(_done(lambda: self._workspace.campaigns.rollback(shop, asked.campaign)))
+
+    def compare(self, call: Call, asked: EvaluateAsk) -> Evaluation:
+        """Raises `UnknownName`, `InputError` where it is too much."""
+        shop = shop_of(call, asked.shop)
+        made = comparing.ask(self._workspace, shop, asked.versions, asked.recipes, days=asked.days, at=asked.at)
+        return self._evaluation(made)
+
+    def evaluations(self, call: Call, asked: ModelAsk) -> EvaluationList:
+        """Newest first."""
+        return EvaluationList(evaluations=tuple(self._evaluations(shop_of(call, asked.shop))))
+
+    def evaluation(self, call: Call, asked: ModelAsk) -> Evaluation:
+        """Raises `UnknownName`."""
+        shop = shop_of(call, asked.shop)
+        found = self._workspace.resources.get(shop.account, comparing.KIND, f"{shop.group}/{call.part}")
+        return self._evaluation(found)
+
+    def _evaluations(self, shop: ShopKey) -> list[Evaluation]:
+        found = self._workspace.resources.list(shop.account, comparing.KIND, shop=shop.group)
+        return [self._evaluation(each) for each in found[::-1][:PAST]]
+
+    def _evaluation(self, resource: Resource) -> Evaluation:
+        job, document = _job(self._workspace, resource), resource.document
+        found = document.get("found") or {}
+        return Evaluation(
+            id=resource.id.rpartition("/")[2],
+            versions=tuple(document.get("versions", ())),
+            recipes=tuple(document.get("recipes", ())),
+            created=resource.created,
+            days=float(document.get("days", 0)),
+            at=int(found.get("at") or document.get("at", 20)),
+            cut=int(found.get("cut", 0)),
+            until=int(found.get("until", 0)),
+            snapshot=str(found.get("snapshot", "")),
+            live=str(found.get("live", "")),
+            rows=tuple(_row(each) for each in found.get("rows", ())),
+            skipped=dict(found.get("skipped", {})),
+            **_progress(job, resource),
+        )
+
+    def _campaign(self, deployed: Deployment) -> CampaignLine:
+        past = self._workspace.campaigns.history(deployed.shop, deployed.campaign, kind=deployed.kind)[:PAST]
+        recipes = {each.id: each.recipe for each in self._workspace.versions.list(deployed.shop)}
+        config = {name: str(getattr(deployed.config, name)) for name in POLICY if getattr(deployed.config, name)}
+        return CampaignLine(
+            name=deployed.campaign,
+            arn=deployed.arn,
+            kind=deployed.kind,
+            purpose=deployed.campaign.removeprefix(f"{deployed.shop.group}-"),
+            generation=deployed.generation,
+            created=deployed.created,
+            policy=config,
+            variants=_variants(deployed, recipes),
+            past=tuple(
+                GenerationLine(
+                    generation=each.generation,
+                    created=each.created,
+                    restores=each.restores,
+                    reason=each.reason,
+                    variants=_variants(each, recipes),
+                )
+                for each in past
+            ),
+        )
+
+    def _trainings(self, shop: ShopKey, done: set[str]) -> list[TrainingLine]:
+        """What is being trained or failed to be lately, newest first."""
+        records = self._workspace.resources.list(shop.account, "solution-version", shop=shop.group)
+        waiting = [each for each in records[::-1] if each.id.rpartition("/")[2] not in done]
+        return [self._training(each) for each in waiting[:10]]
+
+    def _training(self, resource: Resource) -> TrainingLine:
+        recipe = str(resource.document.get("recipeArn", "")).rpartition("/")[2].removeprefix("endcap-")
+        return TrainingLine(
+            id=resource.id.rpartition("/")[2],
+            solution=resource.parent,
+            recipe=recipe,
+            created=resource.created,
+            **_progress(_job(self._workspace, resource), resource),
+        )
+
+
+def _done(work: Callable[[], T]) -> T:
+    """What is done, or `Refusal` (409) where the state of things forbids it."""
+    try:
+        return work()
+    except StateError as error:
+        raise Refusal(409, "ResourceInUseException", str(error)) from None
+
+
+def _job(workspace: Workspace, resource: Resource) -> Job | None:
+    return next(iter(workspace.jobs.on(resource)), None)
+
+
+def _progress(job: Job | None, resource: Resource) -> dict[str, Any]:
+    told = dict(job.progress) if job is not None and job.status not in ENDED else {}
+    status = job.status if job is not None else "done" if resource.status == "ACTIVE" else "failed"
+    return {
+        "job": job.id if job else "",
+        "status": status,
+        "reason": str(resource.document.get("failureReason") or (job.reason if job else "")),
+        "label": str(told.get("label", "")),
+        "done": int(told.get("done") or 0),
+        "total": told.get("total"),
+        "unit": str(told.get("unit", "")),
+        "eta": told.get("eta"),
+    }
+
+
+def _shares(workspace: Workspace, shop: ShopKey) -> Mapping[str, tuple[ServedShare, ...]]:
+    found: dict[str, tuple[ServedShare, ...]] = {}
+    for each in workspace.campaigns.list(shop):
+        for variant in each.variants:
+            share = ServedShare(campaign=each.campaign, weight=variant.weight)
+            found[variant.version_id] = (*found.get(variant.version_id, ()), share)
+    return found
+
+
+def _model(version: Version, shares: Sequence[ServedShare], snapshot: str) -> ModelLine:
+    metrics = version.lineage.metrics
+    own = metrics.get("metrics") if isinstance(metrics.get("metrics"), dict) else metrics
+    return ModelLine(
+        id=version.id,
+        solution=version.solution,
+        recipe=version.recipe,
+        title=recipe_class(version.recipe).title,
+        status=version.status,
+        reason=version.reason,
+        created=version.created,
+        snapshot=version.lineage.snapshot,
+        behind=version.lineage.snapshot != snapshot,
+        trained_until=version.lineage.trained_until,
+        seconds=round(version.lineage.seconds, 3),
+        size=version.size,
+        served=tuple(shares),
+        metrics={name: float(value) for name, value in (own or {}).items() if _is_number(value)},
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _variants(deployed: Deployment, recipes: Mapping[str, str]) -> tuple[VariantLine, ...]:
+    return tuple(
+        VariantLine(version=each.version_id, recipe=recipes.get(each.version_id, ""), weight=each.weight)
+        for each in deployed.variants
+    )
+
+
+def _row(each: Mapping[str, Any]) -> EvaluationRow:
+    return EvaluationRow(
+        name=each["name"],
+        recipe=each["recipe"],
+        slice=each["slice"],
+        group=each["group"],
+        users=each["users"],
+        metrics=_intervals(each["metrics"]),
+        over_popularity=_intervals(each["overPopularity"]),
+        over_live=_intervals(each["overLive"]),
+        train_seconds=float(each.get("trainSeconds", 0.0)),
+    )
+
+
+def _intervals(found: Mapping[str, Mapping[str, float]]) -> dict[str, Interval]:
+    return {name: Interval(**each) for name, each in found.items()}
+
+
+def _newest_rows(found: Sequence[Evaluation]) -> list[EvaluationRow]:
+    """Of each name, everyone's row in the newest comparison that has it."""
+    rows: dict[str, EvaluationRow] = {}
+    for each in found:
+        for row in each.rows:
+            if row.slice == ALL:
+                rows.setdefault(row.name, row)
+    return list(rows.values())
+
+
+def _report(workspace: Workspace, shop: ShopKey) -> tuple[EvaluationRow, ...]:
+    """The shop's last evaluation by recipe, as `endcap evaluate` and `endcap demo` leave it."""
+    try:
+        found = last_report(workspace, shop)
+    except StateError:
+        return ()
+    named = {"all items": ALL, "items new to the shopper": NEW_ONLY}
+    return tuple(
+        EvaluationRow(
+            name=row["recipe"],
+            recipe=row["recipe"],
+            slice=named.get(row["population"], row["population"]),
+            group="population",
+            users=row["users"],
+            metrics=_intervals(row["metrics"]),
+            over_popularity=_intervals(row["over_popularity"]),
+            over_live={},
+            train_seconds=float(row["seconds"]["train"]),
+        )
+        for row in found["rows"]
+    )
+
+
+def _recipe(name: str) -> RecipeLine:
+    offer, kind = native_offer(name), recipe_class(name)
+    docs = {each.name: str(each.metadata.get("doc", "")) for each in kind.hyper_parameters()}
+    return RecipeLine(
+        name=name,
+        title=kind.title,
+        type=offer.type,
+        use=USE.get(name, ""),
+        cost=COST.get(name, ""),
+        floor=FLOOR.get(name, ""),
+        needs=tuple(f"{need.least:,} {need.measure}" for need in NEEDS.get(name, ()) if need.required),
+        parameters=tuple(_parameter(each, given, docs) for each, given in offer.hyper_parameters.items()),
+    )
+
+
+def _parameter(name: str, given: HyperParameter, docs: Mapping[str, str]) -> ParameterLine:
+    return ParameterLine(
+        name=name,
+        doc=docs.get(name, ""),
+        kind=given.kind,
+        default=_short(given.default),
+        low=given.low,
+        high=given.high,
+        choices=given.choices,
+        optional=given.optional,
+        advanced=not given.tunable,
+    )
+
+
+def _default(declared: Any) -> Any:
+    made = declared.default
+    return made if isinstance(made, (str, int, float, bool, type(None))) else declared.default_factory()
+
+
+def _short(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 500 else f"{text[:500]}…"
+
+
+def _limits(version: Version) -> list[str]:
+    """What the model cannot know or do, from how it was made."""
+    lineage, kind = version.lineage, recipe_class(version.recipe)
+    said = ["It has seen the days it would be judged on: compare it before you believe a number."]
+    if lineage.trained_until:
+        said.append("Items first seen after its last event reach shoppers through content, trending and exploration.")
+    if not getattr(kind, "personal", True):
+        said.append("It shows the same to everyone.")
+    needs = [need for need in NEEDS.get(version.recipe, ()) if not need.required]
+    said += [f"Below {need.least:,} {need.measure} its answers say little: {need.why}." for need in needs]
+    if lineage.metrics.get("standsIn"):
+        said.append(str(lineage.metrics["standsIn"]))
+    return said

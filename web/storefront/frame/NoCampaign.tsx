@@ -1,0 +1,19 @@
+import { Code, Container, Stack, Text, Title } from "@mantine/core";
+
+import { useVisit } from "../visit";
+
+/** A shop of which nothing is served yet: how to begin. */
+export function NoCampaign() {
+  const { shop } = useVisit();
+  return (
+    <Container size="sm" py={64}>
+      <Stack>
+        <Title order={1}>{shop} has no shelves yet</Title>
+        <Text>Its data is there, and nothing has been trained on it. Train a recipe and publish it; this page follows by itself.</Text>
+        <Code block>
+          {`endcap train blend --shop ${shop}\nendcap publish --shop ${shop} --campaign ${shop}-for-you\nendcap train trending --shop ${shop}\nendcap publish --shop ${shop} --campaign ${shop}-trending`}
+        </Code>
+      </Stack>
+    </Container>
+  );
+}

@@ -1,0 +1,4 @@
+/** A shop of your own. */
+export default function OwnShop() {
+  return null;
+}
