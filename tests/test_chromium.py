@@ -1,23 +1,17 @@
 """The pages, in a real Chromium: they show what they should, load nothing from outside and complain about nothing."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from browser import Page, open_page
-from endcap.api.server import COMMAND, environment
 from endcap.evaluation.report import write_report
 from endcap.evaluation.shop import judge
-from endcap.jobs.publishing import publish
-from endcap.jobs.training import train
-from endcap.jobs.workspace import open_workspace
 from endcap.lake.checks import run_checks
 from endcap.lake.checks.report import write_html
 from endcap.lake.tables import Lake
 from endcap.seams import no_progress
-from endcap.settings import Settings
 from endcap.testing.datasets import random_shop
 from endcap.types import AccountKey, ShopKey
 
@@ -50,22 +44,3 @@ def test_the_data_check(tmp_path: Path, width: int) -> None:
     shown = open_page(page.as_uri(), tmp_path, width=width)
     is_sound(shown)
     assert "corner-shop" in shown.dom and "<svg" in shown.dom
-
-
-def test_the_front_page_shows_a_shopper_and_a_stranger(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", port=0)
-    workspace = open_workspace(settings)
-    shop = ShopKey(settings.account_key, "corner-shop")
-    table = random_shop(4, users=80, events=1500).table().drop_columns(["weight", "event_type"])
-    workspace.lake.commit(shop, "interactions", table, schema=table.schema, mode="FULL", job="one")
-    publish(workspace, shop, train(workspace, shop, "repeat").id)
-    with subprocess.Popen(COMMAND, env=environment(settings), stdout=subprocess.PIPE, text=True) as server:
-        try:
-            address = server.stdout.readline().split()[-1]  # type: ignore[union-attr]
-            known, stranger = open_page(f"{address}/", tmp_path), open_page(f"{address}/?user=%3Cb%3Enobody", tmp_path)
-        finally:
-            server.terminate()
-    is_sound(known)
-    is_sound(stranger)
-    assert "You bought this before" in known.dom and "curl -s" in known.dom
-    assert "we do not know this shopper yet" in stranger.dom and "&lt;b&gt;nobody" in stranger.dom

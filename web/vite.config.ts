@@ -1,12 +1,14 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+import { icons } from "./build/icons";
+
 const server = process.env.ENDCAP_URL ?? "http://127.0.0.1:8420";
 
 // Two pages, one flat folder of files whose names carry their content's hash; the server serves it as /web/.
 export default defineConfig({
   base: "/web/",
-  plugins: [react()],
+  plugins: [react(), icons()],
   html: { cspNonce: "__CSP_NONCE__" },
   build: {
     outDir: process.env.ENDCAP_WEB_OUT ?? "../src/endcap/web",

@@ -176,11 +176,11 @@ def test_any_bytes_are_answered_with_a_4xx(app: App, body: bytes) -> None:
     assert 400 <= ask(app, "/recommendations", body)[0] < 500
 
 
-def test_the_page_and_the_index_say_what_is_served(app: App) -> None:
+def test_the_index_says_what_is_served_and_browsers_go_to_the_storefront(app: App) -> None:
     status, _, index = ask(app, "/", method="GET")
     assert status == 200 and index["campaigns"] == []
-    _, headers, page = ask(app, "/", method="GET", headers=[(b"accept", b"text/html")])
-    assert b"Nothing is served yet" in page and b"default-src 'none'" in headers[b"content-security-policy"]
+    status, headers, _ = ask(app, "/", method="GET", headers=[(b"accept", b"text/html")])
+    assert (status, headers[b"location"]) == (303, b"/shop")
 
 
 def asked_for(app: App, route: Route, headers: list[Any]) -> tuple[int, str]:
@@ -227,8 +227,10 @@ def test_every_row_asks_for_credentials_unless_it_says_otherwise(app: App, home:
             assert asked_for(app, route, [token(key)])[0] != 403, route
     finally:
         app.door._loopback = True
-    always = {"/healthz", "/readyz", "/collect.js"}
-    assert open_rows == (always | {"/", "/metrics"} if local else always)
+    always = {"/healthz", "/readyz", "/collect.js", "/console/api/session"}
+    always |= {"/shop", "/shop/*", "/console", "/console/*", "/web/{file}"}  # pages; what they show is asked for
+    storefront = {route.path for route in app.door.routes if route.path.startswith("/shop/api/")}
+    assert open_rows == (always | storefront | {"/", "/metrics"} if local else always)
 
 
 def test_another_tenants_key_finds_nothing(app: App, home: Settings) -> None:

@@ -129,7 +129,7 @@ def create_app(
     health = Health(
         watch, metrics, decisions, tail, draining=lambda: door.draining, owner=settings.account, gather=gather
     )
-    front = Front(watch, workspace.lake)
+    front = Front(watch)
     backstage = Backstage(workspace, watch, log, batcher, decisions, metrics, set_aside, workspace.clock)
     own = routes(operations(backstage), settings.account_key)
     door = Door(

@@ -16,15 +16,29 @@ def command(
     hyper_parameters: Settable = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe on everything the shop has; what is served stays as it is until `endcap publish`."""
-    from endcap.jobs.training import train
+    """Train a recipe on everything the shop has; what is served stays as it is until `endcap publish`.
+
+    The training of a network that was ended goes on from its last checkpoint when the same command is given again.
+    Several processes train one together: torchrun --nproc-per-node 2 -m endcap.cli train sasrec
+    """
+    import os
+
+    from endcap.jobs.training import train_command
     from endcap.jobs.workspace import open_workspace
 
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
-    version = train(
-        workspace, key, recipe, solution=solution, settings=recipe_settings(hyper_parameters), progress=ScreenProgress()
+    version = train_command(
+        workspace,
+        key,
+        recipe,
+        environ=os.environ,
+        solution=solution,
+        settings=recipe_settings(hyper_parameters),
+        progress=ScreenProgress(),
     )
+    if version is None:  # another process of torchrun's tells of it
+        return
     lineage = version.lineage
     if as_json:
         emit(

@@ -1,7 +1,8 @@
 """Train a solution version or a recommender's model: in a child process, published by this one, once.
 
 The child leaves a version's files in `home/training/ID/`; this process makes a version of them. Killed at any moment,
-it can be called again: a version that is there already is done, a search for hyper-parameters goes on. Of two attempts
+it can be called again: a version that is there already is done, a search for hyper-parameters goes on, and so does the
+training of a network from its last checkpoint. Of two attempts
 at one version only the newer one publishes.
 """
 
@@ -130,6 +131,7 @@ def _train(
         solution=asked,
         staging=str(staging),
         tuning=str(folder / "search.db"),
+        checkpoints=str(folder / "checkpoints"),
         sources=workspace.sources(shop),
         before=_before(workspace, shop, solution) if asked.mode == "UPDATE" else None,
         least_interactions=minimum.interactions,

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from endcap.jobs.solution_data import LEARN_FROM_DECISIONS, with_decisions
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
+from endcap.recipes.neural.processes import checkpoints_in, joined
 from endcap.registry.feature_windows import window_documents
 from endcap.registry.lineage import Lineage
 from endcap.registry.versions import Version
 from endcap.seams import Progress, no_progress
 from endcap.serving.lake_shops import LakeShops
 from endcap.types import ShopKey
+
+CHECKPOINT_SECONDS = 10.0
+"""Seconds of training between two checkpoints, at least: what a killed training loses."""
 
 
 def learnable(workspace: Workspace, shop: ShopKey) -> Dataset:
@@ -48,10 +56,7 @@ def train(
     """
     model = create(recipe, settings)
     snapshot = workspace.lake.snapshot(shop)
-    data = dataset or learnable(workspace, shop)
-    if recipe in LEARN_FROM_DECISIONS:
-        data = with_decisions(workspace.lake, shop, data)
-        data = replace(data, windows=window_documents(workspace.resources, shop))
+    data = _material(workspace, shop, recipe, dataset)
     started = time.perf_counter()
     model.fit(data, progress)
     lineage = Lineage(
@@ -65,3 +70,50 @@ def train(
         seconds=time.perf_counter() - started,
     )
     return workspace.versions.publish(shop, solution or shop.name_of(recipe), model, data, lineage)
+
+
+def train_command(
+    workspace: Workspace,
+    shop: ShopKey,
+    recipe: str,
+    *,
+    environ: Mapping[str, str],
+    solution: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    progress: Progress = no_progress,
+) -> Version | None:
+    """`train` for a command that may be killed and given again, and that `torchrun` may have started several times.
+
+    Networks go on from the last checkpoint of the same command over the same data. Processes of one `torchrun`
+    (`environ` says which this is) train one network together; the first publishes, the others get None.
+    """
+    with (
+        joined(environ) as place,
+        checkpoints_in(_folder(workspace, shop, recipe, solution, settings), every=checkpoint_seconds),
+    ):
+        if place.rank == 0:
+            made = train(workspace, shop, recipe, solution=solution, settings=settings, progress=progress)
+        else:
+            create(recipe, settings).fit(_material(workspace, shop, recipe, None))
+    if place.rank > 0:
+        return None
+    shutil.rmtree(_folder(workspace, shop, recipe, solution, settings), ignore_errors=True)
+    return made
+
+
+def _material(workspace: Workspace, shop: ShopKey, recipe: str, dataset: Dataset | None) -> Dataset:
+    """What the recipe learns from."""
+    data = dataset or learnable(workspace, shop)
+    if recipe not in LEARN_FROM_DECISIONS:
+        return data
+    data = with_decisions(workspace.lake, shop, data)
+    return replace(data, windows=window_documents(workspace.resources, shop))
+
+
+def _folder(
+    workspace: Workspace, shop: ShopKey, recipe: str, solution: str | None, settings: Mapping[str, Any] | None
+) -> Path:
+    """Where a command's checkpoints lie: the same for the same command."""
+    told = json.dumps([*shop.parts(), recipe, solution, sorted((settings or {}).items())])
+    return workspace.settings.home / "training" / f"command-{hashlib.sha256(told.encode()).hexdigest()[:16]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,13 @@ from endcap.errors import DataError, InputError
 from endcap.jobs.children import serve
 from endcap.jobs.solution_data import MINIMUM, Minimum, Solution, View, event_weights, training_data
 from endcap.jobs.solution_metrics import solution_metrics
+from endcap.jobs.training import CHECKPOINT_SECONDS
 from endcap.jobs.tuning import Found, Search, choose, tune
 from endcap.lake.dataset import Dataset
 from endcap.lake.tables import Lake, Snapshot
 from endcap.recipes import create, recipe_name
 from endcap.recipes.base import Recipe
+from endcap.recipes.neural.processes import checkpoints_in
 from endcap.recipes.updated import Updated, weights_hash
 from endcap.registry import artefacts
 from endcap.registry.lineage import File, Lineage, SourceFile
@@ -66,6 +69,9 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
     least_users: int = MINIMUM.users
     windows: tuple[dict[str, Any], ...] = ()
     """Windows that the shop has declared, as documents."""
+    checkpoints: str = ""
+    """Directory where unfinished trainings of networks are kept and gone on from; empty: nowhere."""
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 class Report(msgspec.Struct, kw_only=True, frozen=True):
@@ -93,7 +99,8 @@ def run_training(request: Request, progress: Progress) -> Report:
     else:
         chosen, given, notes = _chosen(request, data, progress)
         dataset = data(chosen)
-        recipe, metrics = _trained(chosen, given, dataset, solution, request.seed, progress)
+        with _resumable(request):
+            recipe, metrics = _trained(chosen, given, dataset, solution, request.seed, progress)
         notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe)}
         if dataset.refused:
             notes["refusedNumbers"] = dict(dataset.refused)
@@ -108,6 +115,13 @@ def run_training(request: Request, progress: Progress) -> Report:
         seconds=time.perf_counter() - started,
     )
     return Report(manifest=_stage(request, recipe, dataset, lineage), recipe_arn=chosen.arn)
+
+
+def _resumable(request: Request) -> AbstractContextManager[None]:
+    """Networks trained inside go on from where an attempt before was killed."""
+    if not request.checkpoints:
+        return nullcontext()
+    return checkpoints_in(Path(request.checkpoints), every=request.checkpoint_seconds)
 
 
 def candidates(solution: Solution) -> list[Offer]:

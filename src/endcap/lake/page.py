@@ -74,10 +74,8 @@ def page(
     subtitle: str = "",
     footer: str = "",
     language: str = "en",
-    forms: bool = False,
 ) -> str:
-    """A complete HTML document that allows itself no script, no outside host, and forms only to where it came from."""
-    policy = _POLICY.replace("form-action 'none'", "form-action 'self'") if forms else _POLICY
+    """A complete HTML document that allows itself no script, no form and no outside host."""
     parts = []
     for section in sections:
         body = section.body if section.wide else f'<div class="grid2">{section.body}</div>'
@@ -85,7 +83,7 @@ def page(
     under = f"<p>{escape(subtitle)}</p>" if subtitle else ""
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><header><h1>{escape(title)}</h1>{under}</header><main>{''.join(parts)}</main>"

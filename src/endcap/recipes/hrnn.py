@@ -72,7 +72,7 @@ class HRNN(InnerProductRecipe):
     """uint8 [1]: whether events have times, so that sessions can be told apart."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        needed("torch")
+        torch = needed("torch")
         from endcap.recipes.neural.layers import ItemVectors  # noqa: PLC0415
         from endcap.recipes.neural.recurrent import HierarchicalModel, session_graph  # noqa: PLC0415
         from endcap.recipes.neural.sequence_fit import Lesson, item_features, teach  # noqa: PLC0415
@@ -92,8 +92,12 @@ class HRNN(InnerProductRecipe):
                 dropout=self.dropout,
                 vectors=ItemVectors(n, width, features, forgotten=0.3 if cold else 0.0),
             )
+        steps = self._steps(dataset)
+        often = np.bincount(steps.item, steps.weight, minlength=n) + 0.1
+        with torch.no_grad():  # what is popular need not be learned step by step
+            model.bias.copy_(torch.from_numpy(np.log(often / often.sum() * n)))
         lesson = Lesson(self.epochs, self.patience, self.holdout, self.rate, 0.0, "auto", 2048, self.seed, TOKENS)
-        teach(model, self._steps(dataset), lesson, length=self.length, counts=self.popularity_, progress=progress)
+        teach(model, steps, lesson, length=self.length, counts=self.popularity_, progress=progress)
         self.item_vectors_ = model.items().detach().numpy().copy()
         if cold and features is not None:
             new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions

@@ -194,7 +194,9 @@ def test_training_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(tmp_pat
     assert rest.resumed == 2 and rest.losses == report.losses and same(whole, again)
     _, other = trained(Judge(1, 2, 3, 4, 5, 6), tmp_path, seed=2)
     assert other.resumed == 0
-    (tmp_path / "training.safetensors").write_bytes(b"nonsense")
+    assert len(list(tmp_path.iterdir())) == 2
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"nonsense")
     with pytest.raises(ArtefactError, match="cannot be read"):
         trained(Judge(), tmp_path)
 

@@ -68,7 +68,7 @@ class Models:
         models_at, campaigns, evaluations = (f"/console/api/{name}" for name in ("models", "campaigns", "evaluations"))
         change = {"access": "control"}
         return (
-            Operation("listModels", "GET", models_at, "What was trained, and is being.", self.models, ModelAsk, ModelList),
+            Operation("listModels", "GET", models_at, "What was trained or is being.", self.models, ModelAsk, ModelList),
             Operation("getModel", "GET", f"{models_at}/{{id}}", "A model's card.", self.card, ModelAsk, ModelCard),
             Operation("trainModel", "POST", models_at, "Train a recipe.", self.train, TrainAsk, TrainingLine, **change),  # type: ignore[arg-type]
             Operation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,6 +28,10 @@ class Batches(Protocol):
         """The batches of one epoch, the same ones whenever asked."""
         ...
 
+    def mark(self) -> str:
+        """What tells them from batches of other data, or cut in another way."""
+        ...
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -48,6 +53,16 @@ class Rows:
         """Each row once."""
         for rows in shuffled(self.n_rows, self.size, self.seed, number):
             yield {name: array[rows] for name, array in self.arrays.items()}
+
+    def mark(self) -> str:
+        """Of all rows."""
+        return mark_of(*self.arrays.values(), names=list(self.arrays), size=self.size, seed=self.seed)
+
+
+def mark_of(*arrays: np.ndarray, **told: object) -> str:
+    """A mark of these arrays and settings."""
+    sums = [zlib.crc32(np.ascontiguousarray(array).view(np.uint8).ravel()) for array in arrays if array.size]
+    return repr((sums, told))
 
 
 def shuffled(n: int, size: int, seed: int, epoch: int) -> Iterator[Int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from endcap.seams import Disk
 
 torch = needed("torch")
 
-FILE = "training.safetensors"
 DOCUMENT = "training"
 
 
@@ -28,22 +28,22 @@ class Checkpoint:
     tensors: Mapping[str, Any]
     document: Mapping[str, Any]
 
-    def write(self, folder: Path, disk: Disk) -> None:
-        """Replace the folder's checkpoint; after a crash there is the old one or the new one."""
+    def write(self, path: Path, disk: Disk) -> None:
+        """Replace the checkpoint at `path`; after a crash there is the old one or the new one."""
         from safetensors.torch import save  # noqa: PLC0415
 
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         held = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
-        disk.write(folder / f"{FILE}.new", save(held, {DOCUMENT: json.dumps(self.document, sort_keys=True)}))
-        disk.rename(folder / f"{FILE}.new", folder / FILE)
-        disk.fsync(folder)
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        disk.write(new, save(held, {DOCUMENT: json.dumps(self.document, sort_keys=True)}))
+        disk.rename(new, path)
+        disk.fsync(path.parent)
 
 
-def read(folder: Path) -> Checkpoint | None:
-    """The folder's checkpoint, None where there is none. Raises `ArtefactError` for a damaged one."""
+def read(path: Path) -> Checkpoint | None:
+    """The checkpoint at `path`, None where there is none. Raises `ArtefactError` for a damaged one."""
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
-    path = folder / FILE
     if not path.exists():
         return None
     try:

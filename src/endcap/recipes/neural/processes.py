@@ -13,26 +13,38 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from endcap.errors import InputError
 from endcap.recipes.neural.extras import needed
 
-_folder: ContextVar[Path | None] = ContextVar("checkpoints", default=None)
+
+class Checkpoints(NamedTuple):
+    """Where checkpoints lie, and the least seconds of training between two."""
+
+    folder: Path | None = None
+    every: float = 0.0
+
+
+_kept: ContextVar[Checkpoints] = ContextVar("checkpoints", default=Checkpoints())  # noqa: B039 - it cannot be changed
 
 
 @contextmanager
-def checkpoints_in(folder: Path) -> Iterator[None]:
-    """Trainings inside keep their checkpoints in `folder`, and go on from those that lie there and fit."""
-    token = _folder.set(folder)
+def checkpoints_in(folder: Path, *, every: float = 0.0) -> Iterator[None]:
+    """Trainings inside keep their checkpoints in `folder`, and go on from those that lie there and fit.
+
+    A checkpoint is written after an epoch, at most one in `every` seconds.
+    """
+    token = _kept.set(Checkpoints(folder, every))
     try:
         yield
     finally:
-        _folder.reset(token)
+        _kept.reset(token)
 
 
-def checkpoint_folder() -> Path | None:
-    """The folder that `checkpoints_in` gave, None outside of it."""
-    return _folder.get()
+def checkpoints_kept() -> Checkpoints:
+    """What `checkpoints_in` gave; no folder outside of it."""
+    return _kept.get()
 
 
 @dataclass(frozen=True)

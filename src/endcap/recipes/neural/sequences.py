@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from endcap.lake.dataset import Dataset
-from endcap.recipes.neural.batches import Batch, shuffled
+from endcap.recipes.neural.batches import Batch, mark_of, shuffled
 from endcap.recipes.queries import Queries
 from endcap.seams import rng
 from endcap.types import SECOND, Bool, Float32, Int16, Int32, Int64
@@ -179,6 +179,13 @@ class Windows:
         cuts = np.split(order, np.arange(self.size, len(order), self.size))
         for place in draws.permutation(len(cuts)):
             yield self.batch(starts[cuts[place]], lengths[cuts[place]])
+
+    def mark(self) -> str:
+        """Of all steps and how they are cut."""
+        steps = self.steps
+        told = (steps.indptr, steps.item, steps.kind, steps.gap)
+        more = [each for each in (steps.weight, steps.together) if each is not None]
+        return mark_of(*told, *more, length=self.length, size=self.size, seed=self.seed)
 
     def batch(self, starts: Int64, lengths: Int64) -> Batch:
         """Windows from these places of the columns on."""

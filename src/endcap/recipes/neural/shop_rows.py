@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from endcap.lake.dataset import Dataset
 from endcap.recipes.field_columns import coded, joined
 from endcap.recipes.fields import Fields, guess
-from endcap.recipes.neural.batches import Batch, shuffled
+from endcap.recipes.neural.batches import Batch, mark_of, shuffled
 from endcap.recipes.neural.tabular_rows import Shape, Slots, shape_of, side_by_side
 from endcap.recipes.queries import Queries
 from endcap.seams import rng
@@ -168,6 +168,12 @@ class ShopRows:
         for places in shuffled(len(self.events), self._share, self.seed, number):
             rows, labels = self.rows(self.events[places], draws)
             yield {"codes": rows.codes, "weights": rows.weights, "label": labels}
+
+    def mark(self) -> str:
+        """Of the events and all that is told of them."""
+        told = self.dataset.interactions
+        settings = {"size": self.size, "negatives": self.negatives, "history": self.history, "seed": self.seed}
+        return mark_of(self.events, told.user, told.item, told.time, **settings)
 
     def rows(self, events: Int64, draws: np.random.Generator) -> tuple[Slots, Float32]:
         """Rows of these events and their negatives, with labels."""

@@ -8,6 +8,8 @@ gradients). AdamW: Loshchilov and Hutter 2019.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +22,7 @@ from endcap.errors import InputError
 from endcap.recipes.neural import checkpoints as kept
 from endcap.recipes.neural.batches import Batches, share_of, tensors
 from endcap.recipes.neural.extras import needed
-from endcap.recipes.neural.processes import Place, checkpoint_folder, here
+from endcap.recipes.neural.processes import Checkpoints, Place, checkpoints_kept, here
 from endcap.seams import Disk, Progress, no_progress
 
 torch = needed("torch")
@@ -118,11 +120,11 @@ def train(
 
     `rate` is a learning rate or a whole `Descent`. With `validate`, training ends after `patience` epochs without a
     better score and the best epoch's weights are put back. `checkpoints` is a folder (by default the one given by
-    `processes.checkpoints_in`): a checkpoint is written there after each epoch, and one of the same training that lies
-    there is gone on from. `device` is auto, cpu, cuda or cuda:N, `threads` how many of the processor work (None: as
-    PyTorch is set; one is quicker for small networks, and steadier on a busy machine). Initial weights are the
-    module's own: make it inside `seeded(seed)`. Raises `InputError` for a device that is not there, `ArtefactError`
-    for a damaged checkpoint.
+    `processes.checkpoints_in`): a checkpoint is written there after each epoch, and one of the same training (its
+    data, first weights, epochs, seed and rate) that lies there is gone on from. `device` is auto, cpu, cuda or cuda:N,
+    `threads` how many of the processor work (None: as PyTorch is set; one is quicker for small networks, and steadier
+    on a busy machine). Initial weights are the module's own: make it inside `seeded(seed)`. Raises `InputError` for a
+    device that is not there, `ArtefactError` for a damaged checkpoint.
     """
     place = here()
     at = chosen_device(device, place)
@@ -131,9 +133,11 @@ def train(
     pays = compiled is True or (compiled == "auto" and at.type == "cuda" and steps >= STEPS_THAT_PAY)
     report = TrainingReport(device=str(at), precision=lowered, compiled=pays)
     descent = rate if isinstance(rate, Descent) else Descent(rate)
-    mark = _fingerprint(module, descent, {"epochs": epochs, "seed": seed, "batches": len(batches)})
+    kept_in = Checkpoints(checkpoints) if checkpoints else checkpoints_kept()
+    told = {"epochs": epochs, "seed": seed, "patience": patience, "batches": batches.mark() if kept_in.folder else ""}
+    mark = _fingerprint(module, descent, told)
     run = _Run(module.to(at), loss_of, descent, report, place)
-    folder = _Folder(checkpoints or checkpoint_folder(), mark, disk or Disk())
+    folder = _Folder(kept_in, mark, disk or Disk())
     folder.restore(run)
     with torch.random.fork_rng(), _threads(threads), progress("training", total=epochs, unit="epochs") as tick:
         tick(report.epochs)
@@ -173,7 +177,9 @@ class _Run:
         objective: Any = _Objective(module, loss_of)
         if place.world > 1:
             devices = [self.device] if self.device.type == "cuda" else None
-            objective = torch.nn.parallel.DistributedDataParallel(objective, device_ids=devices)
+            objective = torch.nn.parallel.DistributedDataParallel(
+                objective, device_ids=devices, find_unused_parameters=True
+            )
         self.objective = torch.compile(objective) if report.compiled else objective
         self.best: dict[str, Any] = {}
         self.average = self._weights() if descent.average else {}
@@ -264,12 +270,14 @@ class _Run:
 class _Folder:
     """Where the checkpoints of one training lie; `mark` tells trainings apart."""
 
-    def __init__(self, folder: Path | None, mark: dict[str, Any], disk: Disk) -> None:
-        self.folder, self.mark, self.disk = folder, mark, disk
+    def __init__(self, kept_in: Checkpoints, mark: dict[str, Any], disk: Disk) -> None:
+        name = hashlib.sha256(json.dumps(mark, sort_keys=True).encode()).hexdigest()[:16]
+        self.path = kept_in.folder and kept_in.folder / f"training-{name}.safetensors"
+        self.every, self.mark, self.disk, self.written = kept_in.every, mark, disk, 0.0
 
     def restore(self, run: _Run) -> None:
         """Set the run to where the folder's checkpoint left it, where there is one of the same training."""
-        found = None if self.folder is None else kept.read(self.folder)
+        found = None if self.path is None else kept.read(self.path)
         if found is None or found.document["mark"] != self.mark:
             return
         run.module.load_state_dict(kept.under("module", found.tensors))
@@ -281,15 +289,17 @@ class _Folder:
         run.report.resumed = run.report.epochs
 
     def keep(self, run: _Run) -> None:
-        """Write a checkpoint; the first process does it for all."""
-        if self.folder is None or run.place.rank > 0:
+        """Write a checkpoint where the last one is long enough ago; the first process does it for all."""
+        spent = sum(run.report.seconds)
+        if self.path is None or run.place.rank > 0 or spent - self.written < self.every:
             return
+        self.written = spent
         held = {f"module.{name}": tensor for name, tensor in run.module.state_dict().items()}
         held |= {f"best.{name}": tensor for name, tensor in run.best.items()}
         held |= {f"average.{name}": tensor for name, tensor in run.average.items()}
         held |= kept.optimiser_tensors(run.optimiser)
         told = {name: value for name, value in asdict(run.report).items() if name not in ("device", "compiled")}
-        kept.Checkpoint(held, {"mark": self.mark, "report": told}).write(self.folder, self.disk)
+        kept.Checkpoint(held, {"mark": self.mark, "report": told}).write(self.path, self.disk)
 
 
 def _fingerprint(module: Any, descent: Descent, told: Mapping[str, Any]) -> dict[str, Any]:
