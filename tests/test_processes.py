@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-CONVERT = "import sys, pyarrow as pa, pyarrow.dataset; pa.array(['a']); print('pandas' in sys.modules)"
+CONVERT = "import sys, pyarrow as pa, pyarrow.dataset; pa.array(['a']); print(sys.modules.get('pandas') is not None)"
 
 
 def loaded(code: str) -> str:
@@ -13,6 +13,12 @@ def loaded(code: str) -> str:
 def test_pyarrow_does_not_bring_pandas_into_our_processes() -> None:
     assert loaded(f"from endcap.processes import without_pandas; without_pandas(); {CONVERT}") == "False"
     assert loaded(CONVERT) == "True", "pyarrow has learned to do without: endcap.processes can go"
+
+
+def test_whoever_asks_for_pandas_there_finds_none() -> None:
+    """PyTorch does, where it exports a network or averages gradients."""
+    ask = "import importlib.util; print(importlib.util.find_spec('pandas'))"
+    assert loaded(f"from endcap.processes import without_pandas; without_pandas(); without_pandas(); {ask}") == "None"
 
 
 def test_a_program_that_has_pandas_keeps_it() -> None:

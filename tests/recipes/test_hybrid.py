@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,15 @@ import pytest
 from scipy import sparse
 
 from endcap.lake.dataset import Dataset
+from endcap.recipes.artefact import dump, load
 from endcap.recipes.base import Recipe
 from endcap.recipes.hybrid import Hybrid, Judged, questions
 from endcap.recipes.hybrid_facts import directions, item_vectors, taste
 from endcap.recipes.hybrid_network import Learning, Network, learn
-from endcap.recipes.hybrid_sources import Candidates
+from endcap.recipes.hybrid_sources import SOURCES, Candidates
 from endcap.recipes.mixing import hold_out, ndcg
 from endcap.recipes.queries import Queries
-from endcap.seams import no_progress, rng
+from endcap.seams import Tick, no_progress, rng
 from endcap.testing.datasets import random_shop
 from endcap.testing.recipes import RecipeContract
 
@@ -27,6 +29,23 @@ FEW = "als,arrivals,content,knowledge"
 class TestHybrid(RecipeContract):
     def make(self) -> Recipe:
         return Hybrid(hidden=0, depth=8, without=FEW)
+
+
+def test_sources_that_cannot_learn_are_named_with_their_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = random_shop(4, users=12, items=8, events=60)
+    monkeypatch.setitem(SOURCES, "content", ("content", {"no_such_setting": 1}, 0.0, 0.0))
+    said: list[str] = []
+
+    def progress(label: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Tick]:
+        said.append(label)
+        return no_progress(label, total, unit)
+
+    model = Hybrid(hidden=0, depth=8, without="als,arrivals,graph").fit(shop, progress)
+    assert isinstance(model, Hybrid) and "content" not in model.sources_
+    (note,) = [each for each in model.notes if "content" in each]
+    assert note.startswith("Learned without content: ") and any("without content: " in label for label in said)
+    again = load(*dump(model))
+    assert isinstance(again, Hybrid) and again.notes == model.notes
 
 
 def lists(queries: int, depth: int, seed: int) -> tuple[Candidates, np.ndarray]:

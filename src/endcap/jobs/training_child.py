@@ -104,6 +104,8 @@ def run_training(request: Request, progress: Progress) -> Report:
         notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe)}
         if dataset.refused:
             notes["refusedNumbers"] = dict(dataset.refused)
+        if said := getattr(recipe, "notes", ()):
+            notes["notes"] = list(said)
     lineage = Lineage(
         sources=request.sources,
         snapshot=request.snapshot,

@@ -2,8 +2,8 @@
 
 A row scores  w₀ + Σ w_j x_j + Σ_{j<l} <v_{j,field(l)}, v_{l,field(j)}> x_j x_l. With S[a, b] = Σ_{j in a} v_{j,b} x_j
 the pairs are Σ_{a<b} <S[a, b], S[b, a]> + ½ Σ_a (|S[a, a]|² - Σ_{j in a} |v_{j,a} x_j|²): linear in the entries of a
-row, and an inner product of what two groups of fields say. `factors` float32 [n, fields, k], `sums` float32 [n,
-fields]; all else as in `fm_kernels`.
+row, and an inner product of what two groups of fields say. A row of the table holds all vectors of a feature, w and
+its sum, the sum of each vector; all else as in `fm_kernels`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from endcap.recipes.fm_kernels import FAST, _step_bias, judge
-from endcap.types import Float32, Int32, Int64
+from endcap.recipes.fm_kernels import BLOCK, FAST, Rows, _step_bias, buffers, fetch, judge, step_weight
+from endcap.types import Float32, Int32
 
 _ONE, _HALF, _NONE = np.float32(1), np.float32(0.5), np.float32(0)
 
@@ -20,74 +20,57 @@ _ONE, _HALF, _NONE = np.float32(1), np.float32(0.5), np.float32(0)
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 def learn_rows(
     order: Int32,
-    indptr: Int64,
-    indices: Int32,
-    data: Float32,
-    target: Float32,
-    worth: Float32,
+    rows: Rows,
+    targets: tuple[Float32, Float32],
     bias: Float32,
-    weights: Float32,
-    factors: Float32,
-    sums: Float32,
+    table: Float32,
+    k: int,
     steps: Float32,
     loss: int,
     field_of: Int32,
+    fields: int,
 ) -> float:
     """One pass over the rows in this order, as `fm_kernels.learn_rows`."""
-    fields, k = factors.shape[1], factors.shape[2]
     total, mass = 0.0, 0.0
     said = np.empty((fields, fields, k), np.float32)
-    for row in order:
-        low, high = indptr[row], indptr[row + 1]
-        said[:] = _NONE
-        score = bias[0] + gather(indices[low:high], data[low:high], weights[0], factors, field_of, said)
-        score += _pairs(said)
-        value, slope = judge(score, target[row], loss)
-        total += value * worth[row]
-        mass += worth[row]
-        slope *= worth[row]
-        _step_bias(bias, slope, steps[0])
-        for at in range(low, high):
-            _step(indices[at], data[at], slope, said, weights, factors, sums, steps, field_of)
+    ends, indices, data, told = buffers(rows)
+    for start in range(0, len(order), BLOCK):
+        some = order[start : start + BLOCK]
+        fetch(some, rows, targets, table, ends, indices, data, told)
+        for at in range(len(some)):
+            low, high = ends[at], ends[at + 1]
+            said[:] = _NONE
+            alone = gather(indices[low:high], data[low:high], table[:, fields * k], table, field_of, said)
+            value, slope = judge(bias[0] + alone + _pairs(said), told[0, at], loss)
+            total += value * told[1, at]
+            mass += told[1, at]
+            slope *= told[1, at]
+            _step_bias(bias, slope, steps[0])
+            for place in range(low, high):
+                j = indices[place]
+                _step(table[j], data[place], slope, said, steps, field_of[j])
     return total / max(mass, 1e-12)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 def score_rows(
-    indptr: Int64,
-    indices: Int32,
-    data: Float32,
-    bias: Float32,
-    weights: Float32,
-    factors: Float32,
-    field_of: Int32,
-    out: Float32,
+    rows: Rows, bias: Float32, weights: Float32, factors: Float32, k: int, out: Float32, field_of: Int32, fields: int
 ) -> None:
-    """The scores of rows, into `out` float32 [rows]; `weights` float32 [n] without their sums."""
-    fields, k = factors.shape[1], factors.shape[2]
+    """The scores of rows, into `out` float32 [rows]; `weights` float32 [n], `factors` float32 [n, ≥ fields · k]."""
     said = np.empty((fields, fields, k), np.float32)
-    for row in range(len(indptr) - 1):
-        low, high = indptr[row], indptr[row + 1]
+    for row in range(len(out)):
+        low, high = rows[0][row], rows[0][row + 1]
         said[:] = _NONE
-        alone = gather(indices[low:high], data[low:high], weights, factors, field_of, said)
+        alone = gather(rows[1][low:high], rows[2][low:high], weights, factors, field_of, said)
         out[row] = bias[0] + alone + _pairs(said)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def gather_rows(
-    indptr: Int64,
-    indices: Int32,
-    data: Float32,
-    weights: Float32,
-    factors: Float32,
-    field_of: Int32,
-    said: Float32,
-    alone: Float32,
-) -> None:
+def gather_rows(rows: Rows, weights: Float32, factors: Float32, field_of: Int32, said: Float32, alone: Float32) -> None:
     """Of each row S, added to `said` float32 [rows, fields, fields, k], and what it scores by itself, into `alone`."""
-    for row in range(len(indptr) - 1):
-        low, high = indptr[row], indptr[row + 1]
-        own = gather(indices[low:high], data[low:high], weights, factors, field_of, said[row])
+    for row in range(len(alone)):
+        low, high = rows[0][row], rows[0][row + 1]
+        own = gather(rows[1][low:high], rows[2][low:high], weights, factors, field_of, said[row])
         alone[row] = own + _pairs(said[row])
 
 
@@ -96,19 +79,19 @@ def gather(
     indices: Int32, data: Float32, weights: Float32, factors: Float32, field_of: Int32, said: Float32
 ) -> np.float32:
     """Σ w_j x_j - ½ Σ |v_{j,field(j)} x_j|² of one row; S is added to `said`."""
-    fields, k = factors.shape[1], factors.shape[2]
+    fields, k = said.shape[1], said.shape[2]
     alone = _NONE
     for at in range(len(indices)):
-        j, x = indices[at], data[at]
-        own = field_of[j]
-        alone += weights[j] * x
+        v, x, own = factors[indices[at]], data[at], field_of[indices[at]]
+        alone += weights[indices[at]] * x
         squares = _NONE
-        for f in range(k):
-            squares += factors[j, own, f] * factors[j, own, f]
+        for f in range(own * k, own * k + k):
+            squares += v[f] * v[f]
         alone -= _HALF * squares * x * x
         for b in range(fields):
+            vector = v[b * k : b * k + k]
             for f in range(k):
-                said[own, b, f] += factors[j, b, f] * x
+                said[own, b, f] += vector[f] * x
     return alone
 
 
@@ -126,35 +109,24 @@ def _pairs(said: Float32) -> np.float32:
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _step(
-    j: int,
-    x: np.float32,
-    slope: np.float32,
-    said: Float32,
-    weights: Float32,
-    factors: Float32,
-    sums: Float32,
-    steps: Float32,
-    field_of: Int32,
-) -> None:
-    """Against the slope: that of v_{j,b} is slope · x_j S[b, a], a being j's field, less what j itself put there."""
-    fields, k = factors.shape[1], factors.shape[2]
+def _step(row: Float32, x: np.float32, slope: np.float32, said: Float32, steps: Float32, a: int) -> None:
+    """Against the slope: that of v_{j,b} is slope · x_j S[b, a], `a` being j's field, less what j itself put there."""
+    fields, k = said.shape[1], said.shape[2]
     rate, flat, ridge = steps[0], steps[1], steps[2]
     if x == _NONE:
         return
-    gradient = slope * x + flat * weights[0, j]
-    weights[1, j] += gradient * gradient
-    weights[0, j] -= rate * gradient / np.sqrt(weights[1, j])
-    a, pull, each = field_of[j], slope * x, _ONE / np.float32(k)
+    after = fields * k
+    step_weight(row[after : after + 2], slope * x, flat, rate)
+    pull, each = slope * x, _ONE / np.float32(k)
     for b in range(fields):
         own = ridge - pull * x if a == b else ridge
-        v, other = factors[j, b], said[b, a]
+        v, other = row[b * k : b * k + k], said[b, a]
         norm = _NONE
         for f in range(k):
             step = pull * other[f] + own * v[f]
             norm += step * step
-        sums[j, b] += norm * each
-        scale = rate / np.sqrt(sums[j, b])
+        row[after + 2 + b] += norm * each
+        scale = rate / np.sqrt(row[after + 2 + b])
         left, right = _ONE - scale * own, scale * pull
         for f in range(k):
             v[f] = left * v[f] - right * other[f]

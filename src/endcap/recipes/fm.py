@@ -19,7 +19,7 @@ from endcap.recipes.fm_chances import candidates, odds
 from endcap.recipes.fm_groups import Groups, learn_groups
 from endcap.recipes.fm_kernels import gather_rows
 from endcap.recipes.fm_rows import HISTORY, Baskets, Memory, asking, learn_asking, learn_items, profiles_of
-from endcap.recipes.fm_training import HeldBack, Machine, Plan, learn
+from endcap.recipes.fm_training import HeldBack, Machine, Plan, learn, parts
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress, no_progress
 from endcap.types import DAY, Float32, Int32
@@ -140,7 +140,8 @@ class FM(InnerProductRecipe):
         own = groups.askers.shape[1] + np.arange(len(self.popularity_))
         met = self.popularity_ > 0
         machine.weights[0, own[~met]] = machine.weights[0, own[met]].mean()
-        self.bias_, self.weights_, self.factors_ = machine.bias[:1], machine.weights[0].copy(), machine.factors
+        self.bias_, self.weights_ = machine.bias[:1], machine.weights[0].copy()
+        self.factors_ = np.ascontiguousarray(machine.factors)
         vectors, alone = self._gathered(items, groups.askers.shape[1])
         self.item_vectors_ = np.ascontiguousarray(np.column_stack((vectors, alone, np.ones(len(alone), np.float32))))
         who, what, taken = candidates(groups, self.seed)
@@ -243,14 +244,16 @@ class FM(InnerProductRecipe):
     def _gathered(self, rows: sparse.csr_matrix, first: int) -> tuple[Float32, Float32]:
         """What float32 csr [m, features] of one side, numbered from `first`, say to the other side (float32 [m, d]),
         and what they score by themselves (float32 [m])."""
-        parts = (rows.indptr.astype(np.int64), (rows.indices + first).astype(np.int32), rows.data.astype(np.float32))
+        indptr, indices, data = parts(rows)
+        given = (indptr, indices + np.int32(first), data)
         alone = np.zeros(rows.shape[0], np.float32)
         if not self.field_aware:
             means = np.zeros((rows.shape[0], self.factors), np.float32)
-            gather_rows(*parts, self.weights_, self.factors_, means, alone)
+            gather_rows(given, self.weights_, self.factors_, means, alone)
             return means, alone
         fields, asked = self.factors_.shape[1], len(self.asking_.fields) + 1
         said = np.zeros((rows.shape[0], fields, fields, self.factors), np.float32)
-        ffm_kernels.gather_rows(*parts, self.weights_, self.factors_, self._field_of(self.n_items), said, alone)
+        flat = self.factors_.reshape(len(self.factors_), -1)
+        ffm_kernels.gather_rows(given, self.weights_, flat, self._field_of(self.n_items), said, alone)
         said = said[:, asked:, :asked].swapaxes(1, 2) if first else said[:, :asked, asked:]
         return said.reshape(len(alone), asked * (fields - asked) * self.factors), alone

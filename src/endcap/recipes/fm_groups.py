@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from endcap.recipes.fm_kernels import learn_groups as learn_kernel
-from endcap.recipes.fm_training import LOSSES, Machine, Plan, best_pass
+from endcap.recipes.fm_training import LOSSES, Machine, Plan, best_pass, parts
 from endcap.seams import Progress, rng
 from endcap.types import Float32, Int32, Int64
 
@@ -95,11 +95,8 @@ class _Lesson:
         self.machine = Machine.start(groups.features, factors, plan.seed, field_of)
         self._chance = rng(plan.seed + 1)
         items = groups.items
-        self._items = (
-            items.indptr.astype(np.int64),
-            (items.indices + groups.askers.shape[1]).astype(np.int32),
-            items.data.astype(np.float32),
-        )
+        indptr, indices, data = parts(items)
+        self._items = (indptr, indices + np.int32(groups.askers.shape[1]), data)
 
     def over(self, some: Int32) -> float:
         """One pass in an order of its own; the mean loss."""
@@ -117,13 +114,15 @@ class _Lesson:
         return float(
             learn_kernel(
                 order,
-                (askers.indptr.astype(np.int64), askers.indices.astype(np.int32), askers.data),
+                parts(askers),
                 self._items,
                 (groups.indptr, groups.taken, groups.targets),
                 groups.worth,
                 pool,
                 groups.negatives,
-                (machine.bias, machine.weights, machine.factors, machine.sums),
+                machine.bias,
+                machine.table,
+                machine.length,
                 self.plan.steps,
                 LOSSES[self.plan.loss],
                 learns,

@@ -2,8 +2,9 @@
 
 A row with features x has the score  w₀ + Σ w_j x_j + ½ (|Σ v_j x_j|² - Σ |v_j x_j|²), linear in its entries. Steps are
 AdaGrad's (Duchi, Hazan, Singer 2011) with one sum for the vector of a feature, not one for each of its numbers: a third
-of the time, and better on what was held back. `bias` float32 [2] holds w₀ and its sum of squared slopes, `weights`
-float32 [2, n] w and its sums, `factors` float32 [n, k] v, `sums` float32 [n] those of v.
+of the time, and better on what was held back. `bias` float32 [2] holds w₀ and its sum of squared slopes, `table`
+float32 [n, ≥ k + 3] a row for each feature, whose parts are met together and so lie together in memory: v, w, the sum
+of w, the sum of v. Rows of features are (indptr, indices, data).
 """
 
 from __future__ import annotations
@@ -13,55 +14,100 @@ from numba import njit
 
 from endcap.types import Bool, Float32, Int32, Int64
 
+Rows = tuple[Int64, Int32, Float32]
 LOGISTIC, SQUARED, SOFTMAX = 0, 1, 2
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 """Sums may be reordered, so that they run in parallel lanes; what is no number stays so."""
+BLOCK = 64
+"""So many rows are fetched at once: rows in a random order are waited for together, not one after the other."""
 _ONE, _HALF, _NONE = np.float32(1), np.float32(0.5), np.float32(0)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 def learn_rows(
     order: Int32,
-    indptr: Int64,
-    indices: Int32,
-    data: Float32,
-    target: Float32,
-    worth: Float32,
+    rows: Rows,
+    targets: tuple[Float32, Float32],
     bias: Float32,
-    weights: Float32,
-    factors: Float32,
-    sums: Float32,
+    table: Float32,
+    k: int,
     steps: Float32,
     loss: int,
 ) -> float:
-    """One pass over the rows in this order; `steps` float32 [3]: rate, ridge of w, ridge of v. Returns the mean loss,
-    each row judged before it is learnt from."""
+    """One pass over the rows in this order; `targets` are what rows shall score and what they are worth, `k` is the
+    length of vectors, `steps` float32 [3]: rate, ridge of w, ridge of v. Returns the mean loss, each row judged before
+    it is learnt from."""
     total, mass = 0.0, 0.0
-    mean = np.empty(factors.shape[1], np.float32)
-    for row in order:
-        low, high = indptr[row], indptr[row + 1]
-        mean[:] = _NONE
-        alone, squares = _gather(indices[low:high], data[low:high], weights[0], factors, mean)
-        score = bias[0] + alone + _HALF * (_square(mean) - squares)
-        value, slope = judge(score, target[row], loss)
-        total += value * worth[row]
-        mass += worth[row]
-        slope *= worth[row]
-        _step_bias(bias, slope, steps[0])
-        _step(indices[low:high], data[low:high], slope, slope, mean, weights, factors, sums, steps)
+    mean = np.empty(k, np.float32)
+    ends, indices, data, told = buffers(rows)
+    for start in range(0, len(order), BLOCK):
+        some = order[start : start + BLOCK]
+        fetch(some, rows, targets, table, ends, indices, data, told)
+        for at in range(len(some)):
+            low, high = ends[at], ends[at + 1]
+            mean[:] = _NONE
+            alone, squares = _gather(indices[low:high], data[low:high], table[:, k], table, mean)
+            score = bias[0] + alone + _HALF * (_square(mean) - squares)
+            value, slope = judge(score, told[0, at], loss)
+            total += value * told[1, at]
+            mass += told[1, at]
+            slope *= told[1, at]
+            _step_bias(bias, slope, steps[0])
+            _step(indices[low:high], data[low:high], slope, slope, mean, table, steps)
     return total / max(mass, 1e-12)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def buffers(rows: Rows) -> tuple[Int64, Int32, Float32, Float32]:
+    """What `fetch` writes into: ends of rows, their features, how much of each, targets beside worth."""
+    longest = 0
+    for row in range(len(rows[0]) - 1):
+        longest = max(longest, rows[0][row + 1] - rows[0][row])
+    size = BLOCK * longest
+    told = np.zeros((3, BLOCK), np.float32)
+    return np.zeros(BLOCK + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.float32), told
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fetch(
+    some: Int32,
+    rows: Rows,
+    targets: tuple[Float32, Float32],
+    table: Float32,
+    ends: Int64,
+    indices: Int32,
+    data: Float32,
+    told: Float32,
+) -> None:
+    """Lay these rows out one after the other, and look once at what the table holds of their features, so that it is
+    near when it is needed."""
+    for at in range(len(some)):
+        told[0, at], told[1, at] = targets[0][some[at]], targets[1][some[at]]
+        ends[at + 1] = rows[0][some[at] + 1] - rows[0][some[at]]
+    size = 0
+    for at in range(len(some)):
+        low = rows[0][some[at]]
+        for place in range(ends[at + 1]):
+            indices[size + place] = rows[1][low + place]
+            data[size + place] = rows[2][low + place]
+        size += ends[at + 1]
+        ends[at + 1] = size
+    for at in range(size):
+        told[2, at % BLOCK] = table[indices[at], 0]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 def learn_groups(
     order: Int32,
-    askers: tuple[Int64, Int32, Float32],
-    items: tuple[Int64, Int32, Float32],
-    taken: tuple[Int64, Int32, Float32],
+    askers: Rows,
+    items: Rows,
+    taken: Rows,
     worth: Float32,
     pool: Int32,
     negatives: int,
-    state: tuple[Float32, Float32, Float32, Float32],
+    bias: Float32,
+    table: Float32,
+    k: int,
     steps: Float32,
     loss: int,
     learns: bool,
@@ -70,8 +116,7 @@ def learn_groups(
     of which those that are among the taken say nothing. `askers` and `items` are rows of features (indptr, indices,
     data), `taken` (indptr, items, targets) of each group. Returns the mean loss of a candidate, each judged before it
     is learnt from; without `learns` that is all."""
-    bias, weights, factors, sums = state
-    k = factors.shape[1]
+    weights = table[:, k]
     most = 0
     for group in order:
         most = max(most, taken[0][group + 1] - taken[0][group])
@@ -93,12 +138,12 @@ def learn_groups(
         _mark(candidates[:size], positives, counts)
         low, high = askers[0][group], askers[0][group + 1]
         asking[:] = _NONE
-        alone, squares = _gather(askers[1][low:high], askers[2][low:high], weights[0], factors, asking)
+        alone, squares = _gather(askers[1][low:high], askers[2][low:high], weights, table, asking)
         for at in range(size):
             start, end = items[0][candidates[at]], items[0][candidates[at] + 1]
             mean = means[at]
             mean[:] = asking
-            own, more = _gather(items[1][start:end], items[2][start:end], weights[0], factors, mean)
+            own, more = _gather(items[1][start:end], items[2][start:end], weights, table, mean)
             scores[at] = bias[0] + alone + own + _HALF * (_square(mean) - squares - more)
         value, weight = _slopes(scores[:size], targets, counts, positives, loss, slopes)
         total += value * worth[group]
@@ -114,34 +159,30 @@ def learn_groups(
                 for f in range(k):
                     pull[f] += slope * means[at, f]
                 start, end = items[0][candidates[at]], items[0][candidates[at] + 1]
-                _step(items[1][start:end], items[2][start:end], slope, slope, means[at], weights, factors, sums, steps)
+                _step(items[1][start:end], items[2][start:end], slope, slope, means[at], table, steps)
         if loss != SOFTMAX:
             _step_bias(bias, sum_of_slopes, steps[0])
-        _step(askers[1][low:high], askers[2][low:high], sum_of_slopes, _ONE, pull, weights, factors, sums, steps)
+        _step(askers[1][low:high], askers[2][low:high], sum_of_slopes, _ONE, pull, table, steps)
     return total / max(mass, 1e-12)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def score_rows(
-    indptr: Int64, indices: Int32, data: Float32, bias: Float32, weights: Float32, factors: Float32, out: Float32
-) -> None:
-    """The scores of rows, into `out` float32 [rows]; `weights` float32 [n] without their sums."""
-    mean = np.empty(factors.shape[1], np.float32)
-    for row in range(len(indptr) - 1):
-        low, high = indptr[row], indptr[row + 1]
+def score_rows(rows: Rows, bias: Float32, weights: Float32, factors: Float32, k: int, out: Float32) -> None:
+    """The scores of rows, into `out` float32 [rows]; `weights` float32 [n], `factors` float32 [n, ≥ k]."""
+    mean = np.empty(k, np.float32)
+    for row in range(len(out)):
+        low, high = rows[0][row], rows[0][row + 1]
         mean[:] = _NONE
-        alone, squares = _gather(indices[low:high], data[low:high], weights, factors, mean)
+        alone, squares = _gather(rows[1][low:high], rows[2][low:high], weights, factors, mean)
         out[row] = bias[0] + alone + _HALF * (_square(mean) - squares)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def gather_rows(
-    indptr: Int64, indices: Int32, data: Float32, weights: Float32, factors: Float32, means: Float32, alone: Float32
-) -> None:
+def gather_rows(rows: Rows, weights: Float32, factors: Float32, means: Float32, alone: Float32) -> None:
     """Of each row Σ v_j x_j, added to `means` float32 [rows, k], and what it scores by itself, into `alone` [rows]."""
-    for row in range(len(indptr) - 1):
-        low, high = indptr[row], indptr[row + 1]
-        own, squares = _gather(indices[low:high], data[low:high], weights, factors, means[row])
+    for row in range(len(alone)):
+        low, high = rows[0][row], rows[0][row + 1]
+        own, squares = _gather(rows[1][low:high], rows[2][low:high], weights, factors, means[row])
         alone[row] = own + _HALF * (_square(means[row]) - squares)
 
 
@@ -177,33 +218,37 @@ def _step(
     slope: np.float32,
     share: np.float32,
     mean: Float32,
-    weights: Float32,
-    factors: Float32,
-    sums: Float32,
+    table: Float32,
     steps: Float32,
 ) -> None:
     """Against the slope: that of v_j is x_j (share · mean - slope · v_j x_j), where `mean` is the sum over all of the
     row, or, with a `share` of 1, the sum of such sums times their slopes."""
     rate, flat, ridge = steps[0], steps[1], steps[2]
-    each = _ONE / np.float32(len(mean))
+    k = len(mean)
+    each = _ONE / np.float32(k)
     for at in range(len(indices)):
-        j, x = indices[at], data[at]
+        v, x = table[indices[at]], data[at]
         if x == _NONE:
             continue
-        gradient = slope * x + flat * weights[0, j]
-        weights[1, j] += gradient * gradient
-        weights[0, j] -= rate * gradient / np.sqrt(weights[1, j])
-        v = factors[j]
+        step_weight(v[k : k + 2], slope * x, flat, rate)
         pull, own = share * x, ridge - slope * x * x
         norm = _NONE
-        for f in range(len(mean)):
+        for f in range(k):
             step = pull * mean[f] + own * v[f]
             norm += step * step
-        sums[j] += norm * each
-        scale = rate / np.sqrt(sums[j])
+        v[k + 2] += norm * each
+        scale = rate / np.sqrt(v[k + 2])
         pull, own = scale * pull, _ONE - scale * own
-        for f in range(len(mean)):
+        for f in range(k):
             v[f] = own * v[f] - pull * mean[f]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def step_weight(weight: Float32, slope: np.float32, flat: np.float32, rate: np.float32) -> None:
+    """Of `weight` float32 [2], w and its sum; `flat` pulls it to 0."""
+    gradient = slope + flat * weight[0]
+    weight[1] += gradient * gradient
+    weight[0] -= rate * gradient / np.sqrt(weight[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

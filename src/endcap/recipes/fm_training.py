@@ -10,7 +10,7 @@ from scipy import sparse
 
 from endcap.errors import InputError
 from endcap.recipes import ffm_kernels
-from endcap.recipes.fm_kernels import LOGISTIC, SOFTMAX, SQUARED, learn_rows, score_rows
+from endcap.recipes.fm_kernels import LOGISTIC, SOFTMAX, SQUARED, Rows, learn_rows, score_rows
 from endcap.seams import Tick, rng
 from endcap.types import Float32, Int32
 
@@ -42,49 +42,71 @@ class Plan:
 
 @dataclass
 class Machine:
-    """`bias` float32 [2], `weights` float32 [2, n] and `sums` float32 [n] as in `fm_kernels`, `factors` float32 [n, k].
+    """What a machine has learnt: `bias` float32 [2] and `table` float32 [n, …] as in `fm_kernels`, vectors of `length`.
 
-    Field-aware (Juan et al. 2016) where `field_of` int32 [n] is given: then `factors` is float32 [n, fields, k] and
-    `sums` float32 [n, fields].
+    Field-aware (Juan et al. 2016) where `field_of` int32 [n] is given: then a feature has a vector for each field.
     """
 
     bias: Float32
-    weights: Float32
-    factors: Float32
-    sums: Float32
+    table: Float32
+    length: int
     field_of: Int32 | None = None
 
     @classmethod
     def start(cls, features: int, factors: int, seed: int, field_of: Int32 | None = None) -> Machine:
         """Vectors by chance, all else 0."""
-        fields = () if field_of is None else (int(field_of.max(initial=0)) + 1,)
-        vectors = rng(seed).standard_normal((features, *fields, factors), dtype=np.float32) * np.float32(SPREAD)
-        weights = np.zeros((2, features), np.float32)
-        weights[1] = 1.0
-        sums = np.full((features, *fields), CAUTION, np.float32)
-        return cls(np.array([0.0, 1.0], np.float32), weights, vectors, sums, field_of)
+        found = cls(np.array([0.0, 1.0], np.float32), np.zeros((0, 0), np.float32), factors, field_of)
+        numbers = factors * found.fields
+        found.table = np.zeros((features, numbers + 2 + found.fields), np.float32)
+        drawn = rng(seed).standard_normal((features, numbers), dtype=np.float32)
+        np.multiply(drawn, np.float32(SPREAD), out=found.table[:, :numbers])
+        found.weights[1] = 1.0
+        found.sums[:] = CAUTION
+        return found
+
+    @property
+    def fields(self) -> int:
+        """Vectors of a feature."""
+        return 1 if self.field_of is None else int(self.field_of.max(initial=0)) + 1
+
+    @property
+    def factors(self) -> Float32:
+        """float32 [n, k], or [n, fields, k], into the table: v."""
+        numbers = self.table[:, : self.length * self.fields]
+        return numbers if self.field_of is None else numbers.reshape(len(numbers), self.fields, self.length)
+
+    @property
+    def weights(self) -> Float32:
+        """float32 [2, n], into the table: w and its sums."""
+        after = self.length * self.fields
+        return self.table[:, after : after + 2].T
+
+    @property
+    def sums(self) -> Float32:
+        """float32 [n, fields], into the table: the sums of v."""
+        return self.table[:, self.length * self.fields + 2 :]
 
     def copy(self) -> Machine:
         """One that further learning leaves alone."""
-        return Machine(self.bias.copy(), self.weights.copy(), self.factors.copy(), self.sums.copy(), self.field_of)
+        return Machine(self.bias.copy(), self.table.copy(), self.length, self.field_of)
 
     def scores(self, rows: sparse.csr_matrix) -> Float32:
         """float32 [rows]: of a chance its log-odds, else what is expected. Raises `InputError` for other features."""
-        _check(rows, self.weights.shape[1])
+        _check(rows, len(self.table))
         out = np.zeros(rows.shape[0], np.float32)
-        given = (*_parts(rows), self.bias, self.weights[0], self.factors)
+        given = (parts(rows), self.bias, self.weights[0], self.table, self.length, out)
         if self.field_of is None:
-            score_rows(*given, out)
+            score_rows(*given)
         else:
-            ffm_kernels.score_rows(*given, self.field_of, out)
+            ffm_kernels.score_rows(*given, self.field_of, self.fields)
         return out
 
     def learn(self, rows: sparse.csr_matrix, target: Float32, worth: Float32, order: Int32, plan: Plan) -> float:
         """One pass over rows in this order; the mean loss, each row judged before it is learnt from."""
-        given = (order, *_parts(rows), target, worth, self.bias, self.weights, self.factors, self.sums, plan.steps)
+        given = (order, parts(rows), (target, worth), self.bias, self.table, self.length, plan.steps, LOSSES[plan.loss])
         if self.field_of is None:
-            return float(learn_rows(*given, LOSSES[plan.loss]))
-        return float(ffm_kernels.learn_rows(*given, LOSSES[plan.loss], self.field_of))
+            return float(learn_rows(*given))
+        return float(ffm_kernels.learn_rows(*given, self.field_of, self.fields))
 
     def loss(self, rows: sparse.csr_matrix, target: Float32, worth: Float32, loss: str) -> float:
         """The mean loss on rows that are not learnt from."""
@@ -179,7 +201,8 @@ def _targets(rows: sparse.csr_matrix, target: Float32, loss: str) -> Float32:
     return found
 
 
-def _parts(rows: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def parts(rows: sparse.csr_matrix) -> Rows:
+    """Rows of features as the kernels take them."""
     return (
         np.asarray(rows.indptr, np.int64),
         np.asarray(rows.indices, np.int32),

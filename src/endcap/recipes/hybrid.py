@@ -70,6 +70,8 @@ class Hybrid(Recipe):
     seed: int = param(0, "Seed of hold-out, sample and network.", low=0)
 
     sources_: dict[str, Recipe] = fitted()
+    unheard_: tuple[str, ...] = fitted()
+    """Sources that could not learn from this shop, as "name: why"."""
     weights_: Float64 = fitted()
     """float64 [2, s]: weight of each source; row 0 for items had before, row 1 for new ones."""
     odds_: Float64 = fitted()
@@ -93,7 +95,7 @@ class Hybrid(Recipe):
         self._facts(dataset)
         left_out = tuple(name.strip() for name in self.without.split(",") if name.strip())
         held = hold_out(dataset, self.holdout_days, self.max_queries, self.seed)
-        self.sources_ = fitted_sources(dataset if held is None else held.earlier, left_out, progress)
+        self.sources_, self.unheard_ = fitted_sources(dataset if held is None else held.earlier, left_out, progress)
         self.weights_ = np.array([SOURCES[name][2:] for name in self.sources_]).T.copy()
         self.odds_, self.platt_ = np.array([PRIOR_ODDS]), np.full(2, np.nan)
         self.held_back_ = np.full(2, np.nan, np.float32)
@@ -112,13 +114,13 @@ class Hybrid(Recipe):
             if older is None:
                 break
             now = int(older.queries.now[0])
-            self.sources_ = fitted_sources(older.earlier, left_out, progress)
+            self.sources_, _ = fitted_sources(older.earlier, left_out, progress)
             if tuple(self.sources_) != names:  # too little was known then for one of them
                 break
             parts.append(self._answered(before, older)[:2])
         alone = rng(self.seed + 1).random(len(wanted)) < HELD_BACK
         self._fit_network(parts, alone if len(parts) == 1 else np.ones_like(alone), wanted, progress)
-        self.sources_ = fitted_sources(dataset, left_out, progress)
+        self.sources_, _ = fitted_sources(dataset, left_out, progress)
 
     def _facts(self, dataset: Dataset) -> None:
         items = dataset.item_metadata if self.metadata in ("both", "items") else None
@@ -173,6 +175,11 @@ class Hybrid(Recipe):
         there = asked.items[held] >= 0
         if taken[held].any():
             self.platt_ = platt(final[there], taken[held][there].astype(np.float32))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever reads of a version should know: the sources that it does without."""
+        return tuple(f"Learned without {told}" for told in self.unheard_)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         found = np.empty((len(queries), self.n_items), np.float32)

@@ -44,19 +44,24 @@ OWN = 5
 """Columns beside those of sources, vectors and metadata: had, times had, age, place, score of the sources."""
 
 
-def fitted_sources(dataset: Dataset, left_out: tuple[str, ...], progress: Progress) -> dict[str, Recipe]:
-    """Every source that can learn from this shop, those named left out."""
+def fitted_sources(
+    dataset: Dataset, left_out: tuple[str, ...], progress: Progress
+) -> tuple[dict[str, Recipe], tuple[str, ...]]:
+    """(every source that can learn from this shop, those named left out; of those that cannot, "name: why")."""
     kept = int(np.clip(ENTRIES // max(dataset.n_items, 1), 100, 1000))
-    found = {}
+    found: dict[str, Recipe] = {}
+    unheard: list[str] = []
     for name, (recipe, settings, _, _) in SOURCES.items():
         if name in left_out:
             continue
         extra = {"neighbours": kept} if recipe in NEIGHBOURS else {}
         try:
             found[name] = create(recipe, {**settings, **extra}).fit(dataset, progress)
-        except EndcapError:  # what a source cannot learn here is no reason to have none
-            continue
-    return found
+        except EndcapError as error:  # what a source cannot learn here is no reason to have none
+            unheard.append(f"{name}: {error.message}")
+            with progress(f"without {unheard[-1]}"):
+                continue
+    return found, tuple(unheard)
 
 
 @dataclass(frozen=True)

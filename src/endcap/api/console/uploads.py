@@ -198,6 +198,8 @@ class ImportState(Shape, frozen=True):
     notes: tuple[str, ...]
     seconds: float
     has_rejects: bool
+    mapping: dict[str, str] | None
+    kind: str | None
 
 
 class ImportList(Shape, frozen=True):
@@ -368,6 +370,8 @@ class FileImports:
             notes=tuple(report.get("notes", ())),
             seconds=float(report.get("seconds", {}).get("total", 0.0)),
             has_rejects=bool(file_imports.rejects_of(self._workspace, resource)),
+            mapping=document.get("mapping"),
+            kind=document.get("kind"),
         )
 
 

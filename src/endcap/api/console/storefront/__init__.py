@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.operation import Operation
 from endcap.api.console.storefront.account import Accounts
+from endcap.api.console.storefront.affinities import Affinities
 from endcap.api.console.storefront.catalogue import Catalogue
 from endcap.api.console.storefront.events import Told
 from endcap.api.console.storefront.goods import Shelved
 from endcap.api.console.storefront.search import Searching
 from endcap.api.console.storefront.shelves import Shelves
+from endcap.api.console.storefront.shoppers import Shoppers
 from endcap.api.console.storefront.why import Explaining
 
 
@@ -24,5 +26,5 @@ class Storefront:
     def operations(self) -> Sequence[Operation]:
         """Each of them."""
         shelved = Shelved(self._backstage)
-        parts = (Catalogue, Shelves, Searching, Told, Accounts, Explaining)
+        parts = (Catalogue, Shelves, Searching, Told, Accounts, Explaining, Shoppers, Affinities)
         return tuple(each for part in parts for each in part(self._backstage, shelved).operations())
