@@ -25,6 +25,7 @@ from endcap.evaluation.compare import differences, estimates
 from endcap.evaluation.metrics import per_query
 from endcap.lake.assemble import assemble
 from endcap.lake.dataset import Dataset
+from endcap.lake.signals import Signals
 from endcap.lake.splits import Split, temporal
 from endcap.recipes import create
 from endcap.recipes.queries import Exclusions, Queries
@@ -33,6 +34,8 @@ from endcap.simulator import history, open_shop
 from endcap.types import DAY, DURATION, EVENT_VALUE, RATING, Float64
 from quality_row import row
 
+DWELT = {"DURATION": {"": "dwell"}}
+"""As a schema declares it; without that, dwell time says nothing."""
 AT, TEST_DAYS, LIKED = 20, 7, 4
 MEASURED = (EVENT_VALUE, DURATION, RATING)
 SHOPS = {
@@ -64,7 +67,8 @@ def shop(theme: str, users: int, seed: int, recipes: list[str]) -> None:
     catalogue = past.items["item_id"].combine_chunks()
 
     def seen(*left_out: str) -> Dataset:
-        return assemble(without(past.interactions, *left_out), past.items, past.users, catalogue=catalogue)
+        events = without(past.interactions, *left_out)
+        return assemble(events, past.items, past.users, catalogue=catalogue, signals=Signals.of(DWELT))
 
     ways = {"types": seen(*MEASURED), "types, dwell": seen(EVENT_VALUE, RATING), "types, dwell, stars": seen()}
     cut = ways["types"].last_time - TEST_DAYS * DAY

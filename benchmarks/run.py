@@ -56,11 +56,13 @@ SCRIPTS = {
     "quality_segments": ["quality_segments.py"],
     "quality_sequence": ["quality_sequence.py"],
     "quality_sessions": ["quality_sessions.py"],
+    "quality_signals": ["quality_signals.py"],
     "fm": ["fm.py"],
     "ranker": ["ranker.py"],
     "windows": ["windows.py"],
     "simulated": ["simulated.py"],
     "sequence": ["sequence.py"],
+    "web": ["web.py"],
 }
 KEPT = HERE / "results.json"
 QUALITY = tuple({f"benchmarks/{each[0]}": None for name, each in SCRIPTS.items() if name.startswith("quality")})

@@ -2,8 +2,8 @@
 
 Synthetic shops (synthetic.py) in which users grow with the interactions and the catalogue stays, as it does in a shop
 that lives longer: 1 M, 3 M and 10 M events of 20,000, 60,000 and 200,000 users over 50,000 items. The slope is that of
-a least-squares line through log seconds over log distinct pairs, the least of `--runs` runs a size, so that what else
-the machine does counts little; 1 is linear. Processor time is stated beside it.
+a least-squares line through log seconds of processor time over log size, the least of `--runs` runs a size, so that
+what else the machine does counts little; 1 is linear. Seconds by the clock are stated beside it.
 
 ALS: 64 factors, 3 iterations. Item-item: 100 neighbours by cosine (`neighbours`), where work grows with the pairs of
 items of each user. FM: the making of features (user, item, hour, device) and one pass of 16 factors over the events.
@@ -30,6 +30,7 @@ from endcap.recipes.fm_training import Machine, Plan
 from endcap.recipes.item_item_kernels import neighbours
 from synthetic import Events, Shop, events
 
+RECIPES = ("als", "item-item", "fm", "session-knn")
 SIZES = {"1 M": 1_000_000, "3 M": 3_000_000, "10 M": 10_000_000}
 SESSION = 10
 """Events of one session."""
@@ -93,9 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="runs of each size, of which the least counts")
     parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=list(SIZES), help="sizes to run")
+    parser.add_argument("--only", nargs="*", default=list(RECIPES), choices=list(RECIPES), help="recipes to run")
     parser.add_argument("--data", help="not read: the data is synthetic")
     asked = parser.parse_args()
-    found: dict[str, list[tuple[int, float, float]]] = {"als": [], "item-item": [], "fm": [], "session-knn": []}
+    found: dict[str, list[tuple[int, float, float]]] = {name: [] for name in asked.only}
     warm = Shop(users=500, items=2_000, events=20_000)
     for shop in (warm, *(Shop(users=SIZES[size] // 50, events=SIZES[size]) for size in asked.sizes)):
         made = events(shop)
@@ -106,7 +108,8 @@ def main() -> None:
             "fm": (len(rows[1]), lambda rows=rows: machine(*rows)),
             "session-knn": (len(visits.interactions), lambda visits=visits: create("session-knn").fit(visits)),
         }
-        for name, (size, work) in works.items():
+        for name in asked.only:
+            size, work = works[name]
             taken_time = timed(work, 1 if shop is warm else asked.runs)
             if shop is not warm:
                 found[name].append((size, *taken_time))
@@ -123,10 +126,15 @@ def report(name: str, points: list[tuple[int, float, float]]) -> None:
         "pairs": [int(size) for size, *_ in points],
         "seconds": [round(wall, 3) for _, wall, _ in points],
         "cpu_seconds": [round(processor, 3) for *_, processor in points],
-        "cpu_slope": round(of_processor, 3),
+        "slope_by_the_clock": round(slope, 3),
     }
     must = None if name == "session-knn" else 1.1
-    line = {"row": f"cost against size, log-log slope · {name}", "must": must, "aim": 1.0, "measured": round(slope, 3)}
+    line = {
+        "row": f"cost against size, log-log slope · {name}",
+        "must": must,
+        "aim": 1.0,
+        "measured": round(of_processor, 3),
+    }
     print(json.dumps({**line, "unit": "slope", "better": "lower", "seed": 42, "detail": detail}), flush=True)
 
 

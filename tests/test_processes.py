@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-CONVERT = "import sys, pyarrow as pa, pyarrow.dataset; pa.array(['a']); print(sys.modules.get('pandas') is not None)"
+CONVERT = "import sys, pyarrow as pa, pyarrow.dataset; pa.array(['a']); print('pandas' in sys.modules)"
 
 
 def loaded(code: str) -> str:
@@ -15,9 +15,9 @@ def test_pyarrow_does_not_bring_pandas_into_our_processes() -> None:
     assert loaded(CONVERT) == "True", "pyarrow has learned to do without: endcap.processes can go"
 
 
-def test_whoever_asks_for_pandas_there_finds_none() -> None:
+def test_whoever_only_asks_where_pandas_is_gets_no_error() -> None:
     """PyTorch does, where it exports a network or averages gradients."""
-    ask = "import importlib.util; print(importlib.util.find_spec('pandas'))"
+    ask = "import importlib.util; print(importlib.util.find_spec('pandas').origin)"
     assert loaded(f"from endcap.processes import without_pandas; without_pandas(); without_pandas(); {ask}") == "None"
 
 

@@ -149,4 +149,5 @@ def test_processes_of_torchrun_train_one_version(
     alone = train_command(workspace, key, "sasrec", environ={}, settings=settings)
     assert alone is not None
     one, other = (workspace.versions.load(each).recipe for each in (both, alone))
-    np.testing.assert_allclose(one.item_vectors, other.item_vectors, atol=2e-3)  # type: ignore[attr-defined]
+    # Not the same to the last digit: each half of a batch counts the same, though one has more events.
+    np.testing.assert_allclose(one.item_vectors, other.item_vectors, atol=0.02)  # type: ignore[attr-defined]

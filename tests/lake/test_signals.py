@@ -1,19 +1,30 @@
 """What an event says: bounds, stars that say no, refused numbers, declarations."""
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endcap.errors import InputError
+from endcap.errors import InputError, SchemaError
 from endcap.lake.event_types import against, weight
+from endcap.lake.schemas import Schema
 from endcap.lake.signals import AMOUNT, DWELL, LEAST, MOST, Numbers, Signals, Types, number, strength
+from endcap.lake.tables import Lake
+from endcap.types import AccountKey, ShopKey
 
 NAN = float("nan")
 
 
-def said(name: str, value: float = NAN, seconds: float = NAN, stars: float = NAN, **declared: str) -> float:
+DWELT = {"DURATION": {"": "dwell"}}
+Declared = Mapping[str, Mapping[str, str]]
+
+
+def said(name: str, value: float = NAN, seconds: float = NAN, stars: float = NAN, declared: Declared = DWELT) -> float:
     numbers = Numbers(*(np.array([each], np.float32) for each in (value, seconds, stars)))
     told = Types((name,), Signals.of(declared)).weights(np.zeros(1, np.int32), numbers)
     return float(told.weight[0])
@@ -52,24 +63,42 @@ def test_what_can_be_no_number_is_counted_and_says_nothing() -> None:
         }
     )
     names, codes = ("View", "Rating"), np.array([0, 1, 1, 1], np.int32)
-    told = Types(names).weights(codes, Numbers.of(table))
+    told = Types(names, Signals.of(DWELT)).weights(codes, Numbers.of(table))
     assert told.refused == {"duration": 1, "rating": 1}
     assert told.weight == pytest.approx([weight("View"), *[weight("Rating")] * 3])
     assert np.isnan([number(each) for each in ("x", None, True, [1], NAN)]).all()
     assert number("4.5") == 4.5 and number(1e300) == float("inf") and number(10**400) == float("inf")
 
 
-def test_what_values_mean_is_declared_and_kept_as_text() -> None:
-    declared = {"Watch": "dwell", "Purchase": "amount:20", "Score": "rating:10", "rating": "none"}
+def test_what_numbers_mean_is_declared_and_kept_as_text() -> None:
+    values = {"Watch": "dwell", "Purchase": "amount:20", "Score": "rating:10", "rating": "none"}
+    declared = {"EVENT_VALUE": values, "DURATION": {"": "none"}, "RATING": {"": "rating:10"}}
     signals = Signals.of(declared)
-    assert Signals.parse(signals.text).values == signals.values
-    assert said("Watch", value=30, **declared) == np.float32(weight("Watch"))
-    assert said("Purchase", value=20, **declared) == 1.0 < said("Purchase", value=50, **declared) <= MOST
-    assert said("Score", value=1, **declared) == -1 and said("Score", value=10, **declared) > 0
-    assert said("rating", value=1, **declared) == np.float32(weight("rating"))
-    for wrong in ("stars", "rating:1", "dwell:-1", "amount:x"):
-        with pytest.raises(InputError, match="expected none"):
-            Signals.of({"View": wrong})
+    assert Signals.parse(signals.text).text == signals.text and Signals.parse(Signals().text).text == Signals().text
+    assert said("Watch", value=30, declared=declared) == np.float32(weight("Watch"))
+    assert said("Purchase", value=20, declared=declared) == 1.0
+    assert 1.0 < said("Purchase", value=50, declared=declared) <= MOST
+    assert said("Score", value=1, declared=declared) == -1 and said("Score", value=10, declared=declared) > 0
+    assert said("rating", value=1, declared=declared) == np.float32(weight("rating"))
+    assert said("Review", stars=10, declared=declared) == pytest.approx(1.5 * weight("Review"))
+    assert said("View", seconds=1, declared=declared) == said("View", seconds=1, declared={}) == np.float32(0.1)
+    for name, wrong in (("EVENT_VALUE", "stars"), ("RATING", "dwell"), ("RATING", "rating:1"), ("DURATION", "dwell:x")):
+        with pytest.raises(InputError, match="signal"):
+            Signals.of({name: {"": wrong}})
+
+
+def test_a_schema_declares_them_and_the_lake_keeps_them(tmp_path: Path) -> None:
+    fields = [{"name": name, "type": "string"} for name in ("USER_ID", "ITEM_ID")]
+    fields += [{"name": "TIMESTAMP", "type": "long"}, {"name": "DURATION", "type": "float", "signal": "dwell:60"}]
+    fields.append({"name": "EVENT_VALUE", "type": ["float", "null"], "signal": {"Purchase": "amount:20"}})
+    schema = Schema.from_avro(json.dumps({"type": "record", "name": "Interactions", "fields": fields}))
+    assert Schema.from_avro(schema.to_avro()) == schema and schema.signals.dwell == 60
+    lake, shop = Lake(tmp_path), ShopKey(AccountKey(), "declared")
+    assert lake.signals(shop).text == Signals().text
+    lake.declare(shop, schema.signals)
+    assert Lake(tmp_path).signals(shop).text == schema.signals.text
+    with pytest.raises(SchemaError, match="signal"):
+        Schema.from_avro(schema.to_avro().replace("dwell:60", "stars"))
 
 
 def test_types_that_are_left_out_speak_against() -> None:

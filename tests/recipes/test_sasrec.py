@@ -8,11 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from endcap.errors import ResourceError
 from endcap.lake.dataset import Dataset
 from endcap.recipes.artefact import dump, load
 from endcap.recipes.base import Recipe
+from endcap.recipes.neural.batches import tensors
+from endcap.recipes.neural.packing import embedded, groups
+from endcap.recipes.neural.sequences import GAPS, Steps
+from endcap.recipes.neural.transformer import Packed, SequenceModel, Shape
 from endcap.recipes.queries import Queries
 from endcap.recipes.sasrec import SASRec
 from endcap.testing.datasets import START, checkerboard, random_shop
@@ -34,6 +39,38 @@ def test_strangers_get_no_vector() -> None:
     model = tiny(epochs=1).fit(random_shop(1))
     assert np.isnan(model.query_vectors(Queries.about(np.full(2, -1, np.int32)))).all()
     assert not np.isnan(model.query_vectors(Queries.about(np.zeros(2, np.int32)))).any()
+
+
+def test_what_serves_is_what_was_trained() -> None:
+    """Histories end to end through ONNX, one alone or several together, are rows padded through PyTorch."""
+    torch.manual_seed(0)
+    shape = Shape(width=8, blocks=2, heads=2, length=6, dropout=0.0, kinds=3, gaps=GAPS)
+    module = SequenceModel(20, shape).eval()
+    for weight in (module.kinds, module.gaps):
+        torch.nn.init.normal_(weight)
+    draws = np.random.default_rng(0)
+    lengths = np.array([3, 0, 9, 1, 5])
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    time = np.sort(draws.integers(0, 10**10, indptr[-1]))
+    types, ones = draws.integers(-1, 2, indptr[-1]).astype(np.int16), np.ones(indptr[-1], np.float32)
+    item, current = draws.integers(0, 20, indptr[-1]).astype(np.int32), np.array([-1, -1, 4, 7, -1], np.int32)
+    now, users = np.full(5, 2 * 10**10), np.full(5, -1, np.int32)
+    queries = Queries(indptr, item, time, types, ones, np.zeros_like(time), now, current, users)
+    steps = Steps.of_queries(queries, timed=True, most=shape.length)
+    given, there = steps.padded(steps.indptr[:-1], steps.lengths)
+    with torch.no_grad():
+        states = module(module.items(), tensors({**given, "target": there.astype(np.int32) - 1}, torch.device("cpu")))
+    fitted = [module.items(), module.positions, module.kinds, module.gaps]
+    arrays = [each.detach().numpy() for each in fitted]
+    for rows in (np.array([3, 0, 4, 2]), np.array([2]), np.array([1])):
+        packed, mask, last = embedded(queries, rows, *arrays)
+        assert len(last) == (steps.lengths[rows] > 0).sum() and mask.shape == (len(packed),) * 2
+        if len(last):
+            with torch.no_grad():
+                found = Packed(module.encoder)(*(torch.from_numpy(each) for each in (packed, mask, last)))
+            np.testing.assert_allclose(found.numpy(), states.numpy()[rows, steps.lengths[rows] - 1], atol=1e-5)
+    held = [rows.tolist() for rows in groups(queries, shape.length)]
+    assert sorted(row for each in held for row in each) == [0, 2, 3, 4]
 
 
 def test_serving_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:

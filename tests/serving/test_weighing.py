@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from endcap.lake.signals import Signals
 from endcap.lake.tables import Lake
 from endcap.seams import FrozenClock
 from endcap.serving.lake_shops import LakeShops
@@ -66,11 +67,13 @@ def test_the_same_events_weigh_the_same_whichever_way_they_came(
 ) -> None:
     root: Path = tmp_path_factory.mktemp("ways")
     told = [record(at, *each) for at, each in enumerate(given)]
-    imported = Lake(root / "imported")
+    imported, lake = Lake(root / "imported"), Lake(root / "lake")
+    for each in (imported, lake):
+        each.declare(SHOP, Signals.of({"DURATION": {"": "dwell"}}))
     imported.commit(SHOP, "interactions", table(told), schema=table(told).schema, mode="FULL", job="bulk")
     expected = of_state(imported)
 
-    log, lake = open_log(f"sqlite:///{root / 'log.db'}"), Lake(root / "lake")
+    log = open_log(f"sqlite:///{root / 'log.db'}")
     first = Event(event_id="x", event_type="View", time=1, item_id="other", user_id="v")
     log.append([event_record(SHOP, first)])
     sink(log, lake)

@@ -60,6 +60,9 @@ export interface ShopEvent {
   place?: string;
 }
 
+/** What is asked; what is left out has its default. */
+export type Asking<T extends { shop: string }> = Partial<T> & { shop: string };
+
 const KEPT = 200;
 let noted: readonly NotedCall[] = [];
 let count = 0;
@@ -119,7 +122,7 @@ export function askFront(shop: string): Promise<ShopFront> {
   return unwrap(api.GET("/shop/api/shop", { params: { query: { shop } } }));
 }
 
-export function askShelves(body: ShelvesWanted): Promise<ShelvesShown> {
+export function askShelves(body: Asking<ShelvesWanted>): Promise<ShelvesShown> {
   return called(
     {
       name: "getShelves",
@@ -128,11 +131,11 @@ export function askShelves(body: ShelvesWanted): Promise<ShelvesShown> {
       asked: body,
       answers: (answer) => answer.shelves.map((shelf) => shelf.answered),
     },
-    () => unwrap(api.POST("/shop/api/shelves", { body })),
+    () => unwrap(api.POST("/shop/api/shelves", { body: body as ShelvesWanted })),
   );
 }
 
-export function askCategory(query: CategoryAsked): Promise<CategoryShown> {
+export function askCategory(query: Asking<CategoryAsked>): Promise<CategoryShown> {
   return called(
     {
       name: "getCategory",
@@ -141,14 +144,14 @@ export function askCategory(query: CategoryAsked): Promise<CategoryShown> {
       asked: query,
       answers: (answer) => [answer.listing.answered],
     },
-    () => unwrap(api.GET("/shop/api/category", { params: { query } })),
+    () => unwrap(api.GET("/shop/api/category", { params: { query: query as CategoryAsked } })),
   );
 }
 
-export function askSearch(query: SearchAsked): Promise<Listing> {
+export function askSearch(query: Asking<SearchAsked>): Promise<Listing> {
   return called(
     { name: "searchShop", method: "GET", path: "/shop/api/search", asked: query, answers: (answer) => [answer.answered] },
-    () => unwrap(api.GET("/shop/api/search", { params: { query } })),
+    () => unwrap(api.GET("/shop/api/search", { params: { query: query as SearchAsked } })),
   );
 }
 
@@ -160,15 +163,15 @@ export function askCards(body: CardsAsked): Promise<Cards> {
   return unwrap(api.POST("/shop/api/cards", { body }));
 }
 
-export function askAccount(query: AccountAsked): Promise<AccountShown> {
+export function askAccount(query: Asking<AccountAsked>): Promise<AccountShown> {
   return called({ name: "getAccount", method: "GET", path: "/shop/api/account", asked: query }, () =>
-    unwrap(api.GET("/shop/api/account", { params: { query } })),
+    unwrap(api.GET("/shop/api/account", { params: { query: query as AccountAsked } })),
   );
 }
 
-export function askForget(body: ForgetAsked): Promise<Forgetting> {
+export function askForget(body: Asking<ForgetAsked>): Promise<Forgetting> {
   return called({ name: "forgetMe", method: "POST", path: "/shop/api/forget", asked: body }, () =>
-    unwrap(api.POST("/shop/api/forget", { body })),
+    unwrap(api.POST("/shop/api/forget", { body: body as ForgetAsked })),
   );
 }
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
@@ -15,15 +20,20 @@ from endcap.errors import InputError
 from endcap.types import SECOND
 
 if TYPE_CHECKING:
-    from endcap.simulator.crowd import Crowd
+    from endcap.simulator.crowd import Crowd, Pace
     from endcap.simulator.outcomes import Estimate, Outcomes
     from endcap.simulator.transport import HttpTransport
+    from endcap.simulator.wire import Targets
 
+EVERY = 0.5
+"""Seconds between two lines."""
 Live = "Against a live server"
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder of the history: written, or with --live the one that was.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the history: written, or with --live the one that was.")
+    ] = None,
     theme: Annotated[str, typer.Option(help="grocery, fashion, home or electronics.")] = "grocery",
     users: Annotated[int, typer.Option(help="Shoppers.", min=1)] = 2_000,
     items: Annotated[int, typer.Option(help="Products.", min=1)] = 1_000,
@@ -40,37 +50,78 @@ def command(
     rate: Annotated[float, typer.Option(help="Visits that begin in a second.", rich_help_panel=Live)] = 5.0,
     shoppers: Annotated[int | None, typer.Option(help="Only the first so many.", rich_help_panel=Live)] = None,
     speed: Annotated[float, typer.Option(help="How much faster shoppers think.", rich_help_panel=Live)] = 10.0,
+    shop: Annotated[
+        str, typer.Option(help="Without --out: a shop of the server, whoever made it.", rich_help_panel=Live)
+    ] = "",
+    lines: Annotated[
+        bool, typer.Option("--lines", help="A line of JSON each second; ends with stdin.", rich_help_panel=Live)
+    ] = False,
     url: Annotated[str, typer.Option(help="The server; that of the settings.", rich_help_panel=Live)] = "",
     as_json: AsJson = False,
 ) -> None:
     """Write a simulated shop's history as CSV with schemas and the truth, or send its shoppers to a live server."""
     if live:
-        from endcap.simulator.crowd import Crowd, Pace
-        from endcap.simulator.files import read_shop
+        from endcap.simulator.crowd import Pace
         from endcap.simulator.wire import Targets
 
-        if not campaign or not tracking_id:
-            raise InputError("--live needs --campaign and --tracking-id.", fix="endcap status lists the campaigns.")
         pace = Pace(at_once=256, rate=rate, speed=speed)
         targets = Targets(campaign, tracking_id, similar, ranking)
-        shop, among = read_shop(out), range(shoppers) if shoppers else None
-        crowd = Crowd(shop, _transport(url), targets, seed, pace=pace, shoppers=among)
-        outcomes = asyncio.run(_run(crowd, max(int(rate * minutes * 60), 1), minutes * 60))
+        crowd = _crowd(out, shop, _transport(url), targets, (seed, users if shoppers is None else shoppers), pace)
+        outcomes = asyncio.run(_run(crowd, max(int(rate * minutes * 60), 1), minutes * 60, lines=lines))
         if as_json:
             emit(outcomes.json())
-        else:
+        elif not lines:
             _show(outcomes)
         return
+    if out is None:
+        raise InputError("--out was not given.", fix="Name the folder to write: endcap simulate --out FOLDER.")
     from endcap.simulator.files import write_files
     from endcap.simulator.shop import open_shop
 
-    shop = open_shop(theme, users=users, items=items, days=days, seed=seed, until=_midnight(until))
-    written = write_files(shop, out, impressions=impressions, progress=ScreenProgress())
+    made = open_shop(theme, users=users, items=items, days=days, seed=seed, until=_midnight(until))
+    written = write_files(made, out, impressions=impressions, progress=ScreenProgress())
     if as_json:
-        emit({"folder": str(out), "rows": written.rows, "start": shop.start, "end": shop.end})
+        emit({"folder": str(out), "rows": written.rows, "start": made.start, "end": made.end})
         return
     table(("written", "rows"), [[f"{kind}.csv", f"{count:,}"] for kind, count in written.rows.items()])
     say(f"Schemas and the truth are in folders beside them. Next: endcap import {out} --shop {theme}")
+
+
+def _crowd(
+    out: Path | None, shop: str, transport: HttpTransport, targets: Targets, drawn: tuple[int, int], pace: Pace
+) -> Crowd:
+    """The crowd of a simulated shop or, without its folder, one for a shop of the server. `drawn` are the seed and how
+    many shoppers there are. Raises `InputError`."""
+    from endcap.simulator.crowd import Crowd
+
+    seed, count = drawn
+    if out is not None:
+        from endcap.simulator.files import read_shop
+
+        if not targets.campaign or not targets.tracking:
+            raise InputError("--live needs --campaign and --tracking-id.", fix="endcap status lists the campaigns.")
+        simulated = read_shop(out)
+        among = range(min(count, len(simulated.population)))
+        return Crowd(simulated, transport, targets, seed, pace=pace, shoppers=among)
+    if not shop:
+        raise InputError("--live needs --out or --shop.", fix="Name the folder of a history, or a shop of the server.")
+    from endcap.simulator.borrowed import borrow, minds_of
+
+    told = asyncio.run(_ground(transport, shop))
+    now = int(datetime.now(UTC).timestamp()) * SECOND
+    borrowed = borrow(told, users=count, seed=seed, now=now)
+    chosen = {name: getattr(targets, name) or told.get(name, "") for name in ("campaign", "tracking", "similar")}
+    return Crowd(borrowed, transport, replace(targets, **chosen), seed, minds=minds_of(borrowed, now), pace=pace)
+
+
+async def _ground(transport: HttpTransport, shop: str) -> dict[str, Any]:
+    answer = await transport.get(f"/shop/api/crowd/ground?{urlencode({'shop': shop})}")
+    await transport.close()
+    told = json.loads(answer.body)
+    if answer.status != 200:
+        raise InputError(str(told.get("message", f"The server answered {answer.status}.")))
+    found: dict[str, Any] = told
+    return found
 
 
 def _midnight(text: str) -> int:
@@ -92,8 +143,45 @@ def _transport(url: str) -> HttpTransport:
     return HttpTransport(url or f"http://{settings().host}:{settings().port}", token)
 
 
-async def _run(crowd: Crowd, visits: int, seconds: float) -> Outcomes:
-    return await crowd.run(visits, seconds=seconds, progress=ScreenProgress())
+async def _run(crowd: Crowd, visits: int, seconds: float, *, lines: bool) -> Outcomes:
+    if not lines:
+        return await crowd.run(visits, seconds=seconds, progress=ScreenProgress())
+    from endcap.simulator.outcomes import Outcomes
+
+    outcomes = Outcomes()
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    telling = asyncio.create_task(_tell(outcomes))
+    await crowd.run(visits, seconds=seconds, outcomes=outcomes)
+    telling.cancel()
+    _line(outcomes)
+    return outcomes
+
+
+async def _tell(outcomes: Outcomes) -> None:
+    while True:
+        _line(outcomes)
+        await asyncio.sleep(EVERY)
+
+
+def _line(outcomes: Outcomes) -> None:
+    """What came of it so far; the middle of how long the last thousand answers took."""
+    from endcap.simulator.outcomes import CARTS, CLICKS, PURCHASES, REVENUE, SLATES
+
+    tables = [outcomes.table(name) for name in list(outcomes.sums)]
+    took = sorted(outcomes.seconds[-1000:]) or [0.0]
+    names = (("slates", SLATES), ("clicks", CLICKS), ("carts", CARTS), ("purchases", PURCHASES), ("revenue", REVENUE))
+    told = {name: round(float(sum(table[:, place].sum() for table in tables)), 2) for name, place in names}
+    told |= {"visits": outcomes.visits, "events": len(outcomes.acknowledged), "refused": outcomes.refused}
+    told |= {"answers": sum(outcomes.answers.values()), "ms": round(took[len(took) // 2] * 1e3, 2)}
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_stdin() -> None:
+    """Whoever started this process and is gone has closed its stdin."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(0)
 
 
 def _show(outcomes: Outcomes) -> None:

@@ -54,6 +54,8 @@ def run_import(request: Request, progress: Progress = no_progress, disk: Disk | 
             shutil.rmtree(stale, ignore_errors=True)
         spill = directory / f".import-spill-{request.job}"
         try:
+            if (schema := _schemas(request).get("interactions")) is not None:
+                lake.declare(shop, schema.signals)
             with Staging(plan, spill, max(128, int(request.memory_mb * _STAGING_SHARE)), request.threads) as staging:
                 return _import(request, plan, staging, lake, shop, disk, progress, seconds)
         except OSError as error:

@@ -9,6 +9,7 @@ from functools import cache
 from endcap.errors import StateError
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.workspace import Workspace
+from endcap.lake.schemas import DatasetKind, Schema
 from endcap.registry.feature_groups import FeatureGroups
 from endcap.serving.shop_schemas import ShopSchemas
 from endcap.storage.log import open_log_reader
@@ -58,5 +59,14 @@ def before_deletion(work: Work) -> None:
 
 
 def _schemas(workspace: Workspace) -> Schemas:
-    """The schema of a shop's dataset, looked up once a run; None where the control plane has no such dataset."""
-    return cache(ShopSchemas(workspace.resources))
+    """The schema of a shop's dataset, looked up once a run; None where the control plane has no such dataset. What it
+    declares of events is kept in the lake, beside the rows that it was written with."""
+    known = ShopSchemas(workspace.resources)
+
+    def schema(shop: ShopKey, kind: DatasetKind) -> Schema | None:
+        found = known(shop, kind)
+        if kind == "interactions" and found is not None:
+            workspace.lake.declare(shop, found.signals)
+        return found
+
+    return cache(schema)

@@ -116,6 +116,7 @@ def training_data(
         catalogue=lake.catalogue(shop).ids(),
         event_types=_occurring(table, view) if view.rules else None,
         snapshot=snapshot.text,
+        signals=lake.signals(shop),
     )
     dataset = _weighted(dataset, view.rules)
     _check(dataset, view, minimum)

@@ -172,9 +172,7 @@ def train(work: Work) -> None:
         for name, value in asdict(work.workspace.settings).items()
     }
     shop = work.resource.shop_key
-    request = Request(
-        settings=settings, account=shop.account.account, region=shop.account.region, group=shop.group
-    )
+    request = Request(settings=settings, account=shop.account.account, region=shop.account.region, group=shop.group)
     with _said_whole():
         told = run_child(
             "endcap.jobs.stocking_child",

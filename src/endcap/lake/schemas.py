@@ -10,11 +10,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from endcap.errors import SchemaError
+from endcap.errors import InputError, SchemaError
+
+if TYPE_CHECKING:
+    from endcap.lake.signals import Signals
 
 DatasetKind = Literal["interactions", "items", "users", "actions", "action_interactions"]
 Domain = Literal["ECOMMERCE", "VIDEO_ON_DEMAND"]
@@ -80,6 +83,8 @@ class Field:
     categorical: bool = False
     textual: bool = False
     item_name: bool = False
+    signal: tuple[tuple[str, str], ...] = ()
+    """What its numbers say of how much an event counts (`signals.Signals.of`): (event type, empty for all; meaning)."""
 
     @property
     def column(self) -> str:
@@ -95,7 +100,9 @@ class Field:
         """The field as Avro JSON."""
         text: dict[str, Any] = {"name": self.name, "type": [self.type, "null"] if self.nullable else self.type}
         flags = (("categorical", self.categorical), ("textual", self.textual), ("itemName", self.item_name))
-        return text | {name: True for name, is_set in flags if is_set}
+        signal = {"": dict(self.signal).get("", "")} if len(self.signal) == 1 else dict(self.signal)
+        told: dict[str, Any] = {"signal": signal.get("") or dict(self.signal)} if self.signal else {}
+        return text | {name: True for name, is_set in flags if is_set} | told
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,13 @@ class Schema:
         return KEYS[self.kind]
 
     @property
+    def signals(self) -> Signals:
+        """What the fields declare of how much events count."""
+        from endcap.lake.signals import Signals  # noqa: PLC0415 - loads NumPy, which few schemas need
+
+        return Signals.of({field.name: dict(field.signal) for field in self.fields if field.signal})
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Fields whose column must be in every imported file: all that may not be null."""
         return tuple(field.name for field in self.fields if not field.nullable)
@@ -193,7 +207,22 @@ def _field(item: Any) -> Field:
         flags[flag] = item.get(avro, False)
         if not isinstance(flags[flag], bool):
             raise SchemaError(f"Field {name}: {avro} is {flags[flag]!r}, expected true or false.", column=name)
-    return Field(name, str(plain[0]), "null" in types, **flags)
+    return Field(name, str(plain[0]), "null" in types, **flags, signal=_signal(name, item.get("signal")))
+
+
+def _signal(name: str, given: Any) -> tuple[tuple[str, str], ...]:
+    if given is None:
+        return ()
+    from endcap.lake.signals import Signals  # noqa: PLC0415 - as in `signals`
+
+    told = given if isinstance(given, dict) else {"": given}
+    if not all(isinstance(each, str) for each in told.values()):
+        raise SchemaError(f"Field {name}: signal is {given!r}, expected a text, or texts by event type.", column=name)
+    try:
+        Signals.of({name: told})
+    except InputError as error:
+        raise SchemaError(error.message, column=name, fix=error.fix or "") from None
+    return tuple(told.items())
 
 
 def _check(schema: Schema) -> None:

@@ -11,11 +11,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from endcap.errors import InputError
 from endcap.lake import event_types
@@ -27,10 +25,10 @@ REFERENCE: Mapping[str, float] = {DWELL: 30.0, STARS: 5.0, AMOUNT: 1.0}
 """By meaning, what a number is seen against: the seconds, or the amount, that count as the type alone does; the most
 stars that can be given."""
 WATCHED = frozenset({"view", "viewitem", "detailpageview", "productviewed", "pageview", "click", "selectitem", "watch"})
-"""Plain types whose DURATION (seconds) says how long the item was looked at."""
+"""Plain types whose DURATION (seconds) is how long the item was looked at."""
 RATED = frozenset({"", "rating", "rate", "review", "productreviewed", "productrated"})
 """Plain types whose RATING (1 to 5) is the shopper's own opinion; elsewhere it may be what the page said."""
-VALUES: Mapping[str, tuple[str, float]] = {name: (STARS, REFERENCE[STARS]) for name in ("rating", "rate")}
+VALUES: Mapping[str, tuple[str, float]] = dict.fromkeys(("rating", "rate"), (STARS, REFERENCE[STARS]))
 """What EVENT_VALUE means by plain type, as (meaning, reference), where nothing was declared."""
 LEAST, MOST = 0.3, 2.0
 """Bounds of what dwell time and amounts make of a type's weight."""
@@ -58,9 +56,13 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """What EVENT_VALUE means in a shop: (meaning, reference) by plain event type."""
+    """What numbers beside events mean in a shop. `values`: of EVENT_VALUE, (meaning, reference) by plain event type;
+    `dwell`: the seconds of DURATION that count as a view does, 0 where DURATION says nothing; `stars`: the most that
+    RATING can be, 0 where it says nothing."""
 
     values: Mapping[str, tuple[str, float]] = field(default_factory=lambda: VALUES)
+    dwell: float = 0.0
+    stars: float = 5.0
     _known: dict[tuple[str, ...], Types] = field(default_factory=dict, repr=False)
 
     def types(self, names: tuple[str, ...]) -> Types:
@@ -73,36 +75,40 @@ class Signals:
         return found
 
     @classmethod
-    def of(cls, declared: Mapping[str, Any]) -> Signals:
-        """From a declaration as data: `{"Watch": "dwell", "Purchase": "amount:20", "Score": "rating:10"}`, event type →
-        meaning[:reference]; what is declared is laid over `VALUES`, and `none` takes a meaning away.
-
-        Raises `InputError`.
+    def of(cls, declared: Mapping[str, Mapping[str, str]]) -> Signals:
+        """From what the fields of a schema declare (`Field.signal`), each by event type, meaning[:reference], the empty
+        type for all: `{"DURATION": {"": "dwell:30"}, "RATING": {"": "rating:10"}, "EVENT_VALUE": {"Purchase":
+        "amount:20"}}`. It is laid over the default; `none` takes a meaning away. Raises `InputError`.
         """
-        found = dict(VALUES)
-        for name, told in declared.items():
-            meaning, _, reference = str(told).partition(":")
-            if meaning == "none":
-                found.pop(plain(name), None)
-                continue
-            number = _number(reference) if reference else REFERENCE.get(meaning, np.nan)
-            if meaning not in REFERENCE or not 0 < number < np.inf or (meaning == STARS and number <= 1):
-                raise InputError(
-                    f"EVENT_VALUE of {name} is declared as {told!r}, expected none, {', '.join(REFERENCE)}.",
-                    fix="A reference may follow after a colon: dwell:30 (seconds), rating:10 (stars), amount:20.",
-                )
-            found[plain(name)] = meaning, number
-        return cls(found)
+        values, alone = dict(VALUES), {DURATION: (DWELL, 0.0), RATING: (STARS, REFERENCE[STARS])}
+        for name, by_type in declared.items():
+            for event_type, told in by_type.items():
+                meaning, reference = _meaning(f"{name} of {event_type}" if event_type else name, told)
+                column = name.lower()
+                if column == EVENT_VALUE and event_type:
+                    values[plain(event_type)] = meaning, reference
+                elif column in alone and not event_type and meaning in ("none", alone[column][0]):
+                    alone[column] = alone[column][0], reference
+                else:
+                    raise InputError(
+                        f"{name} declares the signal {told!r}, which it cannot have.",
+                        fix="DURATION may be dwell, RATING rating, EVENT_VALUE any by event type; any may be none.",
+                    )
+        kept = {event_type: held for event_type, held in values.items() if held[0] != "none"}
+        return cls(kept, alone[DURATION][1], alone[RATING][1])
 
     @property
     def text(self) -> str:
         """As JSON, which `parse` reads."""
-        return json.dumps({name: list(held) for name, held in sorted(self.values.items())})
+        values = {name: list(held) for name, held in sorted(self.values.items())}
+        return json.dumps({"values": values, "dwell": self.dwell, "stars": self.stars})
 
     @classmethod
     def parse(cls, text: str) -> Signals:
-        """From `text`. Raises `ValueError` or `TypeError` for anything else."""
-        return cls({str(name): (str(meaning), float(number)) for name, (meaning, number) in json.loads(text).items()})
+        """From `text`. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+        told = json.loads(text)
+        values = {str(name): (str(meaning), float(number)) for name, (meaning, number) in told["values"].items()}
+        return cls(values, float(told["dwell"]), float(told["stars"]))
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,12 @@ class Types:
     def reads(self) -> dict[str, Bool]:
         """By column bool [types]: whether it says anything of events of the type."""
         names = [plain(each) or each for each in self.names]
-        among = {EVENT_VALUE: self.signals.values, DURATION: WATCHED, RATING: RATED}
+        told = self.signals
+        among = {
+            EVENT_VALUE: told.values,
+            DURATION: WATCHED if told.dwell else frozenset(),
+            RATING: RATED if told.stars else frozenset(),
+        }
         return {column: np.array([each in held for each in names], np.bool_) for column, held in among.items()}
 
     def weights(self, codes: Int32, numbers: Numbers | None) -> Counted:
@@ -147,11 +158,11 @@ class Types:
             there = np.flatnonzero(self.reads[name][codes] & ~np.isnan(told) & (weight > 0))
             if not len(there):
                 continue
-            for meaning, reference, rows in self._meanings(name, codes, there):
-                value = told[rows].astype(np.float64)
-                good = _is_good(meaning, value, reference)
+            for meaning, reference, mine in self._meanings(name, codes, there):
+                good = _is_good(meaning, told[mine], reference)
                 refused[name] += int(len(good) - np.count_nonzero(good))
-                rows, value = rows[good], value[good]
+                rows = mine[good]
+                value = told[rows].astype(np.float64)
                 if meaning == STARS:
                     unrated = np.isnan(stars[rows])
                     stars[rows[unrated]] = 1 + 4 * (value[unrated] - 1) / (reference - 1)
@@ -166,8 +177,8 @@ class Types:
 
     def _meanings(self, name: str, codes: Int32, rows: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
         if name != EVENT_VALUE:
-            meaning = DWELL if name == DURATION else STARS
-            return [(meaning, REFERENCE[meaning], rows)]
+            alone = (DWELL, self.signals.dwell) if name == DURATION else (STARS, self.signals.stars)
+            return [(*alone, rows)]
         held = [self.signals.values.get(plain(each)) for each in self.names]
         found = []
         for meaning, reference in {each for each in held if each is not None}:
@@ -190,10 +201,24 @@ def number(told: object) -> float:
         told = _number(told)
     if isinstance(told, bool) or not isinstance(told, int | float):
         return float("nan")
-    return float(told) if -_LARGEST <= told <= _LARGEST or told != told else float("inf")
+    return float("inf") if told > _LARGEST or told < -_LARGEST else float(told)
 
 
-def _is_good(meaning: str, value: Float64, reference: float) -> Bool:
+def _meaning(what: str, told: object) -> tuple[str, float]:
+    """(meaning, reference), 0 for none."""
+    meaning, _, reference = str(told).partition(":")
+    if meaning == "none":
+        return meaning, 0.0
+    found = _number(reference) if reference else REFERENCE.get(meaning, np.nan)
+    if meaning not in REFERENCE or not 0 < found < np.inf or (meaning == STARS and found <= 1):
+        raise InputError(
+            f"{what} declares the signal {told!r}, expected none, {', '.join(REFERENCE)}.",
+            fix="A reference may follow after a colon: dwell:30 (seconds), rating:10 (stars), amount:20.",
+        )
+    return meaning, found
+
+
+def _is_good(meaning: str, value: Float32, reference: float) -> Bool:
     least, most = (1.0, reference) if meaning == STARS else (0.0, np.inf)
     good: Bool = (value >= least) & (value <= most) & np.isfinite(value)
     return good & (value > 0) if meaning == AMOUNT else good
@@ -206,6 +231,8 @@ def _base(name: str, asked: bool) -> float:
 
 
 def _column(table: pa.Table, name: str) -> Float32:
+    import pyarrow.compute as pc  # noqa: PLC0415 - loads Arrow's functions, 20 ms, which live traffic need not
+
     if name not in table.column_names:
         return np.full(table.num_rows, np.nan, np.float32)
     column = table[name]

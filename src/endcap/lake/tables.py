@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pyarrow as pa
 
-from endcap.errors import DataError, InputError, StateError
+from endcap.errors import ArtefactError, DataError, InputError, StateError
 from endcap.lake.columns import INGESTION, REQUIRED, combinable, converted, table_schema, with_streamed
 from endcap.lake.commits import drop, has_table, open_table, sweep
 from endcap.lake.intake import BATCH_ROWS, Intake, Staged, listed
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from endcap.lake.dataset import Dataset
     from endcap.lake.index import CatalogueIndex
+    from endcap.lake.signals import Signals
     from endcap.lake.streaming import Held
     from endcap.storage.log import LogReader
 
@@ -51,6 +52,7 @@ __all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 
+SIGNALS = "signals.json"
 _NUMBERS = (EVENT_VALUE, DURATION, RATING)
 _LEARNED_FROM = (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE, ORDER_ID, *_NUMBERS)
 
@@ -320,6 +322,29 @@ class Lake:
             found.append(Commit(version, time, job, mode, rows, int(entry.get("received", 0))))
         return found[::-1]
 
+    def signals(self, shop: ShopKey) -> Signals:
+        """What numbers beside the shop's events mean: as declared, else the default."""
+        from endcap.lake.signals import Signals  # noqa: PLC0415 - loads NumPy, which an import need not
+
+        try:
+            return Signals.parse((self.directory(shop) / SIGNALS).read_text("utf-8"))
+        except FileNotFoundError:
+            return Signals()
+        except (ValueError, KeyError, TypeError) as error:
+            fix = "Delete the file; the next import writes it again."
+            raise ArtefactError(f"{self.directory(shop) / SIGNALS} is damaged: {error}.", fix=fix) from error
+
+    def declare(self, shop: ShopKey, signals: Signals) -> None:
+        """Keep what numbers beside the shop's events mean, for who reads them from now on."""
+        if self.signals(shop).text == signals.text:
+            return
+        directory = self.directory(shop)
+        directory.mkdir(parents=True, exist_ok=True)
+        fresh = directory / f"{SIGNALS}.new"
+        self._disk.write(fresh, signals.text.encode())
+        self._disk.rename(fresh, directory / SIGNALS)
+        self._disk.fsync(directory)
+
     def dataset(
         self, shop: ShopKey, *, snapshot: Snapshot | None = None, event_types: tuple[str, ...] | None = None
     ) -> Dataset:
@@ -350,6 +375,7 @@ class Lake:
             event_types=event_types,
             snapshot=snapshot.text,
             sessions=sessions,
+            signals=self.signals(shop),
         )
 
     def _encoded(self, shop: ShopKey, snapshot: Snapshot) -> pa.Table:

@@ -6,14 +6,14 @@ Burges 2010, "From RankNet to LambdaRank to LambdaMART"; Chen and Guestrin 2016,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from endcap.recipes.ranker_calibration import calibrate
 from endcap.recipes.ranker_examples import Examples, Judge
-from endcap.recipes.ranker_start import Start
+from endcap.recipes.ranker_start import Start, surest
 from endcap.recipes.trees import Forest
 from endcap.types import Bool, Float32, Int32
 
@@ -73,8 +73,9 @@ class Ranker:
 
     `model` is the UBJ it was read from, `columns` int32 the columns of the block that it reads, `knots` the calibration
     (see `ranker_calibration`), `gains` float32 [columns] the total gain of each, `start` what the trees' sum is added
-    to, by the `names` of the block. `held_back` says how the order did on
-    the queries held back (NDCG@10, gains of the grades), beside that of the retrieval.
+    to, by the `names` of the block: the less trees are trusted, the steeper. `held_back` says how the order did on the
+    queries held back (NDCG@10, gains of the grades) before those were learned from too, beside that of the retrieval,
+    with how many trees and with which trust.
     """
 
     columns: Int32
@@ -94,7 +95,8 @@ class Ranker:
 
     @classmethod
     def fit(cls, train: Examples, held_back: Examples, names: Sequence[str], columns: Int32, growth: Growth) -> Ranker:
-        """Grow trees on `train` until `held_back` (later in time) is ranked no better; calibrated on the latter.
+        """Grow trees on `train` until `held_back` (later in time) is ranked no better; the latter says how far they are
+        trusted, and calibrates. Then as many are grown on both: what is newest tells most of what comes next.
 
         `names` are those of the block's columns. Where there are too few answers, or the order of the retrieval (the
         order in which candidates come) is as good, the result is `untrained`.
@@ -102,19 +104,24 @@ class Ranker:
         if min(len(train.answered), len(held_back.answered)) < LEAST_ANSWERED:
             return cls.untrained()
         columns = columns[_telling(train.block[:, columns])]
-        judge = Judge(held_back)
-        start = Start.fit(train, names) if growth.started and growth.objective == "rank:ndcg" else Start()
+        judge, told = Judge(held_back), [names[column] for column in columns]
+        start = _started(train, names, growth)
         starts = start.margins(train.block, names), start.margins(held_back.block, names)
-        model, gains = _grown(train, held_back, starts, judge, columns, growth, [names[column] for column in columns])
+        model, _ = _grown(train, starts[0], columns, growth, told, (held_back, starts[1], judge))
         forest = Forest.read(model)
-        scores = forest.scores(held_back.block[:, columns]) + starts[1]
+        raised = forest.scores(held_back.block[:, columns])
+        trust = surest(judge, starts[1], raised) if start != Start() else 1.0
+        scores = start.over(trust).margins(held_back.block, names) + raised
         retrieved = judge.mean(-np.arange(len(scores), dtype=np.float32))
-        found = {"ranked": judge.mean(scores), "retrieved": retrieved, "trees": float(len(forest))}
+        found = {"ranked": judge.mean(scores), "retrieved": retrieved, "trees": float(len(forest)), "trust": trust}
         if not len(forest) or found["ranked"] <= retrieved:
             return cls.untrained()
         rows = _of_one_visit(held_back)
         knots = calibrate(scores[rows], held_back.gain[rows] > 0, held_back.weight[rows])
-        return cls(columns, model, knots, gains, forest, start, tuple(names), found)
+        whole, growth = Examples.join([train, held_back]), replace(growth, trees=len(forest))
+        start = _started(whole, names, growth)
+        model, gains = _grown(whole, start.margins(whole.block, names), columns, growth, told)
+        return cls(columns, model, knots, gains, Forest.read(model), start.over(trust), tuple(names), found)
 
     def scores(self, block: Float32) -> Float32:
         """float32 [m], higher first, of a block float32 [m, f] with the columns it was trained on; needs a forest."""
@@ -136,21 +143,29 @@ def _of_one_visit(examples: Examples) -> Bool:
     return shown if shown.any() else later if later.any() else ~later
 
 
+def _started(examples: Examples, names: Sequence[str], growth: Growth) -> Start:
+    return Start.fit(examples, names) if growth.started and growth.objective == "rank:ndcg" else Start()
+
+
 def _grown(
     train: Examples,
-    held_back: Examples,
-    starts: tuple[Float32, Float32],
-    judge: Judge,
+    start: Float32,
     columns: Int32,
     growth: Growth,
     names: list[str],
+    judged: tuple[Examples, Float32, Judge] | None = None,
 ) -> tuple[bytes, Float32]:
-    """(UBJ bytes of the trees up to the best one, float32 [columns] total gain)."""
+    """(UBJ bytes of the trees, up to the best one where examples, their starts and a judge say which that is, float32
+    [columns] total gain)."""
     import xgboost  # noqa: PLC0415 - a second to load, and only training needs it
 
-    watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]), starts[1])
-    data = _matrix(xgboost, train, starts[0], columns, growth)
-    model = xgboost.train(growth.parameters(names), data, growth.trees, callbacks=[watch])[: watch.kept]
+    data, settings = _matrix(xgboost, train, start, columns, growth), growth.parameters(names)
+    if judged is None:
+        model = xgboost.train(settings, data, growth.trees)
+    else:
+        held_back, begun, judge = judged
+        watch = _watch(xgboost, judge, np.ascontiguousarray(held_back.block[:, columns]), begun)
+        model = xgboost.train(settings, data, growth.trees, callbacks=[watch])[: watch.kept]
     gain = model.get_score(importance_type="total_gain")
     gains = np.array([gain.get(f"f{place}", 0.0) for place in range(len(columns))], np.float32)
     return bytes(model.save_raw("ubj")), gains

@@ -88,6 +88,14 @@ class Loader:
         warm(made)
         return made
 
+    def trial(self, deployment: Deployment, base: Base | None, served: Iterable[Snapshot]) -> Snapshot:
+        """What would answer for a deployment that is not made. Without a base (nothing of the shop is served) it is the
+        shop's newest state, which is built where it is not yet, and nothing is streamed into it."""
+        if base is None:
+            shop = deployment.shop
+            base = Base(shop, self._states.wait(shop, self._states.newest(shop)))
+        return self.snapshot(deployment, base, served)
+
     def is_old(self, base: Base, text: str) -> bool:
         """Whether another snapshot than the base's was announced, or other windows are declared than it has."""
         is_other = bool(text) and base.state.snapshot != text

@@ -112,6 +112,11 @@ class Watch:
         """Look at once: someone asks for what is not loaded yet."""
         self._wake.set()
 
+    def trial(self, deployment: Deployment) -> Snapshot:
+        """What would answer for a deployment that is not made, on what the shop is served from: to look at, for nobody
+        else. Reads and warms the models that are not served; raises what cannot be read."""
+        return self._loader.trial(deployment, self._bases.get(deployment.shop), self.snapshots.values())
+
     def poll(self, *, wait: bool = True) -> None:
         """Ask once; load and swap what changed. Raises nothing that the registry or a model can cause.
 

@@ -71,9 +71,17 @@ class Crowd:
     _number: int = 0
     _last: dict[int, int] = field(default_factory=dict)
 
-    async def run(self, visits: int, *, seconds: float | None = None, progress: Progress = no_progress) -> Outcomes:
-        """Let `visits` visits happen, or as many of them as begin within `seconds`. Reports what came of them."""
-        outcomes = Outcomes()
+    async def run(
+        self,
+        visits: int,
+        *,
+        seconds: float | None = None,
+        progress: Progress = no_progress,
+        outcomes: Outcomes | None = None,
+    ) -> Outcomes:
+        """Let `visits` visits happen, or as many of them as begin within `seconds`. Reports what came of them; given
+        `outcomes` can be read meanwhile."""
+        outcomes = outcomes or Outcomes()
         minds = self.minds = self.minds or Minds.after(self.shop)
         front = Storefront(self.transport, self.targets, outcomes)
         gate = asyncio.Semaphore(self.pace.at_once)

@@ -45,14 +45,21 @@ class HttpTransport:
             raise InputError(f"The server's address is {self.url!r}, expected http://host:port.")
         self._host, self._port = parts.hostname, parts.port or 80
 
+    async def get(self, path: str) -> Answer:
+        """Ask without a body, as `post`."""
+        return await self._sent("GET", path, b"")
+
     async def post(self, path: str, body: bytes) -> Answer:
         """Send a JSON body. A connection that the server has closed meanwhile is replaced once."""
+        return await self._sent("POST", path, body)
+
+    async def _sent(self, method: str, path: str, body: bytes) -> Answer:
         for attempt in (1, 2):
             kept = bool(self._free) and attempt == 1
             try:
                 async with asyncio.timeout(self.timeout):
                     reader, writer = self._free.pop() if kept else await self._connect()
-                    return await self._ask(reader, writer, path, body)
+                    return await self._ask(reader, writer, f"{method} {path}", body)
             except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
                 if not kept:
                     raise UnavailableError(f"{self.url} does not answer: {error!r}.", fix="Is it running?") from None
@@ -67,9 +74,9 @@ class HttpTransport:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self._host, self._port)
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> Answer:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: str, body: bytes) -> Answer:
         head = (
-            f"POST {path} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\ncontent-type: application/json\r\n"
+            f"{line} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\ncontent-type: application/json\r\n"
             f"authorization: Bearer {self.token}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         try:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,20 @@ def test_full_softmax_is_cross_entropy_with_its_gradients(weighted: bool, monkey
     wanted = torch.autograd.grad(expected * 3, (states, vectors))
     torch.testing.assert_close(found, expected)
     for one, other in zip(slopes, wanted, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_several_targets_of_one_state_cost_what_they_would_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "CHUNK", 2)
+    states, vectors = draws(5, 4).requires_grad_(), draws(11, 4, seed=1).requires_grad_()
+    owner, targets = torch.tensor([0, 0, 1, 3, 3, 3, 4]), torch.tensor([2, 2, 5, 1, 0, 10, 7])
+    weights = torch.linspace(0.5, 2.0, 7)
+    found = losses.full_softmax(states, vectors, targets, weights, owner)
+    expected = losses.full_softmax(states[owner], vectors, targets, weights)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(found, (states, vectors)), torch.autograd.grad(expected, (states, vectors)), strict=True
+    ):
         torch.testing.assert_close(one, other)
 
 
@@ -131,6 +146,27 @@ def test_held_out_events_are_not_trained_on() -> None:
     assert held.target[0] not in left.item and len(left.item) == 12
     assert held.steps.item[-1] == held.target[0] - 1
     assert hold_out(steps_of([2, 2]), share=0.5, seed=0)[1] is None
+
+
+def in_baskets() -> Steps:
+    """One history of baskets of 1, 3 and 2 items, one of 2, and one of 1 and 1."""
+    together = np.array([0, 0, 1, 1, 0, 1, 0, 1, 0, 0], np.bool_)
+    return replace(steps_of([6, 2, 2]), together=together)
+
+
+def test_a_basket_is_foretold_from_what_came_before_it() -> None:
+    windows = Windows(in_baskets(), length=8, size=4)
+    batch = windows.batch(np.array([0, 2, 6]), np.array([5, 3, 1]))
+    assert batch["target"].tolist() == [[1, 2, 3, 4, 5], [3, 4, 5, -1, -1], [7, -1, -1, -1, -1]]
+    wanted = [[0, 0, 0, 3, 3], [-1, 1, 1], [-1]]  # within a basket that the window begins in: from nothing
+    assert [row[: len(each)].tolist() for row, each in zip(batch["source"], wanted, strict=True)] == wanted
+    assert Windows(steps_of([3]), 8, 4).batch(np.array([0]), np.array([2])).keys().isdisjoint({"source", "together"})
+
+
+def test_the_whole_last_basket_is_held_out() -> None:
+    left, held = hold_out(in_baskets(), share=1.0, seed=0)
+    assert held is not None and held.target.tolist() == [4, 5] and held.owner.tolist() == [0, 0]
+    assert left.indptr.tolist() == [0, 4, 6, 8] and left.item.tolist() == [0, 1, 2, 3, 6, 7, 8, 9]
 
 
 def test_gaps_double() -> None:

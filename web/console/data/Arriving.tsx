@@ -2,7 +2,7 @@ import { Badge, Button, Card, Code, Group, ScrollArea, SimpleGrid, Stack, Table,
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 
-import type { Arrival, Refused } from "../../api/schema";
+import type { Arrival, RefusedEvent } from "../../api/schema";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { SameIn } from "../../ui/SameIn";
@@ -102,7 +102,7 @@ function Accepted({ records, shop }: { records: Arrival[]; shop: string }) {
   );
 }
 
-function Rejected({ refused }: { refused: Refused[] }) {
+function Rejected({ refused }: { refused: RefusedEvent[] }) {
   return (
     <Card>
       <Title order={2} size="h3" mb="sm">

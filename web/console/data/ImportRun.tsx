@@ -28,7 +28,7 @@ export function ImportRun({ shop, id, canGoBack, onBack, onAgain }: Props) {
   const uploads = (address.get("files") ?? "").split(",").filter(Boolean);
   const importNow = () =>
     start.mutate(
-      { shop, uploads, mapping: state.mapping, kind: state.kind, mode: state.mode, dryRun: false },
+      { shop, uploads, mapping: state.mapping, kind: state.kind, dialect: state.askedDialect, mode: state.mode, dryRun: false },
       { onSuccess: (made) => change({ run: made.id }) },
     );
   return (

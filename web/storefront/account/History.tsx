@@ -1,13 +1,13 @@
 import { Badge, Skeleton, Stack, Text } from "@mantine/core";
 
-import type { Line } from "../../api/schema";
+import type { AccountLine } from "../../api/schema";
 import { EmptyState } from "../../ui/EmptyState";
 import classes from "../cart/Cart.module.css";
 import { Item } from "./Item";
 import { moment } from "./when";
 
 /** What the shopper did, the newest first. */
-export function History({ lines }: { lines: Line[] | undefined }) {
+export function History({ lines }: { lines: AccountLine[] | undefined }) {
   if (!lines) return <Skeleton h={480} radius="lg" />;
   if (!lines.length) return <EmptyState title="Nothing yet">Open a product, and it stands here.</EmptyState>;
   return (

@@ -18,7 +18,7 @@ import { useVisit } from "../visit";
 export default function OrderPage({ parts }: PageProps) {
   const { order } = useVisit();
   const links = useLinks();
-  const lines = order?.id === parts[0] ? order.lines : [];
+  const lines = order && order.id === parts[0] ? order.lines : [];
   const { data } = useCards(lines.map((line) => line.item));
   useEffect(() => {
     document.title = "Thank you · Endcap";

@@ -29,7 +29,7 @@ export function Bundle({ shelf, card, onSeen }: Props) {
   const from = shelf.answered?.recommendationId;
   useImpressions(place, from, shelf.key, () => onSeen(shelf.key));
   const pieces = [card, ...(shelf.items ?? []).map((each) => each.card)];
-  const chosen = pieces.filter((piece) => !left.has(piece.item) && !piece.sold_out);
+  const chosen = pieces.filter((piece) => !left.has(piece.item) && !piece.soldOut);
   const sum = total(chosen.map((piece) => ({ card: piece, quantity: 1 })));
   const toggle = (item: string) =>
     setLeft((before) => {
@@ -67,8 +67,8 @@ export function Bundle({ shelf, card, onSeen }: Props) {
                 </Text>
               </Link>
               <Checkbox
-                checked={!left.has(piece.item) && !piece.sold_out}
-                disabled={piece.sold_out}
+                checked={!left.has(piece.item) && !piece.soldOut}
+                disabled={piece.soldOut}
                 onChange={() => toggle(piece.item)}
                 label={priceOf(piece) || "Take it"}
                 aria-label={`Take ${piece.title}`}

@@ -60,7 +60,7 @@ export function ProductTop({ product, from }: { product: Product | undefined; fr
               the median of what was paid
             </Text>
           )}
-          {card.sold_out ? (
+          {card.soldOut ? (
             <Badge color="gray" size="lg">
               Sold out
             </Badge>
@@ -82,7 +82,7 @@ export function ProductTop({ product, from }: { product: Product | undefined; fr
             size="md"
             aria-label="Quantity"
           />
-          <Button size="md" leftSection={<IconShoppingCartPlus size={20} />} onClick={() => void add()} disabled={card.sold_out}>
+          <Button size="md" leftSection={<IconShoppingCartPlus size={20} />} onClick={() => void add()} disabled={card.soldOut}>
             Add to cart
           </Button>
           <Button

@@ -45,7 +45,7 @@ export function ProductCard({ card, reason, from, climbed }: Props) {
       <Link href={links.product(card.item)} state={{ from }} className={classes.link} tabIndex={isRefused ? -1 : 0}>
         <span className={classes.picture}>
           <Picture item={pictured(card)} size={168} />
-          {card.sold_out && (
+          {card.soldOut && (
             <Badge color="gray" variant="filled" className={classes.badge}>
               Sold out
             </Badge>
@@ -80,12 +80,12 @@ export function ProductCard({ card, reason, from, climbed }: Props) {
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>
-          <Tooltip label={card.sold_out ? "Sold out" : "Add to cart"}>
+          <Tooltip label={card.soldOut ? "Sold out" : "Add to cart"}>
             <ActionIcon
               variant="light"
               radius="xl"
               aria-label={`Add ${card.title} to the cart`}
-              disabled={card.sold_out}
+              disabled={card.soldOut}
               onClick={() => void add()}
             >
               <IconPlus size={16} />

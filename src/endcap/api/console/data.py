@@ -172,7 +172,7 @@ class Arrival(Shape, frozen=True):
     detail: str
 
 
-class Refused(Shape, frozen=True):
+class RefusedEvent(Shape, frozen=True):
     """One that was not taken, and why."""
 
     time: int
@@ -185,7 +185,7 @@ class Arrivals(Shape, frozen=True):
 
     cursor: str
     records: tuple[Arrival, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedEvent, ...]
     skipped: int
 
 
@@ -411,18 +411,18 @@ def _arrival(at: str, record: Record) -> Arrival:
     )
 
 
-def _refused(line: bytes) -> Refused:
+def _refused(line: bytes) -> RefusedEvent:
     try:
         told = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        return Refused(
+        return RefusedEvent(
             time=0, reason="A line that cannot be read.", detail=line[:SHOWN_BYTES].decode("utf-8", "replace")
         )
     detail = told.get("event", told.get("data"))
     at = told.get("time")
-    return Refused(
+    return RefusedEvent(
         time=at if isinstance(at, int) else 0,
         reason=str(told.get("reason", "")),
         detail=msgspec.json.encode(detail)[:SHOWN_BYTES].decode("utf-8", "replace"),

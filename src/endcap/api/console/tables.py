@@ -7,6 +7,7 @@ from typing import cast
 
 from endcap.api.console.backstage import Backstage, Group
 from endcap.api.console.data import ShopData
+from endcap.api.console.inspector import Inspector
 from endcap.api.console.models import Models
 from endcap.api.console.operation import Operation
 from endcap.api.console.session import SignInDesk
@@ -25,6 +26,7 @@ GROUPS: tuple[Callable[[Backstage], Group], ...] = (
     ShopData,
     RowsBrowser,
     Models,
+    Inspector,
 )
 
 

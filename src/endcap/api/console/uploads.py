@@ -200,6 +200,7 @@ class ImportState(Shape, frozen=True):
     has_rejects: bool
     mapping: dict[str, str] | None
     kind: str | None
+    asked_dialect: str | None
 
 
 class ImportList(Shape, frozen=True):
@@ -372,6 +373,7 @@ class FileImports:
             has_rejects=bool(file_imports.rejects_of(self._workspace, resource)),
             mapping=document.get("mapping"),
             kind=document.get("kind"),
+            asked_dialect=document.get("dialect"),
         )
 
 

@@ -53,9 +53,7 @@ class FeedSource(Source):
         numbered = enumerate(self._entries(), start=1)
         while block := list(islice(numbered, BLOCK_ROWS)):
             good = [(number, entry) for number, entry in block if isinstance(entry, dict)]
-            rejects = tuple(
-                Reject(number, why.reason, why.raw) for number, why in block if not isinstance(why, dict)
-            )
+            rejects = tuple(Reject(number, why.reason, why.raw) for number, why in block if not isinstance(why, dict))
             yield Chunk(self._table([entry for _, entry in good], [number for number, _ in good]), rejects)
 
     def _table(self, entries: Sequence[Entry], numbers: list[int]) -> pa.Table:

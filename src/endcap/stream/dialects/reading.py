@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from endcap.errors import InputError
-from endcap.stream.dialects import Dialect
 from endcap.lake.signals import number
+from endcap.stream.dialects import Dialect
 from endcap.stream.dialects.paths import UNITS, Path, first, moment, shown
 from endcap.stream.dialects.shape import INNER, Shape
 from endcap.stream.records import Event, Value

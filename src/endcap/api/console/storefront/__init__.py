@@ -9,6 +9,7 @@ from endcap.api.console.operation import Operation
 from endcap.api.console.storefront.account import Accounts
 from endcap.api.console.storefront.affinities import Affinities
 from endcap.api.console.storefront.catalogue import Catalogue
+from endcap.api.console.storefront.crowd import CrowdDesk
 from endcap.api.console.storefront.events import Told
 from endcap.api.console.storefront.goods import Shelved
 from endcap.api.console.storefront.search import Searching
@@ -26,5 +27,5 @@ class Storefront:
     def operations(self) -> Sequence[Operation]:
         """Each of them."""
         shelved = Shelved(self._backstage)
-        parts = (Catalogue, Shelves, Searching, Told, Accounts, Explaining, Shoppers, Affinities)
+        parts = (Catalogue, Shelves, Searching, Told, Accounts, Explaining, Shoppers, Affinities, CrowdDesk)
         return tuple(each for part in parts for each in part(self._backstage, shelved).operations())

@@ -37,7 +37,7 @@ class AccountAsked(Ask, frozen=True):
     session: str = ""
 
 
-class Line(Shape, frozen=True):
+class AccountLine(Shape, frozen=True):
     """One event of the shopper's: `time` in milliseconds, `live` where it came after the snapshot."""
 
     card: Card
@@ -63,7 +63,7 @@ class AccountShown(Shape, frozen=True):
     looks: int
     purchases: int
     attributes: dict[str, str]
-    lines: tuple[Line, ...]
+    lines: tuple[AccountLine, ...]
     orders: tuple[Bought, ...]
     unwanted: tuple[Card, ...]
 
@@ -214,9 +214,9 @@ def _attributes(counter: Counter, user: str) -> dict[str, str]:
     return {name: str(value) for name, value in known.items() if name not in (USER_ID, "creation_timestamp")}
 
 
-def _line(goods: Goods, deed: Deed) -> list[Line]:
+def _line(goods: Goods, deed: Deed) -> list[AccountLine]:
     return [
-        Line(
+        AccountLine(
             card=card,
             event_type=deed.event_type or "Purchase",
             time=deed.time // 1000,

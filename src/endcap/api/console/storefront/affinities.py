@@ -101,8 +101,6 @@ def _moved(before: dict[str, float], visit: dict[str, float]) -> tuple[Affinity,
         here = visit.get(name, 0.0)
         now = (counts * was + here) / whole
         found.append(
-            Affinity(
-                name=name, before=round(was, 4), visit=round(here / live, 4) if live else 0.0, now=round(now, 4)
-            )
+            Affinity(name=name, before=round(was, 4), visit=round(here / live, 4) if live else 0.0, now=round(now, 4))
         )
     return tuple(sorted(found, key=lambda each: (-each.now, each.name))[:SHOWN])

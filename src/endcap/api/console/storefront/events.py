@@ -28,7 +28,7 @@ class EventsTold(Ask, frozen=True):
     events: tuple[dict[str, Any], ...] = ()
 
 
-class Refused(Shape, frozen=True):
+class EventRefused(Shape, frozen=True):
     """An event that was not taken: its place in the call, and why."""
 
     index: int
@@ -39,7 +39,7 @@ class EventsTaken(Shape, frozen=True):
     """What became of them. `ms` is from the call until all that was accepted survives a power cut and is folded."""
 
     accepted: int
-    rejected: tuple[Refused, ...]
+    rejected: tuple[EventRefused, ...]
     ms: float
 
 
@@ -76,9 +76,9 @@ class Told:
                 for each in found.rejected
             ]
             await asyncio.to_thread(kept_aside, by.set_aside, shop, aside)
-        refused = [Refused(index=each.index, reason=each.reason) for each in found.rejected]
+        refused = [EventRefused(index=each.index, reason=each.reason) for each in found.rejected]
         refused += [
-            Refused(index=at, reason=f"A call says at most {MOST} events.") for at in range(MOST, len(asked.events))
+            EventRefused(index=at, reason=f"A call says at most {MOST} events.") for at in range(MOST, len(asked.events))
         ]
         ms = (time.perf_counter() - started) * 1e3
         return EventsTaken(accepted=len(made), rejected=tuple(refused), ms=ms)

@@ -39,7 +39,7 @@ class ShopFile(Ask, frozen=True):
     kind: str = ""
 
 
-class Anything(Ask, frozen=True):
+class NothingMore(Ask, frozen=True):
     """Nothing more is asked."""
 
 
@@ -51,7 +51,7 @@ class WhyRejected(Shape, frozen=True):
     example: str = ""
 
 
-class Brought(Shape, frozen=True):
+class RowsBrought(Shape, frozen=True):
     """What became of one dataset's rows."""
 
     kind: str
@@ -61,7 +61,7 @@ class Brought(Shape, frozen=True):
     reasons: tuple[WhyRejected, ...] = ()
 
 
-class Stand(Shape, frozen=True):
+class PurposeStand(Shape, frozen=True):
     """How a purpose is served: by which recipe and version, or what it waits for."""
 
     purpose: str
@@ -70,7 +70,7 @@ class Stand(Shape, frozen=True):
     waiting: str = ""
 
 
-class Progressed(Shape, frozen=True):
+class JobProgressed(Shape, frozen=True):
     """What is being done, and how far it is; `total` is 0 where nobody knows."""
 
     label: str = ""
@@ -88,14 +88,14 @@ class OwnShop(Shape, frozen=True):
     stage: str
     learns: bool
     """The job lets it learn from what happened since it was opened."""
-    progress: Progressed
+    progress: JobProgressed
     seconds: float
     error: str = ""
     log: tuple[str, ...] = ()
-    brought: tuple[Brought, ...] = ()
+    brought: tuple[RowsBrought, ...] = ()
     rejects: bool = False
     notes: tuple[str, ...] = ()
-    stands: tuple[Stand, ...] = ()
+    stands: tuple[PurposeStand, ...] = ()
     items: int = 0
     events: int = 0
     commands: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class OwnShops:
             Operation("getOwnShop", "GET", one, "How far a shop is.", self.look, None, OwnShop, local=True),
             Operation(
                 *("learnOwnShop", "POST", one, "Let a shop learn from what has happened.", self.learn),
-                *(Anything, OwnShop),
+                *(NothingMore, OwnShop),
                 access="control",
                 local=True,
             ),
@@ -172,7 +172,7 @@ class OwnShops:
         """Raises `UnknownName` for a shop that is not there."""
         return self._told(self._shop(call, call.part))
 
-    def learn(self, call: Call, asked: Anything) -> OwnShop:
+    def learn(self, call: Call, asked: NothingMore) -> OwnShop:
         """Train again with all that has happened, and publish."""
         shop = self._shop(call, call.part)
         learn_again(self._backstage.workspace, shop)
@@ -244,7 +244,6 @@ class OwnShops:
             return "open"
         return "serve"
 
-
     def _error(self, shop: ShopKey, job: Job, stage: str) -> str:
         """Why it does not go on: the job's own reason, or why what it published cannot be loaded."""
         if job.status == "failed":
@@ -256,9 +255,9 @@ class OwnShops:
         return next((failure.message for arn, failure in failures.items() if arn in arns), "")
 
 
-def _progressed(job: Job) -> Progressed:
+def _progressed(job: Job) -> JobProgressed:
     told = job.progress
-    return Progressed(
+    return JobProgressed(
         label=str(told.get("label", "")),
         done=int(told.get("done") or 0),
         total=int(told.get("total") or 0),
@@ -266,9 +265,9 @@ def _progressed(job: Job) -> Progressed:
     )
 
 
-def _brought(kind: str, part: Mapping[str, Any], report: Mapping[str, Any]) -> Brought:
+def _brought(kind: str, part: Mapping[str, Any], report: Mapping[str, Any]) -> RowsBrought:
     reasons = [each for each in report.get("reasons", ()) if each["kind"] == kind]
-    return Brought(
+    return RowsBrought(
         kind=kind,
         rows=int(part["rows"]),
         accepted=int(part["accepted"]),
@@ -284,12 +283,12 @@ def _example(reason: Mapping[str, Any]) -> str:
     return f"row {examples[0][1]}: {examples[0][2][:300]}" if examples else ""
 
 
-def _stands(trained: Mapping[str, Any]) -> tuple[Stand, ...]:
+def _stands(trained: Mapping[str, Any]) -> tuple[PurposeStand, ...]:
     recipes, versions = trained.get("recipes", {}), trained.get("versions", {})
     waiting: Mapping[str, str] = trained.get("waiting", {})
     names = dict.fromkeys((*recipes, *waiting))
     return tuple(
-        Stand(
+        PurposeStand(
             purpose=name,
             recipe=recipes.get(name, ""),
             version=versions.get(name, ""),

@@ -17,6 +17,8 @@ from endcap.types import ORDER_ID, TIMESTAMP, USER_ID, Float32, Int32, Int64, Sh
 
 LOOKED_AT = 2_000
 """Shoppers among whom personas are chosen."""
+PLENTY = 24
+"""So many shoppers of whom something is known besides: then only they are personas."""
 LEAST = 8
 """Events of a shopper who can be one."""
 KINDS = 400
@@ -69,7 +71,9 @@ class People:
             enough = enough[lengths[enough] <= max(most, LEAST)]
         told = np.array([_is_told(snapshot, int(row)) for row in enough[: LOOKED_AT * 5]], np.bool_)
         first = enough[: LOOKED_AT * 5]
-        chosen = np.concatenate((first[told], first[~told]))[:LOOKED_AT].astype(np.int32)
+        # Who is not known by anything but events may be a session that never became a user's.
+        chosen = first[told] if told.sum() >= PLENTY else np.concatenate((first[told], first[~told]))
+        chosen = chosen[:LOOKED_AT].astype(np.int32)
         level = level_of(goods.aisles)
         return cls(snapshot, goods, level, chosen, *_shares(snapshot, goods.aisles, level, chosen))
 

@@ -18,6 +18,8 @@ from endcap.serving.slate import Request, Slate
 
 Page = Literal["home", "product", "cart"]
 MOST_SHELVES = 3
+SHORTLY = 6
+"""So many products, the last that were looked at, stand among the recently viewed and so not on *For you*."""
 SPARE = 2
 """So many times the items of a shelf are asked for: some stand on another shelf, or are sold out."""
 
@@ -173,6 +175,8 @@ class _Page:
     def _may_stand(self, card: Card, key: str, taken: set[str]) -> bool:
         if key == "recent":
             return True
+        if key == "for-you" and card.item in self.deeds.looked_at()[:SHORTLY]:
+            return False
         return card.item not in taken and not card.sold_out and card.item != self.asked.item
 
     async def _ask(self, plan: Plan) -> Shelf:

@@ -78,7 +78,7 @@ class ShoppersFound(Shape, frozen=True):
     users: tuple[str, ...]
 
 
-class Asked(Shape, frozen=True):
+class QuestionAsked(Shape, frozen=True):
     """One question: the field its answer is kept under, the choices where there are some, and whether several may be
     chosen; `kind` is choice, number or text."""
 
@@ -94,7 +94,7 @@ class Questions(Shape, frozen=True):
     """What shoppers are asked. Answers count wherever a campaign of the recipe `knowledge` is asked: `campaigns`; with
     none, `missing` says how to get one."""
 
-    questions: tuple[Asked, ...]
+    questions: tuple[QuestionAsked, ...]
     campaigns: tuple[str, ...]
     missing: Missing | None = None
 
@@ -262,7 +262,7 @@ def _knowing(served: Sequence[Snapshot]) -> list[tuple[Snapshot, RuleFile]]:
     return found
 
 
-def _asked(question: Question, rules: RuleFile, state: ShopState) -> Asked | None:
+def _asked(question: Question, rules: RuleFile, state: ShopState) -> QuestionAsked | None:
     """The question with its choices; None where nothing of the items could follow from an answer."""
     places = Places(rules.columns, tuple(state.items.columns))
     follows = [rule for rule in rules.rules if question.field in rule.answers() or question.field in rule.when]
@@ -281,7 +281,7 @@ def _asked(question: Question, rules: RuleFile, state: ShopState) -> Asked | Non
     elif not choices:
         choices = next((found for column in columns if (found := _values(state, column))), ())
         kind = "choice" if choices else "text"
-    return Asked(
+    return QuestionAsked(
         name=question.name,
         ask=question.ask,
         field=question.field,
