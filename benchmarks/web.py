@@ -19,12 +19,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from endcap.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[1]
 RUNS, NAME = 7, "corner"
 WATCH = """
 window.seen = { paint: 0, shift: 0 };

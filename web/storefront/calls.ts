@@ -17,6 +17,7 @@ import type {
   Product,
   ProductAsked,
   SearchAsked,
+  Shelf,
   ShelvesShown,
   ShelvesWanted,
   ShopFront,
@@ -42,6 +43,8 @@ export interface NotedCall {
   /** Of events: those that were sent, and what became of them. */
   events: ShopEvent[];
   taken?: EventsTaken;
+  /** The shelves that were answered. */
+  shelves?: Shelf[];
 }
 
 /** An event in our own dialect, as `/collect` takes it. */
@@ -97,6 +100,7 @@ interface About<T> {
   answers?: (answer: T) => (Answered | null | undefined)[];
   events?: ShopEvent[];
   taken?: (answer: T) => EventsTaken;
+  shelves?: (answer: T) => Shelf[];
 }
 
 /** Make a call and note how it went. */
@@ -108,7 +112,7 @@ export async function called<T>(about: About<T>, asking: () => Promise<T>): Prom
   try {
     const answer = await asking();
     const answers = (about.answers?.(answer) ?? []).filter((each): each is Answered => !!each);
-    note({ ...common, ms: performance.now() - started, answers, taken: about.taken?.(answer) });
+    note({ ...common, ms: performance.now() - started, answers, taken: about.taken?.(answer), shelves: about.shelves?.(answer) });
     return answer;
   } catch (error) {
     const said = error instanceof ApiError ? `${error.status} ${error.message}` : String(error);
@@ -130,6 +134,7 @@ export function askShelves(body: Asking<ShelvesWanted>): Promise<ShelvesShown> {
       path: "/shop/api/shelves",
       asked: body,
       answers: (answer) => answer.shelves.map((shelf) => shelf.answered),
+      shelves: (answer) => answer.shelves,
     },
     () => unwrap(api.POST("/shop/api/shelves", { body: body as ShelvesWanted })),
   );

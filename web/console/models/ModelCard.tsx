@@ -33,7 +33,7 @@ function Body({ card, list }: { card: Card; list: ModelList }) {
         <Text size="sm" fw={600}>
           {model.recipe}: {model.title}
         </Text>
-        <Text size="sm">Use it when {card.use}.</Text>
+        <Text size="sm">When to use it: {card.use}.</Text>
         <Text size="sm" c="var(--quiet)">
           {card.about.split("\n\n")[0]}
         </Text>

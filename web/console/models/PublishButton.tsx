@@ -11,7 +11,7 @@ export function PublishButton({ shop, model }: { shop: string; model: ModelLine 
   const [isOpen, setOpen] = useState(false);
   return (
     <>
-      <Button size="compact-sm" onClick={() => setOpen(true)} disabled={model.status === "rejected"} aria-label={`Publish version ${model.id}`}>
+      <Button size="compact-sm" variant="light" onClick={() => setOpen(true)} disabled={model.status === "rejected"} aria-label={`Publish version ${model.id}`}>
         Publish
       </Button>
       <Modal opened={isOpen} onClose={() => setOpen(false)} title={`Publish ${model.recipe} ${model.id}`}>

@@ -2,7 +2,7 @@ import { Badge, Button, Card, Code, Group, Modal, Skeleton, Stack, Table, Text, 
 import { IconArrowBackUp } from "@tabler/icons-react";
 import { useState } from "react";
 
-import type { CampaignLine, VariantLine } from "../../api/schema";
+import type { CampaignServed, VariantLine } from "../../api/schema";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { SameIn } from "../../ui/SameIn";
@@ -40,7 +40,7 @@ export function Serving({ shop }: { shop: string }) {
 
 const told = (variants: VariantLine[]): string => variants.map((each) => `${each.recipe || "?"} ${each.version} ${each.weight} %`).join(", ");
 
-function Campaign({ shop, campaign }: { shop: string; campaign: CampaignLine }) {
+function Campaign({ shop, campaign }: { shop: string; campaign: CampaignServed }) {
   const [, change] = useAddress();
   const [isAsked, setAsked] = useState(false);
   const rollback = useRollback(shop);

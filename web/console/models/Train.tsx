@@ -98,7 +98,7 @@ function Form({ shop, recipe, state }: { shop: string; recipe: RecipeLine; state
       <Title order={2} size="h3">
         {recipe.name}
       </Title>
-      <Text size="sm">Use it when {recipe.use}.</Text>
+      <Text size="sm">When to use it: {recipe.use}.</Text>
       <Text size="xs" c="var(--quiet)" mb="md">
         Cost: {recipe.cost}.
       </Text>

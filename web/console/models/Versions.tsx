@@ -52,11 +52,11 @@ export function Versions({ shop }: { shop: string }) {
       {list.models.length > 0 && (
         <Card p={0}>
           <Table.ScrollContainer minWidth={860}>
-            <Table aria-label="Versions" verticalSpacing="sm" horizontalSpacing="md" highlightOnHover>
+            <Table aria-label="Versions" verticalSpacing="xs" horizontalSpacing="md" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th aria-label="Compare" w={36} />
-                  <Table.Th>Recipe</Table.Th>
+                  <Table.Th miw={190}>Recipe</Table.Th>
                   <Table.Th>Learned from</Table.Th>
                   <Table.Th miw={240}>Quality, with 95 % interval</Table.Th>
                   <Table.Th>Serves</Table.Th>
@@ -104,7 +104,7 @@ function Version({ model, list, shop, isChosen, onChoose, onCard }: VersionProps
           {model.recipe}
         </Text>
         <Text size="xs" c="var(--quiet)" title={moment(model.created)}>
-          <span className="mono">{model.id}</span> · {ago(model.created)} · {seconds(model.seconds)}
+          {model.id} · {ago(model.created)} · {seconds(model.seconds)}
         </Text>
         {model.status === "rejected" && (
           <Badge size="xs" color="red" variant="light" title={model.reason}>
@@ -130,8 +130,8 @@ function Version({ model, list, shop, isChosen, onChoose, onCard }: VersionProps
             </Text>
           )}
           {model.served.map((share) => (
-            <Badge key={share.campaign} variant="light" tt="none">
-              {share.campaign} {share.weight} %
+            <Badge key={share.campaign} variant="light" tt="none" title={share.campaign} maw="none">
+              {share.campaign.replace(`${shop}-`, "")} {share.weight} %
             </Badge>
           ))}
         </Group>

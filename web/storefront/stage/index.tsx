@@ -1,3 +1,35 @@
+import { Button } from "@mantine/core";
+import { IconMasksTheater } from "@tabler/icons-react";
+import { lazy, Suspense } from "react";
+
+import { openStage, useOpened } from "./opened";
+import css from "./Stage.module.css";
+
+const Drawer = lazy(() => import("./StageDrawer"));
+
+/** Behind the scenes: what each click and each shelf really did. Loaded when it is first opened. */
 export function Stage() {
-  return null;
+  const tab = useOpened();
+  return (
+    <>
+      {!tab && (
+        <Button
+          className={css.open}
+          radius="xl"
+          size="md"
+          color="dark"
+          leftSection={<IconMasksTheater size={18} aria-hidden />}
+          onClick={() => openStage("live")}
+          data-tour="stage"
+        >
+          Behind the scenes
+        </Button>
+      )}
+      {tab && (
+        <Suspense fallback={null}>
+          <Drawer tab={tab} />
+        </Suspense>
+      )}
+    </>
+  );
 }

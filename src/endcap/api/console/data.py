@@ -337,15 +337,16 @@ def _recipe(name: str, needs: Sequence[Need], have: Mapping[str, int]) -> Recipe
     lines = [_need(each, have.get(each.measure, 0)) for each in needs]
     lacking = [line for line in lines if line.missing]
     state = "missing" if any(line.required for line in lacking) else "thin" if lacking else "ready"
-    worst = next((line for line in lacking if line.required), lacking[0] if lacking else None)
-    said = f"{name.replace('-', ' ').capitalize()} needs {worst.missing}." if worst else "Everything it needs is there."
+    told = [line for line in lacking if line.required] or lacking
+    words = " and ".join(dict.fromkeys(line.missing for line in told))
+    worst = {line.measure: line for line in reversed(told)}
     return RecipeReadiness(
         recipe=name,
         title=recipe_class(name).title,
         use=USE.get(name, ""),
         state=state,
-        said=said,
-        needs=tuple(lines),
+        said=f"{name.replace('-', ' ').capitalize()} needs {words}." if told else "Everything it needs is there.",
+        needs=tuple({**{line.measure: line for line in lines}, **worst}.values()),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from endcap.api.console.inspector_shapes import ShopperLine
+from endcap.api.console.inspector_shapes import InspectableShopper
 from endcap.jobs.answering import TITLE_COLUMNS
 from endcap.serving.attributes import TextColumn
 from endcap.serving.snapshot import Snapshot
@@ -15,7 +15,7 @@ SAMPLE = (1.0, 0.99, 0.95, 0.9, 0.75, 0.5, 0.25)
 """Places, by number of events, of shoppers to begin with."""
 
 
-def typical(snapshot: Snapshot) -> Sequence[ShopperLine]:
+def typical(snapshot: Snapshot) -> Sequence[InspectableShopper]:
     """Shoppers with many events and with few."""
     histories = snapshot.state.histories
     if not len(histories):
@@ -25,7 +25,7 @@ def typical(snapshot: Snapshot) -> Sequence[ShopperLine]:
     return [_line(snapshot, histories.users.name(row)) for row in dict.fromkeys(places)]
 
 
-def find_shoppers(snapshot: Snapshot, text: str, most: int) -> Sequence[ShopperLine]:
+def find_shoppers(snapshot: Snapshot, text: str, most: int) -> Sequence[InspectableShopper]:
     """An exact match first, those who were streamed only among them; without a text those to begin with."""
     if not text:
         return typical(snapshot)
@@ -58,7 +58,7 @@ def find_items(snapshot: Snapshot, text: str, most: int) -> Sequence[str]:
     return names if exact < len(state.listed) else [text, *names][:most]
 
 
-def _line(snapshot: Snapshot, user: str) -> ShopperLine:
+def _line(snapshot: Snapshot, user: str) -> InspectableShopper:
     live, histories = snapshot.live, snapshot.state.histories
     row = (live or histories).row(user)
     times = histories.past.slice(row).time if row >= 0 else np.zeros(0, np.int64)
@@ -66,4 +66,4 @@ def _line(snapshot: Snapshot, user: str) -> ShopperLine:
     count, last = len(times), int(times[-1]) if len(times) else 0
     if fresh is not None and len(fresh.time):
         count, last = count + len(fresh.time), max(last, int(fresh.time.max()))
-    return ShopperLine(user=user, events=count, last=last // 1000)
+    return InspectableShopper(user=user, events=count, last=last // 1000)

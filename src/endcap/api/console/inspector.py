@@ -60,11 +60,11 @@ class Inspector:
                 "getInspectable", "GET", PATH, subject, self.subject, shapes.InspectableAsked, shapes.Inspectable
             ),
             Operation(
-                *("findShoppers", "GET", f"{PATH}/shoppers", shoppers),
-                *(self.shoppers, shapes.ShoppersAsked, shapes.ShoppersFound),
+                *("searchShoppers", "GET", f"{PATH}/shoppers", shoppers),
+                *(self.shoppers, shapes.ShoppersSought, shapes.ShoppersMatched),
             ),
             Operation(
-                *("findItems", "GET", f"{PATH}/items", items, self.items, shapes.ItemsAsked, shapes.ItemsFound),
+                *("searchItems", "GET", f"{PATH}/items", items, self.items, shapes.ItemsSought, shapes.ItemsMatched),
             ),
             Operation(
                 *("inspectShopper", "POST", f"{PATH}/inspect", inspected),
@@ -91,7 +91,7 @@ class Inspector:
         records = workspace.resources.list(shop.account, "filter", shop=shop.group)
         return shapes.Inspectable(
             campaigns=tuple(
-                shapes.CampaignLine(
+                shapes.InspectableCampaign(
                     name=each.deployment.campaign,
                     arn=each.arn,
                     recipe=next(iter(each.models.values())).recipe_name,
@@ -102,7 +102,7 @@ class Inspector:
                 if not each.is_about_actions
             ),
             versions=tuple(
-                shapes.VersionLine(
+                shapes.InspectableVersion(
                     id=each.id,
                     recipe=each.recipe,
                     solution=each.solution,
@@ -113,7 +113,7 @@ class Inspector:
                 for each in found
             ),
             filters=tuple(
-                shapes.FilterLine(name=each.id, expression=str(each.document.get("filterExpression", "")))
+                shapes.InspectableFilter(name=each.id, expression=str(each.document.get("filterExpression", "")))
                 for each in records
             ),
             columns=tuple(sorted(name.upper() for name in state.items.columns)) if state is not None else (),
@@ -122,16 +122,16 @@ class Inspector:
             last=last // 1000,
         )
 
-    def shoppers(self, call: Call, asked: shapes.ShoppersAsked) -> shapes.ShoppersFound:
+    def shoppers(self, call: Call, asked: shapes.ShoppersSought) -> shapes.ShoppersMatched:
         """Raises `UnknownName`, `StateError`."""
         snapshot = self._trials.snapshot(self._shop(call, asked.shop))
-        return shapes.ShoppersFound(shoppers=tuple(find_shoppers(snapshot, asked.q.strip(), min(asked.most, 50))))
+        return shapes.ShoppersMatched(shoppers=tuple(find_shoppers(snapshot, asked.q.strip(), min(asked.most, 50))))
 
-    def items(self, call: Call, asked: shapes.ItemsAsked) -> shapes.ItemsFound:
+    def items(self, call: Call, asked: shapes.ItemsSought) -> shapes.ItemsMatched:
         """Raises `UnknownName`, `StateError`."""
         snapshot = self._trials.snapshot(self._shop(call, asked.shop))
         found = find_items(snapshot, asked.q.strip(), min(asked.most, 50))
-        return shapes.ItemsFound(items=sights_of(snapshot, found))
+        return shapes.ItemsMatched(items=sights_of(snapshot, found))
 
     def inspect(self, call: Call, asked: shapes.InspectAsked) -> shapes.Inspected:
         """Raises `UnknownName`, `InputError`, `StateError`."""

@@ -6,7 +6,7 @@ import msgspec
 
 from endcap.api.console.explained import FeatureTold, ScorePart, SourceCount, StageCount, StepPlace, WhyItem
 from endcap.api.console.operation import Ask, Shape
-from endcap.api.console.titles import Seen
+from endcap.api.console.titles import SeenItem
 
 
 class InspectableAsked(Ask, frozen=True):
@@ -15,7 +15,7 @@ class InspectableAsked(Ask, frozen=True):
     shop: str
 
 
-class CampaignLine(Shape, frozen=True):
+class InspectableCampaign(Shape, frozen=True):
     """A campaign that is served. `related`: it is asked about an item."""
 
     name: str
@@ -25,7 +25,7 @@ class CampaignLine(Shape, frozen=True):
     related: bool
 
 
-class VersionLine(Shape, frozen=True):
+class InspectableVersion(Shape, frozen=True):
     """A version that can be looked at, served or not."""
 
     id: str
@@ -36,14 +36,14 @@ class VersionLine(Shape, frozen=True):
     served: bool
 
 
-class FilterLine(Shape, frozen=True):
+class InspectableFilter(Shape, frozen=True):
     """A filter that the shop has."""
 
     name: str
     expression: str
 
 
-class ShopperLine(Shape, frozen=True):
+class InspectableShopper(Shape, frozen=True):
     """A shopper, how many events the engine holds of them, and when the newest was."""
 
     user: str
@@ -54,16 +54,16 @@ class ShopperLine(Shape, frozen=True):
 class Inspectable(Shape, frozen=True):
     """What of a shop can be inspected. `first` and `last` bound the moments that can be gone back to."""
 
-    campaigns: tuple[CampaignLine, ...]
-    versions: tuple[VersionLine, ...]
-    filters: tuple[FilterLine, ...]
+    campaigns: tuple[InspectableCampaign, ...]
+    versions: tuple[InspectableVersion, ...]
+    filters: tuple[InspectableFilter, ...]
     columns: tuple[str, ...]
-    shoppers: tuple[ShopperLine, ...]
+    shoppers: tuple[InspectableShopper, ...]
     first: int
     last: int
 
 
-class ShoppersAsked(Ask, frozen=True):
+class ShoppersSought(Ask, frozen=True):
     """Whom to look for: part of an id."""
 
     shop: str
@@ -71,13 +71,13 @@ class ShoppersAsked(Ask, frozen=True):
     most: int = 20
 
 
-class ShoppersFound(Shape, frozen=True):
+class ShoppersMatched(Shape, frozen=True):
     """Those found, an exact match first."""
 
-    shoppers: tuple[ShopperLine, ...]
+    shoppers: tuple[InspectableShopper, ...]
 
 
-class ItemsAsked(Ask, frozen=True):
+class ItemsSought(Ask, frozen=True):
     """What to look for: part of a name or an id."""
 
     shop: str
@@ -85,10 +85,10 @@ class ItemsAsked(Ask, frozen=True):
     most: int = 20
 
 
-class ItemsFound(Shape, frozen=True):
+class ItemsMatched(Shape, frozen=True):
     """Those found, best sellers first."""
 
-    items: tuple[Seen, ...]
+    items: tuple[SeenItem, ...]
 
 
 class InspectAsked(Ask, frozen=True):
@@ -162,7 +162,7 @@ class Inspected(Shape, frozen=True):
     now: int
     rung: str
     because: str
-    seen: dict[str, Seen]
+    seen: dict[str, SeenItem]
     history: tuple[HistoryEvent, ...]
     events: int
     stages: tuple[StageCount, ...]
@@ -205,7 +205,7 @@ class RuleTold(Shape, frozen=True):
 class WhyNotTold(Shape, frozen=True):
     """What became of an item: `serving.why_not.WhyNot` says what each member is."""
 
-    seen: Seen
+    seen: SeenItem
     verdict: str
     said: str
     shown: int

@@ -245,7 +245,7 @@ class GenerationLine(Shape, frozen=True):
     variants: tuple[VariantLine, ...]
 
 
-class CampaignLine(Shape, frozen=True):
+class CampaignServed(Shape, frozen=True):
     """One campaign: what serves, and what served before, newest first."""
 
     name: str
@@ -262,4 +262,4 @@ class CampaignLine(Shape, frozen=True):
 class CampaignList(Shape, frozen=True):
     """Every campaign of a shop."""
 
-    campaigns: tuple[CampaignLine, ...]
+    campaigns: tuple[CampaignServed, ...]

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.model_shapes import (
     CampaignAsk,
-    CampaignLine,
     CampaignList,
+    CampaignServed,
     EvaluateAsk,
     Evaluation,
     EvaluationList,
@@ -68,7 +68,7 @@ class Models:
         models_at, campaigns, evaluations = (f"/console/api/{name}" for name in ("models", "campaigns", "evaluations"))
         change = {"access": "control"}
         return (
-            Operation("listModels", "GET", models_at, "What was trained or is being.", self.models, ModelAsk, ModelList),
+            Operation("listModels", "GET", models_at, "What was trained, or is.", self.models, ModelAsk, ModelList),
             Operation("getModel", "GET", f"{models_at}/{{id}}", "A model's card.", self.card, ModelAsk, ModelCard),
             Operation("trainModel", "POST", models_at, "Train a recipe.", self.train, TrainAsk, TrainingLine, **change),  # type: ignore[arg-type]
             Operation(
@@ -77,11 +77,12 @@ class Models:
             ),
             Operation("listCampaigns", "GET", campaigns, "What serves.", self.campaigns, ModelAsk, CampaignList),
             Operation(
-                "publishModel", "POST", campaigns, "Serve a version.", self.publish, PublishAsk, CampaignLine, **change  # type: ignore[arg-type]
+                "publishModel", "POST", campaigns, "Serve a version.",
+                self.publish, PublishAsk, CampaignServed, **change,  # type: ignore[arg-type]
             ),
             Operation(
                 "rollBack", "POST", f"{campaigns}/rollback", "Serve what served before.",
-                self.roll_back, CampaignAsk, CampaignLine, **change,  # type: ignore[arg-type]
+                self.roll_back, CampaignAsk, CampaignServed, **change,  # type: ignore[arg-type]
             ),
             Operation(
                 "compareModels", "POST", evaluations, "Judge versions beside each other on the shop's last weeks.",
@@ -168,14 +169,14 @@ class Models:
         found = self._workspace.campaigns.list(shop)
         return CampaignList(campaigns=tuple(self._campaign(each) for each in found))
 
-    def publish(self, call: Call, asked: PublishAsk) -> CampaignLine:
+    def publish(self, call: Call, asked: PublishAsk) -> CampaignServed:
         """Raises `UnknownName` for a version, `Refusal` (409) where it may not serve."""
         shop = shop_of(call, asked.shop)
         name = asked.campaign or None
         deployed, _ = _done(lambda: publish(self._workspace, shop, asked.version, name, asked.weight))
         return self._campaign(deployed)
 
-    def roll_back(self, call: Call, asked: CampaignAsk) -> CampaignLine:
+    def roll_back(self, call: Call, asked: CampaignAsk) -> CampaignServed:
         """Raises `Refusal` (409) where nothing served before."""
         shop = shop_of(call, asked.shop)
         return self._campaign(_done(lambda: self._workspace.campaigns.rollback(shop, asked.campaign)))
@@ -219,11 +220,11 @@ class Models:
             **_progress(job, resource),
         )
 
-    def _campaign(self, deployed: Deployment) -> CampaignLine:
+    def _campaign(self, deployed: Deployment) -> CampaignServed:
         past = self._workspace.campaigns.history(deployed.shop, deployed.campaign, kind=deployed.kind)[:PAST]
         recipes = {each.id: each.recipe for each in self._workspace.versions.list(deployed.shop)}
         config = {name: str(getattr(deployed.config, name)) for name in POLICY if getattr(deployed.config, name)}
-        return CampaignLine(
+        return CampaignServed(
             name=deployed.campaign,
             arn=deployed.arn,
             kind=deployed.kind,

@@ -13,7 +13,7 @@ ALONE = ("category", "product_category", "product_type", "department", "genres")
 IMAGES = ("image_url", "image_link", "image")
 
 
-class Seen(Shape, frozen=True):
+class SeenItem(Shape, frozen=True):
     """An item as lists show it: what its picture is made of, too. `title` is its id where it has no name."""
 
     item: str
@@ -34,15 +34,15 @@ def titles_of(snapshot: Snapshot) -> Callable[[str], str]:
     return title
 
 
-def sights_of(snapshot: Snapshot, items: Sequence[str]) -> tuple[Seen, ...]:
+def sights_of(snapshot: Snapshot, items: Sequence[str]) -> tuple[SeenItem, ...]:
     """How each of these is shown."""
     return tuple(_seen(snapshot, item, snapshot.ordinal(item)) for item in items)
 
 
-def _seen(snapshot: Snapshot, item: str, ordinal: int) -> Seen:
+def _seen(snapshot: Snapshot, item: str, ordinal: int) -> SeenItem:
     levels = [_first(snapshot, ordinal, (column,)) for column in CATEGORIES]
     category = " > ".join(level for level in levels if level) or _first(snapshot, ordinal, ALONE)
-    return Seen(
+    return SeenItem(
         item=item,
         title=_first(snapshot, ordinal, TITLE_COLUMNS[:4]) or item,
         category=category,
