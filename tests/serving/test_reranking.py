@@ -136,6 +136,19 @@ def test_a_batch_equals_single_answers_and_filters_hold(snapshot: Snapshot, log:
     assert np.isnan(ranked.told[-1]).all() and not np.isnan(ranked.told[:4]).all(axis=1).any()
 
 
+def test_what_is_not_wanted_is_not_lifted_again(snapshot: Snapshot, log: Log) -> None:
+    now = snapshot.state.histories.last_time + DAY
+    wanted = recommend(snapshot, Request(72, "u11", asked=now)).items[0]
+    for step in range(3):
+        tell(log, "u11", wanted, now + step * SECOND)
+    tell(log, "u11", wanted, now + 3 * SECOND, "AddToCart")
+    viewed = recommend(snapshot, Request(72, "u11", asked=now + 4 * SECOND)).items.index(wanted)
+    tell(log, "u11", wanted, now + 5 * SECOND, "NotInterested")
+    refused = recommend(snapshot, Request(72, "u11", asked=now + 6 * SECOND))
+    assert refused.items.index(wanted) > viewed + 36, "half of the shop is before it"
+    assert refused.scores == sorted(refused.scores, key=lambda score: -(score or 0.0))
+
+
 def test_lists_are_ordered_by_what_just_happened(snapshot: Snapshot, log: Log) -> None:
     now = snapshot.state.histories.last_time + DAY
     given = ("i1", "i13", "i25", "i37", "i49", "i61")

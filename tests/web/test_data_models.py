@@ -47,6 +47,8 @@ class TestData:
         page.get_by_label("Files to import").set_input_files(
             {"name": "orders.csv", "mimeType": "text/csv", "buffer": FAULTY.encode()}
         )
+        page.get_by_role("combobox", name="Each row is").click()
+        page.get_by_role("option", name="something a shopper did").click()
         expect(page.get_by_role("alert")).to_contain_text("Something is missing")
         assert axe(page) == []
         for field, name in (("user_id", "client"), ("item_id", "article"), ("timestamp", "moment")):
@@ -108,7 +110,7 @@ class TestModels:
 
         made.get_by_role("checkbox").check()
         page.get_by_role("button", name="Compare 1").click()
-        page.get_by_role("spinbutton", name="Days to judge on").fill("10")
+        page.get_by_role("textbox", name="Days to judge on").fill("10")
         page.get_by_role("button", name="Compare", exact=True).click()
         forest = page.get_by_role("table", name="Differences to live")
         expect(forest).to_contain_text(version, timeout=45_000)
@@ -118,8 +120,8 @@ class TestModels:
         page.get_by_role("tab", name="Versions").click()
         made.get_by_role("button", name=f"Publish version {version}").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_role("combobox", name="Campaign").fill(f"{name}-trending")
-        dialog.get_by_role("spinbutton").fill("20")
+        dialog.get_by_role("textbox", name="Campaign").fill(f"{name}-trending")
+        dialog.get_by_role("textbox", name="Share of shoppers").fill("20")
         dialog.get_by_role("button", name="Publish", exact=True).click()
         expect(made).to_contain_text("trending 20 %")
 

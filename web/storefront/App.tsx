@@ -13,6 +13,8 @@ const CartPage = lazy(() => import("./cart/CartPage"));
 const CheckoutPage = lazy(() => import("./checkout/CheckoutPage"));
 const OrderPage = lazy(() => import("./checkout/OrderPage"));
 const AccountPage = lazy(() => import("./account/AccountPage"));
+const SideBySide = lazy(() => import("./picker/SideBySide"));
+const OwnShopPage = lazy(() => import("./own-shop/OwnShopPage"));
 const NotHere = lazy(() => import("./frame/NotHere"));
 
 /** What every page is given: the parts of its address behind its name. */
@@ -29,6 +31,7 @@ const PAGES: Record<string, ComponentType<PageProps>> = {
   checkout: CheckoutPage,
   order: OrderPage,
   account: AccountPage,
+  "side-by-side": SideBySide,
 };
 
 /** The shop's pages by their addresses: `/shop` lists the shops, `/shop/NAME/…` are one's. */
@@ -37,6 +40,13 @@ export function App() {
   const at = [name, ...parts].join("/");
   useEffect(() => window.scrollTo(0, 0), [at]);
   if (!shop) return <Shops />;
+  if (shop === "new" && !name) {
+    return (
+      <Suspense fallback={<Waiting />}>
+        <OwnShopPage />
+      </Suspense>
+    );
+  }
   const Page = Object.hasOwn(PAGES, name) ? (PAGES[name] ?? NotHere) : NotHere;
   return (
     <Shopping key={shop} shop={shop}>

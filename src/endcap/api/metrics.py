@@ -79,6 +79,14 @@ class Metrics:
         """Show how the log does; `stale` counts answers made without knowing what others had acknowledged."""
         self._registry.register(_Tailed(tail, stale))
 
+    def samples(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+        """Every number, by name and sorted labels."""
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): float(sample.value)
+            for metric in self._registry.collect()
+            for sample in metric.samples
+        }
+
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -23,19 +23,20 @@ BAR = 30
 
 def command(
     action: Annotated[
-        Literal["list", "show", "stop", "run"], typer.Argument(help="list, show, stop; run does the jobs of this home.")
+        Literal["list", "show", "stop", "retry", "run"],
+        typer.Argument(help="list, show, stop, retry; run does the jobs of this home."),
     ] = "list",
     identity: Annotated[str | None, typer.Argument(metavar="ID", help="The job, or the first digits of it.")] = None,
     shop: ShopName = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again until nothing runs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, show one with its progress, log and reason of failure, stop one, or do them without a server."""
+    """List jobs, show one with its progress, log and reason of failure, stop or repeat one, or do them serverless."""
     from endcap.jobs.workspace import open_workspace
 
-    if (action in ("show", "stop")) != (identity is not None):
+    if (action in ("show", "stop", "retry")) != (identity is not None):
         raise typer.BadParameter(
-            "endcap jobs show and stop take the ID of a job, and nothing else does", param_hint="ID"
+            "endcap jobs show, stop and retry take the ID of a job, and nothing else does", param_hint="ID"
         )
     if action == "run":
         _run()
@@ -43,6 +44,8 @@ def command(
     workspace = open_workspace(settings())
     if action == "stop":
         _stop(workspace, str(identity), as_json)
+    elif action == "retry":
+        _retry(workspace, str(identity), as_json)
     elif action == "show":
         _repeat(lambda: _show(_find(workspace, str(identity)), as_json), watch)
     else:
@@ -97,6 +100,16 @@ def _stop(workspace: Workspace, text: str, as_json: bool) -> None:
         emit({"id": job.id, "cancel": True})
     else:
         say(f"{job.name} {job.resource} is being stopped. See: endcap jobs show {job.id[:8]}")
+
+
+def _retry(workspace: Workspace, text: str, as_json: bool) -> None:
+    from endcap.jobs.retrying import retry
+
+    job = retry(workspace, _find(workspace, text))
+    if as_json:
+        emit(_document(job))
+    else:
+        say(f"{job.name} {job.resource} is asked for again. See: endcap jobs show {job.id[:8]}")
 
 
 def _list(workspace: Workspace, shop: str | None, as_json: bool) -> bool:

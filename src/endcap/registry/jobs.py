@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from endcap.errors import UnknownName
 from endcap.seams import Clock, SystemClock
@@ -156,6 +156,26 @@ class Jobs:
             query = query.where(jobs.c.status.in_(statuses))
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query.limit(limit))]
+
+    def page(
+        self,
+        account: AccountKey,
+        *,
+        shop: str = "",
+        statuses: Sequence[JobStatus] = (),
+        kind: str = "",
+        start: int = 0,
+        size: int = 50,
+    ) -> tuple[int, list[Job]]:
+        """(how many there are, those from `start` on), newest first; empty `shop` and `kind` are any."""
+        wanted = [jobs.c.account == account.account, jobs.c.region == account.region]
+        wanted += [jobs.c.shop == shop] if shop else []
+        wanted += [jobs.c.status.in_(statuses)] if statuses else []
+        wanted += [jobs.c.kind == kind] if kind else []
+        query = select(jobs).where(*wanted).order_by(*_NEWEST_FIRST).offset(start).limit(size)
+        with self._database.read() as connection:
+            total = connection.execute(select(func.count()).select_from(jobs).where(*wanted)).scalar_one()
+            return int(total), [_job(row) for row in connection.execute(query)]
 
     @staticmethod
     def _locked(connection: Connection, identity: str) -> Job:

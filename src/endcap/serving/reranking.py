@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from endcap.serving.asking import moments
+from endcap.serving.aversion import sink
 from endcap.serving.histories import past_of
 from endcap.serving.slate import Slate
 from endcap.serving.snapshot import Columns
@@ -63,6 +64,9 @@ def _rerank(slates: Sequence[Slate]) -> None:
     contexts = [slate.request.context for slate in askers]
     block = features.values(past_of(askers), moments(askers), items, indptr, retrieval, contexts)
     judged = ranker.rank(chosen(block, columns))
+    for place, slate in enumerate(askers):  # what the retrieval sank for their sake is not to be lifted again
+        part = slice(int(indptr[place]), int(indptr[place + 1]))
+        sink(slate, judged[part], items[part])
     chances = ranker.propensities(judged)
     at = 0
     for slate in slates:

@@ -126,13 +126,15 @@ class Tracer:
 
     def without(self, groups: Sequence[Collection[int]], like: Trace) -> list[Trace]:
         """The order of the answer `like` without each of these groups of events, and of what stands behind it."""
+        if not groups:
+            return []
         masks = [self.kept]
         for group in groups:
             mask = self.kept.copy()
             mask[list(group)] = False
             masks.append(mask)
         for deep in (self.depth(DEEP), 0):
-            control, *found = self._run(masks if groups else [], deep=deep, words=False) or [like]
+            control, *found = self._run(masks, deep=deep, words=False)
             if control.shown == like.shown:
                 break
         return found

@@ -63,8 +63,8 @@ class Past:
         """These shoppers' events, one after the other; row -1 is a shopper without any."""
         known = np.maximum(rows, 0)
         if len(self.indptr) == 1:  # nobody was ever here
-            columns = (self.item, self.time, self.event_type, self.weight, self.order)
-            return Past(np.zeros(len(rows) + 1, np.int64), *(column[:0] for column in columns))
+            none = np.zeros(len(rows) + 1, np.int64)
+            return Past(none, self.item[:0], self.time[:0], self.event_type[:0], self.weight[:0], self.order[:0])
         lengths = np.where(rows < 0, 0, self.indptr[known + 1] - self.indptr[known])
         indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         places = np.arange(indptr[-1]) + np.repeat(self.indptr[known] - indptr[:-1], lengths)

@@ -69,6 +69,22 @@ def test_several_targets_of_one_state_cost_what_they_would_apart(monkeypatch: py
         torch.testing.assert_close(one, other)
 
 
+def test_a_negative_that_is_the_target_does_not_count() -> None:
+    states, vectors = draws(3, 4).requires_grad_(), draws(9, 4, seed=1).requires_grad_()
+    owner, targets = torch.tensor([0, 0, 2, 2]), torch.tensor([0, 3, 8, 1])
+    negatives, log_share = torch.tensor([3, 3, 8, 5, 0, 2]), torch.linspace(0.05, 0.2, 9).log()
+    weights = torch.tensor([1.0, 2.0, 0.5, 1.0])
+    found = losses.sampled_softmax(states, vectors, targets, negatives, log_share, weights, owner)
+    wanted = (states[owner] * vectors[targets]).sum(1, keepdim=True)
+    others = states[owner] @ vectors[negatives].T - log_share[negatives] - np.log(6)
+    others = others.masked_fill(negatives == targets[:, None], -1e9)
+    expected = losses.cross_entropy(torch.cat([wanted, others], 1), torch.zeros(4, dtype=torch.long), weights)
+    torch.testing.assert_close(found, expected)
+    pairs = (torch.autograd.grad(each, (states, vectors)) for each in (found, expected))
+    for one, other in zip(*pairs, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_sampled_softmax_over_everything_is_the_full_one() -> None:
     states, vectors, targets = draws(6, 4), draws(9, 4, seed=1), torch.tensor([0, 3, 8, 1, 1, 4])
     even = torch.full((9,), float(np.log(1 / 9)))

@@ -61,7 +61,7 @@ class Inspector:
             ),
             Operation(
                 *("searchShoppers", "GET", f"{PATH}/shoppers", shoppers),
-                *(self.shoppers, shapes.ShoppersSought, shapes.ShoppersMatched),
+                *(self.shoppers, shapes.ShoppersWanted, shapes.ShoppersMatched),
             ),
             Operation(
                 *("searchItems", "GET", f"{PATH}/items", items, self.items, shapes.ItemsSought, shapes.ItemsMatched),
@@ -122,7 +122,7 @@ class Inspector:
             last=last // 1000,
         )
 
-    def shoppers(self, call: Call, asked: shapes.ShoppersSought) -> shapes.ShoppersMatched:
+    def shoppers(self, call: Call, asked: shapes.ShoppersWanted) -> shapes.ShoppersMatched:
         """Raises `UnknownName`, `StateError`."""
         snapshot = self._trials.snapshot(self._shop(call, asked.shop))
         return shapes.ShoppersMatched(shoppers=tuple(find_shoppers(snapshot, asked.q.strip(), min(asked.most, 50))))

@@ -63,7 +63,7 @@ class Inspectable(Shape, frozen=True):
     last: int
 
 
-class ShoppersSought(Ask, frozen=True):
+class ShoppersWanted(Ask, frozen=True):
     """Whom to look for: part of an id."""
 
     shop: str

@@ -7,9 +7,11 @@ from typing import cast
 
 from endcap.api.console.backstage import Backstage, Group
 from endcap.api.console.data import ShopData
+from endcap.api.console.home import Home
 from endcap.api.console.inspector import Inspector
 from endcap.api.console.models import Models
 from endcap.api.console.operation import Operation
+from endcap.api.console.runs import Runs
 from endcap.api.console.session import SignInDesk
 from endcap.api.console.shops import Shops
 from endcap.api.console.storefront import Storefront
@@ -27,6 +29,8 @@ GROUPS: tuple[Callable[[Backstage], Group], ...] = (
     RowsBrowser,
     Models,
     Inspector,
+    Home,
+    Runs,
 )
 
 

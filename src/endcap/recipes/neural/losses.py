@@ -19,8 +19,8 @@ CHUNK = 512
 """Rows of logits held at once: few enough to stay in a processor's cache, enough to keep matrix products busy."""
 SMALLEST = 1e-37
 """The smallest likelihood whose logarithm is taken."""
-FORBIDDEN = -1e9
-"""Logit of a drawn negative that is the target itself."""
+NEARLY = 1e-6
+"""The least share of the negatives' sum that is left when the target is taken out."""
 
 
 def cross_entropy(logits: Any, targets: Any, weights: Any | None = None) -> Any:
@@ -83,20 +83,31 @@ def _bounds(owner: Any, starts: Any) -> tuple[list[int], list[int]]:
 
 
 def sampled_softmax(
-    states: Any, vectors: Any, targets: Any, negatives: Any, log_share: Any, weights: Any | None = None
+    states: Any,
+    vectors: Any,
+    targets: Any,
+    negatives: Any,
+    log_share: Any,
+    weights: Any | None = None,
+    owner: Any | None = None,
 ) -> Any:
     """Cross-entropy of each target against the same many negatives, which stand for the whole catalogue.
 
-    states float [m, d], vectors float [n, d], targets int64 [m], negatives int64 [k] (drawn with replacement),
-    log_share float [n]: log Q of drawing each item once. Each negative counts e^s / (k Q), so that the sum of all is
-    what the catalogue's would be; the target is there for certain and counts as it is. A negative that is the target
-    does not count.
+    states float [m, d], vectors float [n, d], targets int64 [t], negatives int64 [k] (drawn with replacement),
+    log_share float [n]: log Q of drawing each item once; `owner` as in `full_softmax`. Each negative counts
+    e^s / (k Q), so that the sum of all is what the catalogue's would be; the target is there for certain and counts as
+    it is. A negative that is the target does not count.
     """
-    wanted = (states * vectors[targets]).sum(-1, keepdim=True).float()
-    others = (states @ vectors[negatives].T).float() - (log_share[negatives] + math.log(len(negatives)))
-    others = others.masked_fill(negatives[None, :] == targets[:, None], FORBIDDEN)
-    logits = torch.cat([wanted, others], dim=1)
-    return cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device), weights)
+    drawn = log_share + math.log(len(negatives))
+    whole = ((states @ vectors[negatives].T).float() - drawn[negatives]).logsumexp(1)
+    if owner is not None:
+        states, whole = states[owner], whole[owner]
+    wanted = (states * vectors[targets]).sum(-1).float()
+    # What the target itself adds to the sum is taken out of it again, so that states with many targets are summed once.
+    often = torch.bincount(negatives, minlength=len(log_share))[targets]
+    own = (often.log() + wanted - drawn[targets] - whole).exp().clamp_max(1 - NEARLY)
+    each = functional.softplus(whole + torch.log1p(-own) - wanted)
+    return each.mean() if weights is None else (each * weights).sum() / weights.sum().clamp_min(SMALLEST)
 
 
 def binary(logits: Any, labels: Any, weights: Any | None = None) -> Any:

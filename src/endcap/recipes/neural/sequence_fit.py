@@ -133,12 +133,12 @@ class _Loss:
         targets, weights = batch["target"][there], batch["weight"][there] if "weight" in batch else None
         if self.kind == "softmax":
             return losses.full_softmax(states, vectors, targets, weights, owner)
-        states = states if owner is None else states[owner]
         if self.sampler is None:
             self.sampler = Sampler(shares(self.counts), states.device)
         if self.kind == "sampled":
             negatives = self.sampler.draw(self.lesson.negatives)
-            return losses.sampled_softmax(states, vectors, targets, negatives, self.sampler.log_share, weights)
+            return losses.sampled_softmax(states, vectors, targets, negatives, self.sampler.log_share, weights, owner)
+        states = states if owner is None else states[owner]
         negatives = self.sampler.draw(len(targets), max(self.lesson.negatives // 256, 1))
         return losses.binary_against(states, vectors, targets, negatives)
 
