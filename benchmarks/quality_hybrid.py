@@ -13,6 +13,9 @@ household and children of 801 of 2,469 households. The ablation trains the hybri
 items, of users and of none; sources that read metadata themselves (content, knowledge) are left out of it, so that the
 difference is the network's own.
 
+Calibration: of the 20 recommended to each shopper, what the likelihoods tell against what is taken in 28 days: the
+expected calibration error in 20 bins of equal size, and tenths from the least likely to the most.
+
 `--cut 2011-10-12` or the like moves the cut: settings are chosen there. `--shoppers` judges a sample of them.
 """
 
@@ -31,9 +34,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from endcap.evaluation.click import judge_clicks
 from endcap.evaluation.compare import Estimate, estimates
 from endcap.evaluation.metrics import per_query
-from endcap.evaluation.protocols import rank
+from endcap.evaluation.protocols import ask, rank
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, temporal
 from endcap.recipes import create
@@ -42,7 +46,7 @@ from endcap.recipes.hybrid import Hybrid
 from endcap.types import DAY
 from quality import CUT, journey_lines, retail_lines
 
-SEED, AT, DAYS = 0, 20, 28
+SEED, AT, DAYS, BATCH = 0, 20, 28, 100
 OWN_METADATA = "content,knowledge"
 
 
@@ -136,7 +140,7 @@ def against_parts(name: str, splits: tuple[Split, Split], beside: list[str]) -> 
     weights = dict(zip(hybrid.sources_, hybrid.weights_.T.round(3).tolist(), strict=True))
     for population, split in zip(("all items", "new items"), splits, strict=True):
         values = judged(hybrid, split, population)
-        made = {**hybrid.sources_, "sum": alone, **others}
+        made = {**hybrid.sources_, **({"sum": alone} if len(hybrid.second_) else {}), **others}
         found = {key: judged(recipe, split, population) for key, recipe in made.items()}
         detail = {"shoppers": len(split), "cpu_seconds": seconds, "weights": weights, "settings": hybrid.settings()}
         floor = {key: round(float(each.mean()), 4) for key, each in found.items()}
@@ -146,8 +150,28 @@ def against_parts(name: str, splits: tuple[Split, Split], beside: list[str]) -> 
         least = min(parts, key=lambda key: parts[key].value)
         over = f"{name}, {population}, ndcg@20, hybrid over"
         row(f"{over} its best part", parts[least], 0.0, part=least)
-        for key in ("sum", *others):
+        for key in (key for key in ("sum", *others) if key in found):
             row(f"{over} {key}", estimate(values - found[key]), None)
+
+
+def calibration(name: str, split: Split) -> None:
+    """Whether so many of the recommended items are taken as their likelihoods say."""
+    hybrid = Hybrid().fit(split.train)
+    told, truth = [], []
+    for start in range(0, len(split), BATCH):
+        stop = min(start + BATCH, len(split))
+        found = hybrid.recommend(ask(split, start, stop), AT)
+        wanted = split.targets
+        for row, items in enumerate(found.items, start):
+            truth.append(np.isin(items, wanted.items[wanted.indptr[row] : wanted.indptr[row + 1]]))
+        told.append(found.scores)
+    likely, taken = np.concatenate(told).ravel(), np.concatenate(truth).astype(np.float32)
+    order = np.array_split(np.argsort(likely, kind="stable"), 10)
+    bins = [{"told": round(float(likely[b].mean()), 4), "taken": round(float(taken[b].mean()), 4)} for b in order]
+    metrics = judge_clicks(taken, likely, seed=SEED)
+    detail = {"shoppers": len(split), "told": float(likely.mean()), "taken": float(taken.mean()), "tenths": bins}
+    for metric in ("calibration_error", "auc"):
+        row(f"{name}, all items, the {AT} recommended, {metric} · hybrid", metrics[metric], None, **detail)
 
 
 def replace_network(hybrid: Hybrid) -> Hybrid:
@@ -177,7 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=here / "../shared/data", help="folder of the data sets")
     parser.add_argument("--shops", nargs="*", default=list(SHOPS), help="shops")
-    parser.add_argument("--only", nargs="*", default=["parts", "metadata"], help="parts to run")
+    parser.add_argument("--only", nargs="*", default=["parts", "metadata", "calibration"], help="what to run")
     parser.add_argument("--beside", nargs="*", default=["blend", "ranked"], help="recipes to compare with")
     parser.add_argument("--cut", default=None, help="another cut, judged on the 28 days after it")
     parser.add_argument("--shoppers", type=int, default=3000, help="judge at most so many")
@@ -190,6 +214,8 @@ def main() -> None:
             against_parts(name, splits, asked.beside)
         if "metadata" in asked.only:
             ablation(name, splits)
+        if "calibration" in asked.only:
+            calibration(name, splits[0])
 
 
 if __name__ == "__main__":

@@ -84,6 +84,20 @@ def test_a_step_goes_against_the_slope_of_the_loss(field_of: np.ndarray | None, 
     assert fell == pytest.approx(1e-6 * np.square(slopes).sum(), rel=0.15)
 
 
+@pytest.mark.parametrize("field_of", [None, FIELD_OF])
+def test_a_pass_is_one_row_after_another(field_of: np.ndarray | None) -> None:
+    """Rows are fetched in blocks, the last of them short, and empty rows among them; it must not show."""
+    given, draws, plan = rows(150, seed=4), np.random.default_rng(5), Plan(rate=0.1)
+    given = sparse.vstack((given, sparse.csr_matrix((20, 12), dtype=np.float32)), format="csr")
+    target, worth = draws.standard_normal(170).astype(np.float32), draws.random(170).astype(np.float32)
+    order = draws.permutation(170).astype(np.int32)
+    whole, single = Machine.start(12, 5, 0, field_of), Machine.start(12, 5, 0, field_of)
+    loss = whole.learn(given, target, worth, order, plan)
+    each = [single.learn(given, target, worth, order[at : at + 1], plan) for at in range(170)]
+    assert loss == pytest.approx(np.average(each, weights=worth[order]), rel=1e-5)
+    np.testing.assert_allclose(whole.table, single.table, rtol=1e-4, atol=1e-6)
+
+
 def test_learning_stops_when_what_is_held_back_gets_worse() -> None:
     given, draws = rows(300, 30), np.random.default_rng(0)
     target = draws.standard_normal(300).astype(np.float32)  # nothing can be learnt

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from endcap.recipes.ranker_examples import Examples
-from endcap.recipes.ranker_start import Start
+from endcap.recipes.ranker_examples import Examples, Judge
+from endcap.recipes.ranker_start import TRUSTED, Start, surest
 from endcap.seams import rng
 
 NAMES = ("noise", "retrieval_rank", "retrieval_gap")
@@ -66,3 +66,21 @@ def test_where_nothing_was_said_or_answered_trees_start_from_nothing() -> None:
     assert Start.fit(made, ("noise", "other", "retrieval_gap")) == Start()
     made.gain[:] = 0
     assert Start.fit(made, NAMES) == Start()
+
+
+def test_trees_are_trusted_as_far_as_what_they_gained_is_sure() -> None:
+    made = answered(0.5, 0.4, 600)
+    starts, draws = Start(0.5, 0.4).margins(made.block, NAMES), rng(8)
+    chance = draws.normal(size=len(starts)).astype(np.float32)
+    judge, told = Judge(made), (made.gain > 0) * np.float32(1.5)
+    assert surest(judge, starts, told) == max(TRUSTED) == 1
+    assert surest(judge, starts, chance) == min(TRUSTED)
+    assert min(TRUSTED) < surest(judge, starts, told / 2 + chance) < 1
+    made.gain[:] = 0
+    assert surest(Judge(made), starts, told) == 1, "nothing was answered, nothing is doubted"
+
+
+def test_trust_is_a_steeper_start() -> None:
+    made, start = answered(0.5, 0.4, 20), Start(0.5, 0.4)
+    half, whole = start.over(0.5).margins(made.block, NAMES), start.margins(made.block, NAMES)
+    np.testing.assert_allclose(half, 2 * whole, rtol=1e-6)

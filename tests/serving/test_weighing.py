@@ -1,5 +1,6 @@
 """One contract: imported, streamed and sunk, replayed or live, the same events weigh the same."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,16 +8,20 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shops import Registry
 
 from endcap.lake.signals import Signals
 from endcap.lake.tables import Lake
+from endcap.recipes import create
 from endcap.seams import FrozenClock
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.live_shops import LiveShops
+from endcap.serving.shop import ShopState
 from endcap.storage.log import open_log
 from endcap.stream.collect import event_record
 from endcap.stream.records import Event
 from endcap.stream.sink import sink
+from endcap.testing.datasets import checkerboard
 from endcap.types import AccountKey, Micros, ShopKey
 
 SHOP = ShopKey(AccountKey(), "fair")
@@ -110,3 +115,15 @@ def test_what_was_refused_is_forgiven_by_what_came_later(tmp_path: Path) -> None
     lake.commit(SHOP, "interactions", told, schema=told.schema, mode="FULL", job="bulk")
     assert of_state(lake)[1] == {"b": 0.5, "c": 1.0}
     assert np.array_equal(lake.dataset(SHOP).interactions.weight, [1, 1])
+
+
+def test_a_version_is_asked_with_the_weights_that_it_was_taught(tmp_path: Path) -> None:
+    data = checkerboard()
+    registry = Registry(tmp_path, data)
+    taught = replace(data, scales=(4.0,) * len(data.event_types))
+    models = [registry.snapshot(create("popularity"), each).models for each in (data, taught)]
+    state, asked = ShopState.of(data), []
+    for (model,) in (each.values() for each in models):
+        past = state.histories.past.take(np.arange(3, dtype=np.int32))
+        asked.append(model.on(state).queries(past, 0).weight)
+    assert np.array_equal(asked[1], 4 * asked[0]) and asked[0].any()

@@ -54,8 +54,8 @@ class TestData:
         for field, name in (("user_id", "client"), ("item_id", "article"), ("timestamp", "moment")):
             column(page, field, name)
         expect(page.get_by_role("button", name="Try it first")).to_be_enabled()
-        one_more(page, "quantity")
-        column(page, "quantity", "units")
+        one_more(page, "order_id")
+        column(page, "order_id", "order no")
         expect(page.get_by_role("table", name="First rows of orders.csv")).to_contain_text("2025-10-09")
 
         page.get_by_role("button", name="Try it first").click()
@@ -120,7 +120,7 @@ class TestModels:
         page.get_by_role("tab", name="Versions").click()
         made.get_by_role("button", name=f"Publish version {version}").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_role("textbox", name="Campaign").fill(f"{name}-trending")
+        dialog.get_by_role("combobox", name="Campaign").fill(f"{name}-trending")
         dialog.get_by_role("textbox", name="Share of shoppers").fill("20")
         dialog.get_by_role("button", name="Publish", exact=True).click()
         expect(made).to_contain_text("trending 20 %")

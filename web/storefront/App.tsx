@@ -38,7 +38,9 @@ const PAGES: Record<string, ComponentType<PageProps>> = {
 export function App() {
   const [shop, name = "", ...parts] = usePlace();
   const at = [name, ...parts].join("/");
-  useEffect(() => window.scrollTo(0, 0), [at]);
+  useEffect(() => {
+    window.scrollTo(0, 0); // what it gives back is no clean-up
+  }, [at]);
   if (!shop) return <Shops />;
   if (shop === "new" && !name) {
     return (

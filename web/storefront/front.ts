@@ -1,6 +1,6 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 
-import { api, unwrap } from "../api/client";
+import { api, ApiError, unwrap } from "../api/client";
 import type { Card, ShopFront, ShopList } from "../api/schema";
 import { askCards, askFront } from "./calls";
 import { useVisit } from "./visit";
@@ -13,7 +13,18 @@ export function useShops(): UseQueryResult<ShopList> {
 /** What every page of the visited shop needs. */
 export function useFront(): UseQueryResult<ShopFront> {
   const { shop } = useVisit();
-  return useQuery({ queryKey: ["front", shop], queryFn: () => askFront(shop), staleTime: 300_000 });
+  return useQuery({
+    queryKey: ["front", shop],
+    queryFn: () => askFront(shop),
+    staleTime: 300_000,
+    // A shop that is being loaded, or has nothing published yet, opens by itself.
+    refetchInterval: (query) => (isComing(query.state.error) ? 1_500 : false),
+  });
+}
+
+/** Whether a refusal says that the shop only is not there yet. */
+export function isComing(error: Error | null): boolean {
+  return error instanceof ApiError && [409, 503].includes(error.status);
 }
 
 /** Products by id; `data` holds those that the shop has. */

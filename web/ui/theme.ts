@@ -7,7 +7,7 @@ const pine: MantineColorsTuple = [
 /** One look for shop and console: quiet surfaces, one green, generous rounding. */
 export const theme = createTheme({
   primaryColor: "pine",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: { light: 7, dark: 7 },
   autoContrast: true,
   colors: { pine },
   fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",

@@ -48,6 +48,7 @@ SERVED: Mapping[str, str] = {
     "bought-together": "bought-together",
     "trending": "trending",
     "search": "search-personalised",
+    "told": "knowledge",
 }
 """Purpose of each campaign that the demo publishes → its recipe."""
 

@@ -236,11 +236,18 @@ def _learn_text(name: str, spec: Spec, column: pa.ChunkedArray) -> Field:
     return Field(name, spec, values.dictionary.take(pa.array(kept)), rarity)
 
 
+def _encode_categories(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
+    found = coded(column)
+    places = pc.index_in(found.texts, value_set=field.values).fill_null(field.known).to_numpy(zero_copy_only=False)
+    of_rows = np.append(places, field.known).astype(np.int32)[found.codes]  # a code of -1 takes the last place
+    return _one_each(field, of_rows, np.ones(len(of_rows), np.float32))
+
+
 def _encode_values(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
-    """Of each distinct text its features, then of each row those of its text."""
+    """Of each distinct text the features of its parts, then of each row those of its text."""
     found = coded(column)
     count = len(found.texts)
-    owner, parts = parts_of(found.texts) if field.spec.kind == "set" else (np.arange(count), found.texts)
+    owner, parts = parts_of(found.texts)
     places = pc.index_in(parts, value_set=field.values).fill_null(field.known).to_numpy(zero_copy_only=False)
     shares = (1.0 / np.bincount(owner, minlength=count))[owner] if len(owner) else np.zeros(0)
     told = sparse.csr_matrix((shares, (owner, places)), shape=(count, field.known + 1))
@@ -286,8 +293,12 @@ def _encode_bins(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
 def _one_each(field: Field, places: np.ndarray, data: Float32) -> sparse.csr_matrix:
     """One feature of each row; a place past the last is none."""
     there = places < field.width
-    indptr = np.concatenate(([0], np.cumsum(there)))
-    return sparse.csr_matrix((data[there], places[there], indptr), shape=(len(places), field.width))
+    if there.all():
+        indptr = np.arange(len(places) + 1, dtype=np.int32)
+    else:
+        indptr = np.concatenate(([0], np.cumsum(there))).astype(np.int32)
+        data, places = data[there], places[there]
+    return sparse.csr_matrix((data, places, indptr), shape=(len(indptr) - 1, field.width))
 
 
 def _sound(field: Field) -> None:
@@ -304,7 +315,7 @@ _LEARN: dict[Kind, Callable[[str, Spec, pa.ChunkedArray], Field]] = {
     "text": _learn_text,
 }
 _ENCODE: dict[Kind, Callable[[Field, pa.ChunkedArray], sparse.csr_matrix]] = {
-    "category": _encode_values,
+    "category": _encode_categories,
     "set": _encode_values,
     "number": _encode_number,
     "bins": _encode_bins,

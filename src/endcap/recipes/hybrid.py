@@ -31,6 +31,8 @@ from endcap.seams import Progress, rng
 from endcap.types import ITEM_ID, USER_ID, Bool, Float32, Float64, Int32, Int64
 
 PRIOR_ODDS = 2.5
+ASKED_CELLS = 40_000_000
+"""At an end at most so many scores (shoppers × items) are asked of each source, and of 300 shoppers at least."""
 HELD_BACK = 0.25
 """Share of the shoppers asked who judge and calibrate what was learned from the others, where there is one end."""
 
@@ -151,7 +153,8 @@ class Hybrid(Recipe):
 
     def _answered(self, dataset: Dataset, held: HoldOut) -> tuple[Candidates, Bool, Int64]:
         """(candidates of who is asked at a cut, which of them they took bool [q, d], int64 [q] how many they took)."""
-        queries, keys = questions(dataset, held, self.max_queries, self.seed)
+        most = min(self.max_queries, max(300, ASKED_CELLS // dataset.n_items))
+        queries, keys = questions(dataset, held, most, self.seed)
         asked = Candidates.join([self._ask(part)[1] for part in batches(queries, self.n_items)])
         place = np.arange(len(queries))[:, None] * np.int64(self.n_items)
         taken = np.isin(place + asked.items, keys) & (asked.items >= 0)

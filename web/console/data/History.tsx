@@ -33,7 +33,7 @@ export function History({ shop, kinds }: { shop: string; kinds: string[] }) {
       {found.error ? <ErrorNote error={found.error} retry={() => void found.refetch()} /> : null}
       {!found.data && !found.error && <Skeleton h={160} />}
       {found.data && (
-        <Table.ScrollContainer minWidth={560} mah={340}>
+        <Table.ScrollContainer type="native" tabIndex={0} minWidth={560} mah={340}>
           <Table aria-label={`Versions of ${titleOf(kind)}`} stickyHeader>
             <Table.Thead>
               <Table.Tr>

@@ -87,7 +87,7 @@ function Freshness({ data }: { data: NonNullable<ReturnType<typeof useData>["dat
   const events = data.tables.filter((table) => table.newest > 1e12);
   return (
     <Stack gap="sm">
-      <Table.ScrollContainer minWidth={560}>
+      <Table.ScrollContainer type="native" tabIndex={0} minWidth={560}>
         <Table aria-label="Freshness of each table">
           <Table.Thead>
             <Table.Tr>

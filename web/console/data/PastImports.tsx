@@ -16,7 +16,7 @@ export function PastImports({ shop }: { shop: string }) {
       <Title order={2} size="h3" mb="sm">
         Before
       </Title>
-      <Table.ScrollContainer minWidth={560} mah={300}>
+      <Table.ScrollContainer type="native" tabIndex={0} minWidth={560} mah={300}>
         <Table aria-label="Earlier imports">
           <Table.Thead>
             <Table.Tr>

@@ -74,7 +74,7 @@ function Recipe({ recipe, href }: { recipe: RecipeReadiness; href: string }) {
       </Stack>
       {recipe.state !== "missing" && (
         <Button component={Link} href={href} size="compact-sm" variant="light" mt="auto" w="fit-content" aria-label={`Train ${recipe.recipe}`}>
-          Train it
+          Train
         </Button>
       )}
     </Card>

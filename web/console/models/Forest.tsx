@@ -19,7 +19,7 @@ export function Forest({ rows, metric, against, nameOf }: Props) {
   const low = Math.min(0, ...all.map((each) => each.low));
   const high = Math.max(0, ...all.map((each) => each.high));
   return (
-    <Table.ScrollContainer minWidth={620}>
+    <Table.ScrollContainer type="native" tabIndex={0} minWidth={620}>
       <Table aria-label={`Differences to ${against}`} verticalSpacing={8}>
         <Table.Thead>
           <Table.Tr>

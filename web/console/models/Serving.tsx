@@ -69,7 +69,7 @@ function Campaign({ shop, campaign }: { shop: string; campaign: CampaignServed }
       <Text size="xs" c="var(--quiet)" mt="xs">
         ARN <Code>{campaign.arn}</Code>
       </Text>
-      <Table.ScrollContainer minWidth={480} mah={220} mt="sm">
+      <Table.ScrollContainer type="native" tabIndex={0} minWidth={480} mah={220} mt="sm">
         <Table aria-label={`Generations of ${campaign.name}`} verticalSpacing={4}>
           <Table.Tbody>
             {campaign.past.map((each) => (

@@ -27,7 +27,7 @@ export function Slices({ evaluation, metric, against, nameOf }: Props) {
       <Text size="sm" c="var(--quiet)" mb="md">
         {metricTitle(metric)} in each part, with half the width of its 95 % interval; below it the difference to {against}. Parts of fewer than 30 shoppers are left out.
       </Text>
-      <Table.ScrollContainer minWidth={300 + 140 * names.length}>
+      <Table.ScrollContainer type="native" tabIndex={0} minWidth={300 + 140 * names.length}>
         <Table aria-label="Slices" verticalSpacing={6} stripedColor="transparent">
           <Table.Thead>
             <Table.Tr>

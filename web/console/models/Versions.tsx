@@ -51,7 +51,7 @@ export function Versions({ shop }: { shop: string }) {
       )}
       {list.models.length > 0 && (
         <Card p={0}>
-          <Table.ScrollContainer minWidth={860}>
+          <Table.ScrollContainer type="native" tabIndex={0} minWidth={860}>
             <Table aria-label="Versions" verticalSpacing="xs" horizontalSpacing="md" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>

@@ -1,10 +1,18 @@
-import { Code, Container, Stack, Text, Title } from "@mantine/core";
+import { Code, Container, Loader, Stack, Text, Title } from "@mantine/core";
 
 import { useVisit } from "../visit";
 
 /** A shop of which nothing is served yet: how to begin. */
-export function NoCampaign() {
+export function NoCampaign({ isLoading }: { isLoading: boolean }) {
   const { shop } = useVisit();
+  if (isLoading) {
+    return (
+      <Stack align="center" py={120} role="status">
+        <Loader />
+        <Text>The server is loading {shop}: models into memory, a few seconds.</Text>
+      </Stack>
+    );
+  }
   return (
     <Container size="sm" py={64}>
       <Stack>

@@ -3,7 +3,7 @@ import { type ReactNode, useCallback } from "react";
 import { useLocation } from "wouter";
 
 import { ErrorNote } from "../../ui/ErrorNote";
-import { useFront } from "../front";
+import { isComing, useFront } from "../front";
 import { linksOf } from "../links";
 import { useQueryValue } from "../place";
 import { Stage } from "../stage";
@@ -39,6 +39,6 @@ export function Shopping({ shop, children }: { shop: string; children: ReactNode
 function Opened({ children }: { children: ReactNode }) {
   const front = useFront();
   if (!front.error) return children;
-  if ("status" in front.error && front.error.status === 409) return <NoCampaign />;
+  if (isComing(front.error)) return <NoCampaign isLoading={"status" in front.error && front.error.status === 503} />;
   return <ErrorNote error={front.error} retry={() => void front.refetch()} />;
 }

@@ -22,7 +22,7 @@ export function PersonaCard({ persona, onChoose }: Props) {
       <Group justify="space-between" wrap="nowrap">
         <Text fw={650}>{persona.user}</Text>
         <Text size="xs" c="var(--quiet)">
-          {persona.orders ? `${persona.orders} orders` : `${persona.events} events`}
+          {counted(persona)}
         </Text>
       </Group>
       <Group gap={4} mih={20}>
@@ -63,4 +63,9 @@ export function PersonaCard({ persona, onChoose }: Props) {
       {words}
     </UnstyledButton>
   );
+}
+
+function counted({ orders, events }: Persona): string {
+  if (orders) return orders === 1 ? "1 order" : `${orders.toLocaleString("en-GB")} orders`;
+  return `${events.toLocaleString("en-GB")} events`;
 }

@@ -1,4 +1,4 @@
-import { Skeleton, Text } from "@mantine/core";
+import { Anchor, Skeleton, Text } from "@mantine/core";
 import { Link } from "wouter";
 
 import { EmptyState } from "../../ui/EmptyState";
@@ -40,9 +40,9 @@ export function Personas({ onChoose, onClose }: Props) {
       <Text size="sm" mb="sm">
         {data.personas.length} of {data.users.toLocaleString("en-GB")} shoppers whose history this shop has.{" "}
         {left && right && (
-          <Link href={`/shop/${encodeURIComponent(shop)}/side-by-side?left=${encodeURIComponent(left.user)}&right=${encodeURIComponent(right.user)}`} onClick={onClose}>
+          <Anchor component={Link} href={sides(shop, left.user, right.user)} onClick={onClose} size="sm">
             See two of them side by side
-          </Link>
+          </Anchor>
         )}
       </Text>
       <div className={css.people}>
@@ -52,4 +52,8 @@ export function Personas({ onChoose, onClose }: Props) {
       </div>
     </>
   );
+}
+
+function sides(shop: string, left: string, right: string): string {
+  return `/shop/${encodeURIComponent(shop)}/side-by-side?${new URLSearchParams({ left, right }).toString()}`;
 }

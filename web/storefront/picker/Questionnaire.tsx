@@ -67,7 +67,7 @@ interface FieldProps {
 function Field({ question, values, onChange }: FieldProps) {
   if (question.kind === "number") {
     const change = (value: string | number) => onChange(value === "" ? [] : [String(value)]);
-    return <NumberInput label={question.ask} value={values[0] ?? ""} onChange={change} min={0} maw={220} />;
+    return <NumberInput label={question.ask} value={values[0] ?? ""} onChange={change} min={0} maw={320} />;
   }
   if (question.kind === "text") {
     const [value = ""] = values;

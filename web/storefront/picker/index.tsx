@@ -20,7 +20,7 @@ export function Picker() {
         className={css.open}
         leftSection={<IconUsers size={16} aria-hidden />}
         onClick={dialog.open}
-        aria-label={user ? `Shopping as ${user}. Be somebody else` : "Shopping as nobody in particular. Be somebody"}
+        aria-label={`${user || "Anonymous"}: be somebody else`}
         data-tour="picker"
       >
         <span className={css.who}>{user || "Anonymous"}</span>

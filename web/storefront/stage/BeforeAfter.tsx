@@ -1,4 +1,4 @@
-import { SegmentedControl, Stack, Text } from "@mantine/core";
+import { Select, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
 import type { Placed, Shelf } from "../../api/schema";
@@ -35,12 +35,14 @@ export function BeforeAfter() {
   return (
     <Stack data-before-after>
       {keys.length > 1 && (
-        <SegmentedControl
+        <Select
+          label="Which shelf"
           size="xs"
-          value={views[chosen] ? chosen : (keys[0] ?? "")}
-          onChange={choose}
+          value={views[chosen] ? chosen : (keys[0] ?? null)}
+          onChange={(key) => choose(key ?? "")}
           data={keys.map((key) => ({ value: key, label: views[key]?.title ?? key }))}
-          aria-label="Shelf"
+          allowDeselect={false}
+          comboboxProps={{ zIndex: 400 }}
         />
       )}
       <div className={css.columns}>

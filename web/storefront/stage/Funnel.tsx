@@ -1,6 +1,6 @@
 import css from "./Stage.module.css";
 
-const ORDER = ["candidates", "allowed", "barred", "ranked", "shown"];
+const ORDER = ["catalogue", "allowed", "scored", "candidates", "ranked", "shown"];
 
 /** How many items were left after each step. */
 export function Funnel({ counts }: { counts: Record<string, number> }) {
@@ -22,5 +22,5 @@ export function Funnel({ counts }: { counts: Record<string, number> }) {
 
 function place(name: string): number {
   const at = ORDER.indexOf(name);
-  return at < 0 ? 2.5 : at;
+  return at < 0 ? 1.5 : at;
 }

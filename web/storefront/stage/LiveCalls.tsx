@@ -21,7 +21,7 @@ export function LiveCalls() {
     <>
       <Group justify="space-between" mb="sm" wrap="nowrap">
         <Text size="sm" c="var(--quiet)" role="status">
-          {accepted} events accepted, {rejected} rejected · {answers} answers
+          Events: {accepted} accepted, {rejected} rejected · answers: {answers}
         </Text>
         <Button size="compact-xs" variant="default" onClick={clearCalls}>
           Clear

@@ -12,7 +12,9 @@ import { WhyThese } from "./WhyThese";
 /** The drawer beside the shop; the shop stays in use while it is open. */
 export default function StageDrawer({ tab }: { tab: Tab }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+  }, []);
   useHotkeys([["Escape", () => openStage("")]]);
   return (
     <aside className={css.drawer} aria-labelledby="stage-title" data-stage={tab}>

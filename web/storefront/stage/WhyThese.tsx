@@ -7,17 +7,19 @@ import type { Answered } from "../../api/schema";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { SameIn } from "../../ui/SameIn";
-import { useCalls } from "../calls";
+import { type NotedCall, useCalls } from "../calls";
 import { useVisit } from "../visit";
 import { Funnel } from "./Funnel";
 import { WhyLine } from "./WhyLine";
 
 const FIRST = 6;
+const MOST = 12;
 
 /** Why the items of a shelf are there, measured by answering again without what the shopper did. */
 export function WhyThese() {
   const { shopper } = useVisit();
-  const answers = recent(useCalls().flatMap((call) => (call.shopper === shopper ? call.answers : [])));
+  const calls = useCalls();
+  const answers = recent(calls.flatMap((call) => (call.shopper === shopper ? call.answers : [])));
   const [chosen, choose] = useState<string | null>(null);
   const answered = answers.find((each) => each.recommendationId === chosen) ?? answers[0];
   if (!answered) {
@@ -34,18 +36,26 @@ export function WhyThese() {
         data={answers.map((each) => ({ value: each.recommendationId, label: labelOf(each) }))}
         comboboxProps={{ withinPortal: true, zIndex: 400 }}
       />
-      <Explained key={answered.recommendationId} answered={answered} />
+      <Explained key={answered.recommendationId} answered={answered} items={itemsOf(calls, answered)} />
     </Stack>
   );
 }
 
-function Explained({ answered }: { answered: Answered }) {
+/** What stood on the shelf that an answer filled; empty where no shelf shows it. */
+function itemsOf(calls: readonly NotedCall[], answered: Answered): string[] {
+  const shelves = calls.flatMap((call) => call.shelves ?? []);
+  const shelf = shelves.find((each) => each.answered?.recommendationId === answered.recommendationId);
+  return (shelf?.items ?? []).map((each) => each.card.item).slice(0, MOST);
+}
+
+function Explained({ answered, items }: { answered: Answered; items: string[] }) {
   const { shop, user, session } = useVisit();
   const [all, setAll] = useState(false);
   const body = {
     ...{ shop, user, session, arn: answered.arn, about: answered.item ?? "", k: Math.min(answered.k, 24) },
     recommendationId: answered.operation === "ranking" ? "" : answered.recommendationId,
     context: answered.context ?? {},
+    items,
   };
   const { data, error, refetch } = useQuery({
     queryKey: ["why", answered.recommendationId],

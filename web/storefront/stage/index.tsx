@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { IconMasksTheater } from "@tabler/icons-react";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 
 import { openStage, useOpened } from "./opened";
 import css from "./Stage.module.css";
@@ -10,6 +10,10 @@ const Drawer = lazy(() => import("./StageDrawer"));
 /** Behind the scenes: what each click and each shelf really did. Loaded when it is first opened. */
 export function Stage() {
   const tab = useOpened();
+  useEffect(() => {
+    document.documentElement.toggleAttribute("data-behind", tab !== "");
+    return () => document.documentElement.removeAttribute("data-behind");
+  }, [tab]);
   return (
     <>
       {!tab && (

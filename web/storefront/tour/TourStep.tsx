@@ -23,7 +23,9 @@ export default function TourStep({ place, onMove }: Props) {
   const step = STEPS[place];
   const isDone = !!step?.isDone?.(seen);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), [place]);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+  }, [place]);
   useEffect(() => {
     if (!isDone) return;
     // A moment to see that it was this that did it.

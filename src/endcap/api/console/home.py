@@ -120,7 +120,7 @@ class Home:
         setup = list(self._setup(shop, findings))
         alerts = [*self._alerts(shop), *_warnings(findings or ())]
         counting = findings is None or shelf is None
-        return self._shown(asked.shop, setup, self._tiles(shop, shelf), alerts, call, counting=counting)
+        return self._shown(asked.shop, setup, list(self._tiles(shop, shelf)), alerts, call, counting=counting)
 
     def _shown(
         self,
@@ -171,7 +171,7 @@ class Home:
         served = [each.campaign for each in workspace.campaigns.list(shop)]
         live = f"{len(served)} campaigns serve" if served else "Nothing serves yet"
         yield "publish", ("done" if served else "open", live), f"endcap publish --shop {name}", "models"
-        tracker = f"endcap shop track --shop {name}"
+        tracker = f"endcap collect create --shop {name} --origin https://YOUR.SHOP"
         yield "track", self._tracked(shop), tracker, "data"
 
     def _compared(self, shop: ShopKey) -> bool:

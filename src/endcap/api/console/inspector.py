@@ -25,6 +25,7 @@ from endcap.api.console.titles import sights_of, titles_of
 from endcap.api.console.trials import Trials
 from endcap.api.wire import invalid
 from endcap.errors import InputError, UnknownName
+from endcap.lake.schemas import DatasetKind
 from endcap.serving.filters import parse
 from endcap.serving.filters.binding import bind
 from endcap.serving.filters.wording import written
@@ -229,8 +230,8 @@ class Inspector:
         """Raises `InputError`."""
         parsed = parse(text)
         schemas = ShopSchemas(self._backstage.workspace.resources)
-        kinds = ("interactions", "items", "users")
-        known = {kind: found for kind in kinds if (found := schemas(shop, kind)) is not None}  # type: ignore[arg-type]
+        kinds: tuple[DatasetKind, ...] = ("interactions", "items", "users")
+        known = {kind: found for kind in kinds if (found := schemas(shop, kind)) is not None}
         if len(known) == len(kinds):
             parsed.check(known)
         made = Restriction(shop.arn("filter", "inspector"), parsed, values)

@@ -27,6 +27,7 @@ PURPOSES: Mapping[str, tuple[str, ...]] = {
     "bought-together": ("bought-together", "item-item"),
     "trending": ("trending", "popularity"),
     "search": ("search-personalised", "search"),
+    "told": ("knowledge",),
 }
 """What pages want of a shop, and the recipes that answer it where no campaign has the purpose's name, best first."""
 
@@ -76,7 +77,8 @@ class Counter:
 
     @classmethod
     def of(cls, backstage: Backstage, shelved: Shelved, call: Call, name: str) -> Counter:
-        """Raises `UnknownName` for a shop that is not the caller's, `Refusal` (409) where nothing is served of it."""
+        """Raises `UnknownName` for a shop that is not the caller's, `Refusal` where nothing is served of it (409), or not
+        yet (503)."""
         try:
             shop = ShopKey(call.account, name)
         except ValueError as error:
@@ -87,6 +89,9 @@ class Counter:
         known = [key.group for key in backstage.workspace.lake.shops() if key.account == call.account]
         if name not in known:
             raise UnknownName("shop", name, known, fix="endcap import FILE --shop NAME makes one.")
+        if backstage.workspace.campaigns.list(shop):
+            after = ((b"retry-after", b"1"),)
+            raise Refusal(503, "ServiceUnavailableException", f"{name} is still being loaded. Try again.", after)
         raise Refusal(409, "ResourceInUseException", f"Nothing is served of {name} yet. {' && '.join(steps(name))}")
 
     @property

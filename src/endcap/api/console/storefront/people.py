@@ -67,8 +67,8 @@ class People:
         lengths = np.diff(past.indptr)
         enough = np.flatnonzero(lengths >= LEAST)
         if len(enough):
-            most = np.quantile(lengths[enough], 0.97)
-            enough = enough[lengths[enough] <= max(most, LEAST)]
+            low, high = np.quantile(lengths[enough], [0.5, 0.97])
+            enough = enough[(lengths[enough] >= low) & (lengths[enough] <= max(high, LEAST))]
         told = np.array([_is_told(snapshot, int(row)) for row in enough[: LOOKED_AT * 5]], np.bool_)
         first = enough[: LOOKED_AT * 5]
         # Who is not known by anything but events may be a session that never became a user's.
@@ -124,7 +124,19 @@ def facts_of(snapshot: Snapshot, row: int) -> dict[str, str]:
     attributes = snapshot.attributes
     attributes.users.now()
     found = attributes.users.row(row) if row >= 0 else {}
+    if found.get("age_group"):
+        found = {name: value for name, value in found.items() if name != "age"}
     return {name.replace("_", " "): said(value) for name, value in found.items() if _tells(name, value)}
+
+
+def has_answered(snapshot: Snapshot, user: str) -> bool:
+    """Whether a shopper's answers to a questionnaire are known."""
+    if not user:
+        return False
+    attributes = snapshot.attributes
+    attributes.users.now()  # who was put just now has a row after this
+    row = attributes.user_row(user)
+    return row >= 0 and bool(attributes.users.row(row).get("questionnaire"))
 
 
 def said(value: Plain) -> str:

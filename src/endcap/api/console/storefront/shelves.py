@@ -14,6 +14,7 @@ from endcap.api.console.operation import Ask, Call, Operation, Shape
 from endcap.api.console.storefront.counter import OPEN, Answered, Counter, Missing
 from endcap.api.console.storefront.goods import Card, Goods, Shelved
 from endcap.api.console.storefront.past import Deeds
+from endcap.api.console.storefront.people import has_answered
 from endcap.serving.slate import Request, Slate
 
 Page = Literal["home", "product", "cart"]
@@ -122,6 +123,9 @@ class _Page:
 
     def _home(self) -> list[Plan]:
         viewed = self.deeds.looked_at()
+        if has_answered(self.counter.snapshot, self.asked.user) and "told" in self.counter.purposes:
+            last = self._recent(viewed) if viewed else self._trending()
+            return [self._told(), *([self._for_you()] if self.deeds.is_known else []), last]
         plans = [] if self.deeds.is_known else [self._trending()]
         if self.deeds.is_known:
             plans += [self._for_you(), self._because(viewed[0]) if viewed else self._trending()]
@@ -156,6 +160,9 @@ class _Page:
 
     def _for_you(self) -> Plan:
         return Plan("for-you", "for-you", "For you", self._request(), size=self.size)
+
+    def _told(self) -> Plan:
+        return Plan("told", "told", "As you told us", self._request(), size=self.size)
 
     def _because(self, item: str) -> Plan:
         cards = self.goods.cards([item])

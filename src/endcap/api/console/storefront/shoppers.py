@@ -184,12 +184,7 @@ class Shoppers:
         told = _knowing(counter.served)
         rules = told[0][1] if told else default_rules()
         found = [each for question in rules.questions if (each := _asked(question, rules, state)) is not None]
-        shop = counter.shop.group
-        commands = (
-            f"endcap train knowledge --shop {shop}",
-            f"endcap publish --shop {shop} --campaign {f'{shop}-knowledge'[:63]}",
-        )
-        missing = None if told else Missing(purpose="knowledge", recipe="knowledge", commands=commands)
+        missing = None if told else counter.missing("told")
         campaigns = tuple(snapshot.deployment.campaign for snapshot, _ in told)
         return Questions(questions=tuple(found), campaigns=campaigns, missing=missing)
 
