@@ -131,10 +131,11 @@ def asked_at_the_cut(shop: Shop, data: Path, validation: bool, shoppers: int | N
     return temporal(dataset, cut, until=cut + 28 * DAY).known_items()
 
 
-def measure_shop(key: str, data: Path, checkpoints: Path, validation: bool, shoppers: int | None) -> None:
+def measure_shop(key: str, asked: argparse.Namespace, checkpoints: Path) -> None:
     """All rows of one shop."""
     name, recipes, pairs = SHOP_RECIPES[key]
-    split = asked_at_the_cut(SHOPS[name], data, validation, shoppers)
+    recipes = {label: each for label, each in recipes.items() if asked.recipes is None or label in asked.recipes}
+    split = asked_at_the_cut(SHOPS[name], asked.data, asked.validation, asked.shoppers)
     if split is None:
         return
     populations = {"all": split, "new": split.new_items()}
@@ -149,7 +150,8 @@ def measure_shop(key: str, data: Path, checkpoints: Path, validation: bool, shop
             kind: {"ndcg": per_query(rank(made, each, 20, mask_history=kind == "new"), each.targets)["ndcg"]}
             for kind, each in populations.items()
         }
-    told = {"protocol": "top-n, 28 days" + (", validation" if validation else ""), "shoppers": shoppers or "all"}
+    protocol = "top-n, 28 days" + (", validation" if asked.validation else "")
+    told = {"protocol": protocol, "shoppers": asked.shoppers or "all"}
     for kind, each in populations.items():
         floor = {label: round(float(values[label][kind]["ndcg"].mean()), 4) for label in SHOP_FLOORS}
         for label in recipes:
@@ -157,7 +159,7 @@ def measure_shop(key: str, data: Path, checkpoints: Path, validation: bool, shop
             found = estimates(values[label][kind], seed=SEED)["ndcg"]
             detail = {"users": len(each), "settings": settings, "train_cpu_s": seconds, "floor": floor}
             row(f"{name}, NDCG@20 {kind} · {label}", found, **told, **detail)
-        for more, less in pairs:
+        for more, less in (pair for pair in pairs if values.keys() >= {*pair}):
             found = differences(values[more][kind], values[less][kind], seed=SEED)["ndcg"]
             row(f"{name}, NDCG@20 {kind} · {more} - {less}", found, **told, users=len(each), paired=True)
 
@@ -171,6 +173,7 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=Path, help="folder where unfinished trainings are kept and gone on from")
     parser.add_argument("--validation", action="store_true", help="ask the shops 28 days earlier")
     parser.add_argument("--shoppers", type=int, help="a sample of so many shoppers of each shop")
+    parser.add_argument("--recipes", nargs="*", help="networks to judge on the shops, by label; all by default")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = asked.checkpoints or Path(folder)
@@ -178,7 +181,7 @@ def main() -> None:
             if key in SETS:
                 measure(key, asked.data, checkpoints)
             else:
-                measure_shop(key, asked.data, checkpoints, asked.validation, asked.shoppers)
+                measure_shop(key, asked, checkpoints)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,18 @@ def machine(table: pa.Table, target: np.ndarray) -> None:
     Machine.start(rows.shape[1], FACTORS, 0).learn(rows, target, worth, order, Plan("logistic"))
 
 
+def works(name: str, made: Events, shop: Shop) -> tuple[int, Callable[[], object]]:
+    """(how large it is, what is timed) of a recipe."""
+    if name == "fm":
+        rows = told(made)
+        return len(rows[1]), lambda: machine(*rows)
+    if name == "session-knn":
+        visits = sessions(made, shop)
+        return len(visits.interactions), lambda: create(name).fit(visits)
+    taken = matrix(made, shop)
+    return taken.nnz, (lambda: ALS(64, 3).factorise(taken)) if name == "als" else (lambda: neighbours(taken, 100))
+
+
 def timed(work: Callable[[], object], runs: int) -> tuple[float, float]:
     """(least wall seconds, least processor seconds)."""
     walls, processors = [], []
@@ -101,15 +113,8 @@ def main() -> None:
     warm = Shop(users=500, items=2_000, events=20_000)
     for shop in (warm, *(Shop(users=SIZES[size] // 50, events=SIZES[size]) for size in asked.sizes)):
         made = events(shop)
-        taken, visits, rows = matrix(made, shop), sessions(made, shop), told(made)
-        works: dict[str, tuple[int, Callable[[], object]]] = {
-            "als": (taken.nnz, lambda taken=taken: ALS(64, 3).factorise(taken)),
-            "item-item": (taken.nnz, lambda taken=taken: neighbours(taken, 100)),
-            "fm": (len(rows[1]), lambda rows=rows: machine(*rows)),
-            "session-knn": (len(visits.interactions), lambda visits=visits: create("session-knn").fit(visits)),
-        }
         for name in asked.only:
-            size, work = works[name]
+            size, work = works(name, made, shop)
             taken_time = timed(work, 1 if shop is warm else asked.runs)
             if shop is not warm:
                 found[name].append((size, *taken_time))

@@ -21,6 +21,8 @@ interface Kept {
   session: string;
   cart: CartLine[];
   order: PlacedOrder | null;
+  /** Grows with each event that was taken: what is shown may be another by now. */
+  moves: number;
 }
 
 /** A shopper's visit: who it is, what lies in the cart, and how to tell what they do. */
@@ -32,8 +34,6 @@ export interface Visit extends Kept {
   shopper: string;
   /** How many products lie in the cart. */
   count: number;
-  /** Grows with each event that was taken: what is shown may be another by now. */
-  moves: number;
   /** Become another shopper (empty: anonymous), at the same place. */
   become(user: string): void;
   /** Send events; they are durable, and count in the next answer, when this resolves. */
@@ -55,17 +55,14 @@ type Listener = () => void;
 /** One shopper's store, kept in the browser. */
 class Store {
   kept: Kept;
-  moves = 0;
   #listeners = new Set<Listener>();
   #pending = new Set<Promise<unknown>>();
-  #view: { kept: Kept; moves: number };
 
   constructor(
     readonly shop: string,
     readonly user: string,
   ) {
     this.kept = this.#read();
-    this.#view = { kept: this.kept, moves: 0 };
   }
 
   listen = (listener: Listener): (() => void) => {
@@ -73,7 +70,7 @@ class Store {
     return () => this.#listeners.delete(listener);
   };
 
-  view = (): { kept: Kept; moves: number } => this.#view;
+  view = (): Kept => this.kept;
 
   change(kept: Partial<Kept>): void {
     this.kept = { ...this.kept, ...kept };
@@ -82,7 +79,7 @@ class Store {
     } catch {
       // A browser that keeps nothing still shows the visit until the page goes.
     }
-    this.#say();
+    for (const each of this.#listeners) each();
   }
 
   async tell(events: ShopEvent[]): Promise<EventsTaken> {
@@ -91,8 +88,7 @@ class Store {
     try {
       const taken = await telling;
       if (events.some((event) => event.event_type !== "Impression")) {
-        this.moves += 1;
-        this.#say();
+        this.change({ moves: this.kept.moves + 1 });
       }
       return taken;
     } finally {
@@ -104,11 +100,6 @@ class Store {
     return Promise.allSettled([...this.#pending]);
   }
 
-  #say(): void {
-    this.#view = { kept: this.kept, moves: this.moves };
-    for (const each of this.#listeners) each();
-  }
-
   get #place(): string {
     return `endcap.visit.${this.shop}.${this.user}`;
   }
@@ -116,11 +107,11 @@ class Store {
   #read(): Kept {
     try {
       const found: unknown = JSON.parse(localStorage.getItem(this.#place) ?? "null");
-      if (isKept(found)) return found;
+      if (isKept(found)) return { ...found, moves: found.moves || 0 };
     } catch {
       // Nothing that can be read is kept: begin anew.
     }
-    const kept = { session: newSession(), cart: [], order: null };
+    const kept = { session: newSession(), cart: [], order: null, moves: 0 };
     try {
       localStorage.setItem(this.#place, JSON.stringify(kept));
     } catch {
@@ -174,17 +165,16 @@ export function useVisit(): Visit {
   const context = useContext(Context);
   if (!context) throw new Error("useVisit needs a VisitProvider around it.");
   const { store, become } = context;
-  const { kept, moves } = useSyncExternalStore(store.listen, store.view);
-  return useMemo(() => visitOf(store, kept, moves, become), [store, kept, moves, become]);
+  const kept = useSyncExternalStore(store.listen, store.view);
+  return useMemo(() => visitOf(store, kept, become), [store, kept, become]);
 }
 
-function visitOf(store: Store, kept: Kept, moves: number, become: (user: string) => void): Visit {
+function visitOf(store: Store, kept: Kept, become: (user: string) => void): Visit {
   const { shop, user } = store;
   return {
     ...kept,
     shop,
     user,
-    moves,
     become,
     shopper: user || kept.session,
     count: kept.cart.reduce((sum, line) => sum + line.quantity, 0),
@@ -193,7 +183,7 @@ function visitOf(store: Store, kept: Kept, moves: number, become: (user: string)
     add: (items, from) => add(store, items, from),
     set: (item, quantity, price) => set(store, item, quantity, price),
     ordered: (order) => store.change({ cart: [], order }),
-    restart: () => store.change({ session: newSession(), cart: [], order: null }),
+    restart: () => store.change({ session: newSession(), cart: [], order: null, moves: 0 }),
   };
 }
 

@@ -96,7 +96,8 @@ def fetch(
         ends[at + 1] = size
     if table.size > NEAR:
         for at in range(size):
-            told[2, at % BLOCK] = table[indices[at], 0]
+            row = table[indices[at]]
+            told[2, at % BLOCK] = row[0] + row[-1]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")

@@ -7,9 +7,9 @@ import { count } from "./format";
 export function Reasons({ reasons }: { reasons: RejectReason[] }) {
   if (reasons.length === 0) return null;
   return (
-    <Accordion variant="separated" multiple defaultValue={reasons.slice(0, 2).map((each) => each.kind + each.reason)}>
-      {reasons.map((reason) => (
-        <Accordion.Item key={reason.kind + reason.reason} value={reason.kind + reason.reason}>
+    <Accordion variant="separated" multiple defaultValue={["r0", "r1"]}>
+      {reasons.map((reason, place) => (
+        <Accordion.Item key={reason.kind + reason.reason} value={`r${place}`}>
           <Accordion.Control>
             <Group gap="xs">
               <Badge color="red" variant="light">

@@ -17,7 +17,7 @@ interface Props {
 export function ModelCard({ shop, id, list, onClose }: Props) {
   const found = useCard(shop, id);
   return (
-    <Drawer opened={Boolean(id)} onClose={onClose} position="right" size="lg" title={id ? `Model card of ${id}` : ""}>
+    <Drawer closeButtonProps={{ "aria-label": "Close" }} opened={Boolean(id)} onClose={onClose} position="right" size="lg" title={id ? `Model card of ${id}` : ""}>
       {found.error ? <ErrorNote error={found.error} /> : null}
       {id && !found.data && !found.error && <Skeleton h={480} />}
       {found.data && <Body card={found.data} list={list} />}

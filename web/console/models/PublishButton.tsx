@@ -14,7 +14,7 @@ export function PublishButton({ shop, model }: { shop: string; model: ModelLine 
       <Button size="compact-sm" variant="light" onClick={() => setOpen(true)} disabled={model.status === "rejected"} aria-label={`Publish version ${model.id}`}>
         Publish
       </Button>
-      <Modal opened={isOpen} onClose={() => setOpen(false)} title={`Publish ${model.recipe} ${model.id}`}>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={isOpen} onClose={() => setOpen(false)} title={`Publish ${model.recipe} ${model.id}`}>
         {isOpen && <Form shop={shop} model={model} onDone={() => setOpen(false)} />}
       </Modal>
     </>

@@ -87,7 +87,7 @@ function Campaign({ shop, campaign }: { shop: string; campaign: CampaignServed }
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      <Modal opened={isAsked} onClose={() => setAsked(false)} title={`Roll back ${campaign.name}?`}>
+      <Modal closeButtonProps={{ "aria-label": "Close" }} opened={isAsked} onClose={() => setAsked(false)} title={`Roll back ${campaign.name}?`}>
         <Stack>
           <Text size="sm">
             All its shoppers get what served before{before ? `: ${told(before.variants)}` : ""}. It is a new generation, so it can be rolled back too.

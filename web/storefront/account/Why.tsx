@@ -1,5 +1,6 @@
-import { Skeleton, Stack, Text } from "@mantine/core";
+import { Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
@@ -7,6 +8,8 @@ import { askShelves } from "../calls";
 import { AnsweredBy } from "../list/AnsweredBy";
 import { ShelfRow } from "../shelf/ShelfRow";
 import { useVisit } from "../visit";
+
+const WhyThese = lazy(async () => ({ default: (await import("../stage/WhyThese")).WhyThese }));
 
 /** What the shop would show now, each product with its reason. */
 export function Why() {
@@ -33,6 +36,10 @@ export function Why() {
       </Text>
       <AnsweredBy answered={shelf.answered} />
       <ShelfRow shelf={shelf} />
+      <Title order={2}>Measured, not claimed</Title>
+      <Suspense fallback={<Skeleton h={420} />}>
+        <WhyThese />
+      </Suspense>
     </Stack>
   );
 }

@@ -60,7 +60,7 @@ export function Bundle({ shelf, card, onSeen }: Props) {
             <div className={classes.piece} {...(at > 0 && { "data-item": piece.item })}>
               <Link href={links.product(piece.item)} state={{ from }} className={classes.pieceLink}>
                 <span className={classes.piecePicture}>
-                  <Picture item={pictured(piece)} size={120} />
+                  <Picture item={pictured(piece)} size={150} />
                 </span>
                 <Text size="sm" lineClamp={2} fw={500} mih="2.6em" lh={1.3}>
                   {at === 0 ? "This one" : piece.title}

@@ -11,6 +11,11 @@ import { useVisit } from "../visit";
 import classes from "./Product.module.css";
 
 const LISTED = 8;
+/** Columns that the page shows otherwise. */
+const SHOWN = new Set([
+  ...["name", "title", "price", "stock", "brand", "average_rating", "review_count"],
+  ...["category_l1", "category_l2", "category_l3", "positive_review_count", "negative_review_count"],
+]);
 
 /** What the product is, what it costs, and the way into the cart. */
 export function ProductTop({ product, from }: { product: Product | undefined; from: string }) {
@@ -27,11 +32,11 @@ export function ProductTop({ product, from }: { product: Product | undefined; fr
     await visit.tell({ event_type: isRefused ? "Like" : "NotInterested", item_id: card.item });
     setRefused(!isRefused);
   };
-  const told = Object.entries(attributes).filter(([name]) => !["name", "price", "stock", "creation_timestamp"].includes(name));
+  const told = Object.entries(attributes).filter(([name]) => !SHOWN.has(name));
   return (
     <div className={classes.top}>
       <div className={classes.picture}>
-        <Picture item={pictured(card)} size={360} />
+        <Picture item={pictured(card)} />
       </div>
       <Stack gap="md" className={classes.facts}>
         <Stack gap={6}>
@@ -105,7 +110,7 @@ export function ProductTop({ product, from }: { product: Product | undefined; fr
                   <Table.Th scope="row" w={150}>
                     {name.replaceAll("_", " ")}
                   </Table.Th>
-                  <Table.Td>{value}</Table.Td>
+                  <Table.Td>{value.replaceAll("|", ", ")}</Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>

@@ -1,6 +1,6 @@
 import { ActionIcon, Badge, Group, Menu, Text, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconDots, IconMoodSad, IconPlus } from "@tabler/icons-react";
+import { IconDots, IconHelp, IconMoodSad, IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
 
@@ -9,6 +9,7 @@ import { Picture } from "../../ui/Picture";
 import { useLinks } from "../links";
 import { pictured } from "../pictured";
 import { priceOf } from "../price";
+import { openStage } from "../stage/opened";
 import { useVisit } from "../visit";
 import classes from "./ProductCard.module.css";
 import { Refused } from "./Refused";
@@ -75,6 +76,11 @@ export function ProductCard({ card, reason, from, climbed }: Props) {
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
+              {from && (
+                <Menu.Item leftSection={<IconHelp size={16} />} onClick={() => openStage("why")}>
+                  Why am I seeing this?
+                </Menu.Item>
+              )}
               <Menu.Item leftSection={<IconMoodSad size={16} />} onClick={refuse}>
                 Not interested
               </Menu.Item>

@@ -1,11 +1,15 @@
-import { ActionIcon, Code, Group, Stack, Text, Title } from "@mantine/core";
+import { ActionIcon, Group, Text, Title } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useId, useRef } from "react";
 
 import type { Shelf } from "../../api/schema";
+import { MissingShelf } from "./MissingShelf";
 import { ProductCard } from "./ProductCard";
 import classes from "./ShelfRow.module.css";
 import { useImpressions } from "./useImpressions";
+
+/** Shelves whose title does not say already why each product is there. */
+const SPEAKING = new Set(["for-you", "goes-with"]);
 
 interface Props {
   shelf: Shelf;
@@ -40,17 +44,12 @@ export function ShelfRow({ shelf, onSeen }: Props) {
         </Group>
       </Group>
       {missing ? (
-        <Stack gap={6} className={classes.missing}>
-          <Text size="sm">
-            This shop has no campaign <b>{missing.purpose}</b> yet. Make one:
-          </Text>
-          <Code block>{missing.commands.join("\n")}</Code>
-        </Stack>
+        <MissingShelf missing={missing} />
       ) : (
         <div ref={row} className={classes.row}>
           {items.map((each) => (
             <div key={each.card.item} className={classes.place}>
-              <ProductCard card={each.card} reason={each.reason} from={answered?.recommendationId} />
+              <ProductCard card={each.card} reason={SPEAKING.has(shelf.key) ? each.reason : ""} from={answered?.recommendationId} />
             </div>
           ))}
         </div>

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from endcap.api.callers import NOBODY, Access
 from endcap.api.door import Exchange, Route
@@ -79,7 +80,7 @@ class Operation:
                 found = await self.handler(call, asked)
             else:
                 found = await asyncio.to_thread(self.handler, call, asked)
-            return found if isinstance(found, Reply) else Reply(200, msgspec.json.encode(found))
+            return found if isinstance(found, Reply) else Reply(200, msgspec.json.encode(found, enc_hook=_plain))
 
         limit = 0 if self.method in ("GET", "DELETE") else self.limit
         return Route(
@@ -102,6 +103,13 @@ class Operation:
             return msgspec.convert(given, self.asks, strict=not is_query)
         except msgspec.ValidationError as error:
             raise invalid(f"{self.name}: {error}.") from None
+
+
+def _plain(value: Any) -> Any:
+    """What a NumPy scalar holds. Raises `TypeError` for anything else."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def routes(operations: Sequence[Operation], account: AccountKey) -> tuple[Route, ...]:

@@ -59,11 +59,12 @@ class Answered(Shape, frozen=True):
 
 
 class Missing(Shape, frozen=True):
-    """A campaign that the shop lacks, and the commands that make it."""
+    """A campaign that the shop lacks, and the commands that make it; `why` it cannot be served, where there is one."""
 
     purpose: str
     recipe: str
     commands: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Counter:
 
     @classmethod
     def of(cls, backstage: Backstage, shelved: Shelved, call: Call, name: str) -> Counter:
-        """Raises `UnknownName` for a shop that is not the caller's, `Refusal` where nothing is served of it (409), or not
-        yet (503)."""
+        """Raises `UnknownName` for a shop that is not the caller's, `Refusal` where nothing is served of it (409), or
+        it is still being loaded (503)."""
         try:
             shop = ShopKey(call.account, name)
         except ValueError as error:
@@ -115,8 +116,14 @@ class Counter:
 
     def missing(self, purpose: str) -> Missing:
         """How to get a campaign that answers a purpose."""
-        recipe = PURPOSES[purpose][0]
-        return Missing(purpose=purpose, recipe=recipe, commands=steps(self.shop.group, purpose))
+        arn = self.shop.arn("campaign", self.shop.name_of(purpose))
+        failure = self.backstage.watch.status.failures.get(arn)
+        return Missing(
+            purpose=purpose,
+            recipe=PURPOSES[purpose][0],
+            commands=steps(self.shop.group, purpose),
+            why=failure.message if failure is not None else "",
+        )
 
     async def goods(self) -> Goods:
         """The shop's goods."""

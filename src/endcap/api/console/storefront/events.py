@@ -78,7 +78,8 @@ class Told:
             await asyncio.to_thread(kept_aside, by.set_aside, shop, aside)
         refused = [EventRefused(index=each.index, reason=each.reason) for each in found.rejected]
         refused += [
-            EventRefused(index=at, reason=f"A call says at most {MOST} events.") for at in range(MOST, len(asked.events))
+            EventRefused(index=at, reason=f"A call says at most {MOST} events.")
+            for at in range(MOST, len(asked.events))
         ]
         ms = (time.perf_counter() - started) * 1e3
         return EventsTaken(accepted=len(made), rejected=tuple(refused), ms=ms)
