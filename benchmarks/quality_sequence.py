@@ -73,8 +73,12 @@ TOLD: dict[str, tuple[str, dict[str, Any]]] = {
     "sasrec": ("sasrec", {"metadata": False}),
 }
 SHOP_RECIPES: dict[str, tuple[str, dict[str, tuple[str, dict[str, Any]]], tuple[tuple[str, str], ...]]] = {
-    "retail": ("Online Retail II", NETWORKS, ()),
-    "journey": ("Complete Journey", TOLD, (("hrnn, metadata", "hrnn"), ("sasrec, metadata", "sasrec"))),
+    "retail": ("Online Retail II", NETWORKS, (("hrnn", "als"),)),
+    "journey": (
+        "Complete Journey",
+        TOLD,
+        (("hrnn", "als"), ("hrnn, metadata", "hrnn"), ("sasrec, metadata", "sasrec")),
+    ),
 }
 """Of each shop: name, recipes by label, and the pairs whose difference is shown."""
 ALL = [*SETS, *SHOP_RECIPES]

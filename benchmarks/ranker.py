@@ -7,7 +7,7 @@ Real shops (retail, journey). Full ranking of the whole catalogue. Learned from 
 asked at the cut, judged on what they take from then to the end, items that training knows; NDCG@10, ideal cut at
 min(10, targets). *All items*: nothing is masked. *New items*: what the shopper had is masked and no target. Online
 Retail II: cleaned as in quality.py, cut 2011-11-09. Complete Journey: quantity > 0, cut 2017-12-01. Settings were
-chosen with a cut 28 days earlier (docs/decisions/ranker.md). Neither set has more than purchases; prices, categories
+chosen on earlier cuts (docs/decisions/ranker.md). Neither set has more than purchases; prices, categories
 and the like are not given to the ranker here.
 
 Simulated shops (simulated). Fresh seeds of the simulator; learned from all but the last 7 days, judged at moments of

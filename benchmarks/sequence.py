@@ -12,7 +12,7 @@ RecTools lives in an environment of its own:
 
 A query through ONNX against the matrix products that its network computes, in NumPy on one thread, batch 1, histories
 of 5, 20, 50 and 200 events. *Network*: the encoder alone. *Query*: from a history in memory to its vector, packing and
-embedding included.
+embedding included. `hrnn` likewise, for events in sessions.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from endcap.evaluation.metrics import per_query
 from endcap.evaluation.protocols import rank
 from endcap.lake.dataset import Dataset
 from endcap.lake.splits import Split, leave_one_out
+from endcap.recipes.hrnn import HRNN
 from endcap.recipes.neural import sequence_fit, training
 from endcap.recipes.neural.packing import FAR
 from endcap.recipes.queries import Queries
@@ -180,6 +181,50 @@ def query_against_its_products() -> None:
             row(name, times[part] / times["products"], 3.0, None, "lower", **detail)
 
 
+def sessions_against_their_products() -> None:
+    """The same ratio for `hrnn`, whose events come in sessions."""
+    model = HRNN(epochs=1, holdout=0.0).fit(random_shop(0, users=100, items=100, events=5000))
+    draws, width = np.random.default_rng(0), model.hidden_dimension
+    for length, visits in ((5, 1), (5, 2), (50, 5), (100, 5)):
+        each = length // visits
+        time_of = np.concatenate([visit * 10**11 + np.arange(each) * 60_000_000 for visit in range(visits)])
+        length = len(time_of)
+        query = Queries(
+            np.array([0, length]),
+            draws.integers(0, model.n_items, length).astype(np.int32),
+            time_of,
+            np.zeros(length, np.int16),
+            np.ones(length, np.float32),
+            np.full(length, -1, np.int64),
+            np.array([10**13]),
+            np.full(1, -1, np.int32),
+            np.full(1, -1, np.int32),
+        )
+        times = {
+            "products": quickest(recurrent_products(width, visits, each)),
+            "query": quickest(partial(model.query_vectors, query)),
+        }
+        name = f"HRNN, query of one history of {length} in {visits} sessions through ONNX, times its matrix products"
+        detail = {"microseconds": {part: round(each * 1e6, 1) for part, each in times.items()}, "batch": 1}
+        row(name, times["query"] / times["products"], 3.0, None, "lower", **detail, threads=1)
+
+
+def recurrent_products(d: int, visits: int, each: int) -> Callable[[], None]:
+    """The products of so many sessions of `each` events: one for their inputs, one a step, three at their ends."""
+    made = np.random.default_rng(0).standard_normal
+    x, state = made((each, d), np.float32), made((1, d), np.float32)
+    gates, start = made((d, 3 * d), np.float32), made((d, d), np.float32)
+
+    def compute() -> None:
+        for _ in range(visits):
+            x @ gates
+            for _ in range(each):
+                state @ gates
+            state @ gates, state @ gates, state @ start
+
+    return compute
+
+
 def matrix_products(t: int) -> Callable[[], None]:
     """The products of a network of `SHAPE` over t steps; the last block asks for its last step alone."""
     d, heads = SHAPE["factors"], SHAPE["heads"]
@@ -219,6 +264,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=6040, help="users of ML-1M that are learned from")
     asked = parser.parse_args()
     query_against_its_products()
+    sessions_against_their_products()
     if not Path(asked.peer).exists():
         sys.exit(f"There is no {asked.peer}. {(__doc__ or '').split('own:', 1)[1].split('A query', 1)[0].strip()}")
     epochs_against_the_peer(

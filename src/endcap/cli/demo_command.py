@@ -103,7 +103,8 @@ first = answer["itemList"][0]["itemId"]
 goes = runtime.get_recommendations(campaignArn="{similar}", itemId=first, numResults=5)
 print("goes with", first, [item["itemId"] for item in goes["itemList"]])"""
     say(f"""
-Open    {url}
+Shop    {url}/shop      open any three products, come back, and look at the shelves
+Console {url}/console   signs in with: {endcap} console
 
 Keys    eval "$({endcap} env)"   (the development key, for this shell)
 

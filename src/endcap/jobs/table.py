@@ -136,5 +136,5 @@ LIFECYCLES: Mapping[tuple[str, str], Lifecycle] = {
     ("create", "batch-inference-job"): _BATCH,
     ("create", "batch-segment-job"): _BATCH,
 }
-"""(verb, kind) → what is done. `stock` opens a shop from a file, `learn` trains it again on what happened since. `train` and `write` are asked for by schedules only; `retrain` is an update of what a
-recommender learns from."""
+"""(verb, kind) → what is done. `stock` opens a shop from a file, `learn` trains it again on what happened since.
+`train` and `write` are asked for by schedules only; `retrain` is an update of what a recommender learns from."""

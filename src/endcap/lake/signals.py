@@ -37,6 +37,7 @@ AVERSE = 2.5
 _GRAIN = 1024.0
 """Weights are multiples of its inverse, so that no machine's logarithm makes another number of them."""
 _KEPT = 4096
+_NONE = float("nan")
 _LARGEST = 3.4e38
 
 
@@ -146,10 +147,14 @@ class Types:
         }
         return {column: np.array([each in held for each in names], np.bool_) for column, held in among.items()}
 
+    @cached_property
+    def _reads_any(self) -> bool:
+        return any(bool(each.any()) for each in self.reads.values())
+
     def weights(self, codes: Int32, numbers: Numbers | None) -> Counted:
         """What n events of these codes say."""
         weight = self.base[codes]
-        if numbers is None:
+        if numbers is None or not self._reads_any:
             return Counted(weight, {})
         refused: Counter[str] = Counter()
         factor, stars = np.ones(len(codes)), np.full(len(codes), np.nan)
@@ -197,10 +202,12 @@ def strength(meaning: str, value: Float64, reference: float) -> Float64:
 
 def number(told: object) -> float:
     """A number as it was sent, NaN for what is none; infinite where float32 cannot hold it."""
+    if told is None:
+        return _NONE
     if isinstance(told, str):
         told = _number(told)
     if isinstance(told, bool) or not isinstance(told, int | float):
-        return float("nan")
+        return _NONE
     return float("inf") if told > _LARGEST or told < -_LARGEST else float(told)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,15 +11,14 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.onnx_model import OnnxModel, UInt8
-from endcap.recipes.neural.sequences import GAPS, Steps, newest, waits
+from endcap.recipes.neural.packing import sessions
+from endcap.recipes.neural.sequences import GAPS, Steps
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
 from endcap.types import DAY, Float32
 
 TOKENS = 16_384
 """Steps of a batch: many histories side by side, for one step is computed after the other."""
-ANOTHER, THE_SAME = np.ones(1, np.bool_), np.zeros(1, np.bool_)
-"""Whether what comes next is of another session."""
 LEAST_RECENT = 0.05
 """What the oldest event counts beside the newest under the recency mask."""
 
@@ -47,7 +45,7 @@ class HRNN(InnerProductRecipe):
     hidden_dimension: int = param(64, "Length of vectors and states.", low=8, high=256, search=(32, 256), log=True)
     bptt: int = param(32, "Steps that a gradient goes back.", low=2, high=32, search=(2, 32))
     recency_mask: bool = param(True, "Recent events count more as targets: what is popular lately is learned.")
-    recency_half_life_days: float = param(30.0, "Age at which an event counts half as a target.", low=0.01)
+    recency_half_life_days: float = param(90.0, "Age at which an event counts half as a target.", low=0.01)
     min_user_history_length_percentile: float = param(
         0.0, "Shoppers with shorter histories than this share of them are not learned from.", low=0.0, high=1.0
     )
@@ -130,33 +128,20 @@ class HRNN(InnerProductRecipe):
         return OnnxModel(self.session_)
 
     def query_vectors(self, queries: Queries) -> Float32:
-        queries = newest(queries.with_current(), self.length)
-        timed = bool(self.timed_[0])
-        steps = Steps.of_queries(queries, timed=timed, most=self.length)
-        events, begins = self._embedded(steps), steps.gap >= self._session_gap
-        asked_anew = waits(queries) >= self._session_gap if timed else np.zeros(len(queries), np.bool_)
-        vectors = np.full((len(steps), self.item_vectors_.shape[1]), np.nan, np.float32)
-        for row in np.flatnonzero(steps.lengths).tolist():
-            low, high = steps.indptr[row : row + 2].tolist()
-            cuts = [low, *(low + 1 + np.flatnonzero(begins[low + 1 : high])).tolist(), high]
-            vectors[row, :-1] = self._state(events, cuts, bool(asked_anew[row]))
-        vectors[steps.lengths > 0, -1] = 1.0
-        return vectors
-
-    def _embedded(self, steps: Steps) -> Float32:
-        """float32 [m, d]: each event as the network takes it."""
-        width = self.item_vectors_.shape[1] - 1
-        events = self.item_vectors_[steps.item, :width] * np.float32(width**0.5)
-        if len(self.kinds_) > 1:
-            events += self.kinds_[np.minimum(steps.kind, len(self.kinds_) - 1)]
-        return np.asarray(events, np.float32)
-
-    def _state(self, events: Float32, cuts: list[int], asked_anew: bool) -> Float32:
-        """float32 [1, 1, d]: the state after the events of sessions that begin at `cuts`, its last the end."""
-        state = session = shopper = np.zeros((1, 1, events.shape[1]), np.float32)
-        for low, high in itertools.pairwise(cuts):
-            begins = ANOTHER if asked_anew or high < cuts[-1] else THE_SAME
+        gap = self._session_gap if self.timed_[0] else 0
+        asked = sessions(queries, self.length, gap, self.item_vectors_, self.kinds_)
+        vectors = np.full((len(queries), self.item_vectors_.shape[1]), np.nan, np.float32)
+        session = shopper = nothing = np.zeros((1, 1, self.kinds_.shape[1]), np.float32)
+        cuts, whose = asked.cuts.tolist(), asked.query.tolist()
+        for place, row in enumerate(whose):
+            if place == 0 or whose[place - 1] != row:
+                session = shopper = nothing
             state, session, shopper = self._network.run(
-                steps=events[low:high, None], begins=begins, session=session, shopper=shopper
+                steps=asked.steps[cuts[place] : cuts[place + 1]],
+                begins=asked.begins[place : place + 1],
+                session=session,
+                shopper=shopper,
             )
-        return state
+            if place + 1 == len(whose) or whose[place + 1] != row:
+                vectors[row, :-1], vectors[row, -1] = state, 1.0
+        return vectors

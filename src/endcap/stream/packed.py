@@ -112,7 +112,8 @@ def rows(block: bytes) -> list[bytes]:
 
 def unpack(block: bytes) -> Recent:
     """The events of a block."""
-    items, kinds, times, numbers = [], [], [], []
+    items, kinds, times = [], [], []
+    numbers: list[float] = []
     start = _HEAD.size
     while start < len(block):
         size, time, length, *told, _ = _ROW.unpack_from(block, start)
@@ -120,7 +121,7 @@ def unpack(block: bytes) -> Recent:
         kinds.append(block[start + _ROW.size : middle].decode("utf-8", "surrogatepass"))
         items.append(block[middle : start + size].decode("utf-8", "surrogatepass"))
         times.append(time)
-        numbers.append(told)
+        numbers += told
         start += size
     columns = np.array(numbers, np.float32).reshape(-1, 3).T
     measured = None if np.isnan(columns).all() else Numbers(*columns)

@@ -81,13 +81,19 @@ class TestArrivals:
     def test_what_is_collected_is_shown_and_what_is_refused_with_its_reason(self, console):
         before = console.get("data/arrivals")
         events = [
-            {"eventId": "e1", "eventType": "View", "userId": "u1", "itemId": "i1", "sentAt": 1_760_000_000},
-            {"eventId": "e2", "eventType": "View", "userId": "u1", "itemId": "i2", "sentAt": "never"},
+            {"event_type": "view", "item_id": "i1", "event_id": "e1"},
+            {"event_type": "view", "item_id": "i2", "event_id": "e2", "timestamp": "never"},
         ]
-        told = console.http.post("/shop/api/events", json={"shop": SHOP, "user": "u1", "session": "s1", "events": []})
-        assert told.status_code < 500 and events
+        sent = console.http.post("/collect", params={"shop": SHOP}, json={"session_id": "s1", "events": events})
+        assert sent.json()["accepted"] == 1
         after = console.get("data/arrivals", after=before["cursor"])
-        assert after["records"] == [] and after["cursor"] == before["cursor"]
+        assert [(each["key"], each["item"], each["kind"]) for each in after["records"]] == [
+            ("s1", "i1", "interactions")
+        ]
+        assert [each["detail"].find("never") > 0 for each in after["refused"]] == [True]
+        assert after["refused"][0]["reason"]
+        again = console.get("data/arrivals", after=after["cursor"])
+        assert (again["records"], again["cursor"]) == ([], after["cursor"])
 
     def test_a_cursor_that_is_none_is_refused(self, console):
         for cursor in ("x", "1,x", "9" * 40, "-1"):

@@ -19,7 +19,10 @@ COLUMNS = pa.schema(
 
 
 def table(first: int, count: int) -> pa.Table:
-    rows = [(f"u{n % 7}", f"I{n % 11}", 10**15 + (n * 37) % 500, None if n % 5 == 0 else n / 4) for n in range(first, first + count)]
+    rows = [
+        (f"u{n % 7}", f"I{n % 11}", 10**15 + (n * 37) % 500, None if n % 5 == 0 else n / 4)
+        for n in range(first, first + count)
+    ]
     return pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=COLUMNS)
 
 
@@ -63,7 +66,10 @@ class TestPages:
         assert len({str(row) for row in found}) == len(found)
 
     def test_filters_are_combined(self, rows):
-        found = all_of(rows, filters=(Filter("user_id", "=", "u3"), Filter("price", ">=", "20"), Filter("item_id", "contains", "i1")))
+        found = all_of(
+            rows,
+            filters=(Filter("user_id", "=", "u3"), Filter("price", ">=", "20"), Filter("item_id", "contains", "i1")),
+        )
         assert found and all(row[0] == "u3" and row[3] >= 20 and row[1].startswith("I1") for row in found)
         everything = rows.lake.read(SHOP, "interactions").to_pylist()
         wanted = [r for r in everything if r["user_id"] == "u3" and (r["price"] or 0) >= 20 and "I1" in r["item_id"]]

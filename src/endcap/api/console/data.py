@@ -11,14 +11,31 @@ import msgspec
 
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.behind import Behind
-from endcap.api.console.operation import Ask, Call, Operation, Shape
+from endcap.api.console.data_shapes import (
+    Arrival,
+    Arrivals,
+    ArrivalsAsk,
+    DataAsk,
+    DataOverview,
+    FindingLine,
+    HealthReport,
+    HistoryAsk,
+    NeedLine,
+    ReadinessReport,
+    RecipeReadiness,
+    RefusedEvent,
+    TableHistory,
+    TableLine,
+    TrainedOn,
+    VersionLine,
+)
+from endcap.api.console.operation import Call, Operation
 from endcap.api.console.uploads import shop_of
 from endcap.api.wire import Refusal, invalid
 from endcap.errors import StateError
 from endcap.lake.checks import run_checks
 from endcap.lake.measures import extent, measure
 from endcap.lake.offsets import TABLES, TableKind
-from endcap.lake.schemas import DatasetKind
 from endcap.lake.tables import Commit
 from endcap.recipes import recipe_class
 from endcap.recipes.needs import MEASURES, NEEDS, Need
@@ -33,160 +50,6 @@ HISTORY = 60
 """Versions of a table that are listed."""
 SHOWN_BYTES = 2_000
 _NAMED_FOR = {"event": "interactions", "item": "items", "user": "users", "action": "actions"}
-
-
-class DataAsk(Ask, frozen=True):
-    """Of which shop."""
-
-    shop: str
-
-
-class HistoryAsk(Ask, frozen=True):
-    """Of which table."""
-
-    shop: str
-    kind: DatasetKind = "interactions"
-
-
-class ArrivalsAsk(Ask, frozen=True):
-    """What came after a cursor; without one the newest that is still in the log."""
-
-    shop: str
-    after: str = ""
-
-
-class TableLine(Shape, frozen=True):
-    """One table: its rows, when it changed, and the time of its newest event. Times are microseconds, 0: none."""
-
-    kind: str
-    rows: int
-    columns: int
-    version: int
-    updated: int
-    newest: int
-    oldest: int
-    bytes: int
-
-
-class DataOverview(Shape, frozen=True):
-    """A shop's tables, what of the log is not in them yet, and what the served models were trained on."""
-
-    shop: str
-    tables: tuple[TableLine, ...]
-    snapshot: str
-    lag: int
-    refused: int
-    trained_on: tuple[TrainedOn, ...]
-    now: int
-
-
-class TrainedOn(Shape, frozen=True):
-    """What a campaign serves, and how old what it learned is."""
-
-    campaign: str
-    version: str
-    snapshot: str
-    trained_until: int
-    behind: bool
-
-
-class VersionLine(Shape, frozen=True):
-    """One version of a table."""
-
-    version: int
-    time: int
-    job: str
-    mode: str
-    rows: int
-    received: int
-
-
-class TableHistory(Shape, frozen=True):
-    """A table's versions, newest first."""
-
-    kind: str
-    versions: tuple[VersionLine, ...]
-
-
-class FindingLine(Shape, frozen=True):
-    """What is odd, what it does to recommendations, how to mend it."""
-
-    code: str
-    severity: str
-    title: str
-    why: str
-    advice: str
-    count: int
-    total: int
-    examples: tuple[str, ...]
-
-
-class HealthReport(Shape, frozen=True):
-    """All findings, the worst first; `checking` while they are being made."""
-
-    checking: bool
-    snapshot: str
-    findings: tuple[FindingLine, ...]
-
-
-class NeedLine(Shape, frozen=True):
-    """One thing that a recipe needs: how much there is of how much, and in words what is missing (empty: nothing)."""
-
-    measure: str
-    words: str
-    have: int
-    least: int
-    required: bool
-    why: str
-    missing: str
-
-
-class RecipeReadiness(Shape, frozen=True):
-    """`state`: ready, thin (it trains, and says little) or missing (it cannot be trained)."""
-
-    recipe: str
-    title: str
-    use: str
-    state: str
-    said: str
-    needs: tuple[NeedLine, ...]
-
-
-class ReadinessReport(Shape, frozen=True):
-    """Every recipe, those that are ready first."""
-
-    checking: bool
-    snapshot: str
-    recipes: tuple[RecipeReadiness, ...]
-
-
-class Arrival(Shape, frozen=True):
-    """One record as it was acknowledged. `detail` is JSON text, cut where it is long."""
-
-    offset: str
-    kind: str
-    time: int
-    key: str
-    event_type: str
-    item: str
-    detail: str
-
-
-class RefusedEvent(Shape, frozen=True):
-    """One that was not taken, and why."""
-
-    time: int
-    reason: str
-    detail: str
-
-
-class Arrivals(Shape, frozen=True):
-    """What came; ask again with `cursor`."""
-
-    cursor: str
-    records: tuple[Arrival, ...]
-    refused: tuple[RefusedEvent, ...]
-    skipped: int
 
 
 class ShopData:

@@ -7,6 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from endcap.api.console.backstage import Backstage
+from endcap.api.console.model_lines import (
+    default_of,
+    evaluation_row,
+    limits_of,
+    newest_rows,
+    recipe_line,
+    report_rows,
+    short,
+)
 from endcap.api.console.model_shapes import (
     CampaignAsk,
     CampaignList,
@@ -14,16 +23,12 @@ from endcap.api.console.model_shapes import (
     EvaluateAsk,
     Evaluation,
     EvaluationList,
-    EvaluationRow,
     GenerationLine,
-    Interval,
     ModelAsk,
     ModelCard,
     ModelLine,
     ModelList,
-    ParameterLine,
     PublishAsk,
-    RecipeLine,
     RecipeList,
     ServedShare,
     SettingLine,
@@ -36,18 +41,15 @@ from endcap.api.console.operation import Call, Operation
 from endcap.api.console.uploads import shop_of
 from endcap.api.wire import Refusal
 from endcap.errors import StateError
-from endcap.evaluation.slices import ALL, NEW_ONLY
 from endcap.jobs import comparing
 from endcap.jobs.asked_training import ask_training
-from endcap.jobs.judging import last_report
 from endcap.jobs.publishing import publish
 from endcap.jobs.workspace import Workspace
 from endcap.recipes import RECIPES, recipe_class
-from endcap.recipes.needs import NEEDS
 from endcap.recipes.pages import COST, FLOOR, USE
 from endcap.registry.campaigns import POLICY, Deployment
 from endcap.registry.jobs import ENDED, Job
-from endcap.registry.recipe_arns import INNER, HyperParameter, native_offer
+from endcap.registry.recipe_arns import INNER
 from endcap.registry.resources import Resource
 from endcap.registry.versions import Version
 from endcap.types import ShopKey
@@ -113,8 +115,8 @@ class Models:
             training=tuple(self._trainings(shop, {each.id for each in versions})),
             live=comparing.served_version(workspace, shop),
             evaluations=tuple(each.id for each in found if each.status == "done"),
-            judged=tuple(_newest_rows(found)),
-            report=_report(workspace, shop),
+            judged=tuple(newest_rows(found)),
+            report=report_rows(workspace, shop),
             snapshot=now,
         )
 
@@ -136,8 +138,8 @@ class Models:
             settings=tuple(
                 SettingLine(
                     name=name,
-                    value=_short(value),
-                    default=_short(_default(declared[name])) if name in declared else "",
+                    value=short(value),
+                    default=short(default_of(declared[name])) if name in declared else "",
                     doc=str(declared[name].metadata.get("doc", "")) if name in declared else "",
                 )
                 for name, value in lineage.settings.items()
@@ -148,7 +150,7 @@ class Models:
             ),
             libraries={"endcap": lineage.code_version, **lineage.libraries},
             seed=lineage.seed,
-            limits=tuple(_limits(version)),
+            limits=tuple(limits_of(version)),
             manifest=version.manifest.sha256,
         )
 
@@ -161,7 +163,7 @@ class Models:
     def recipes(self, call: Call, asked: ModelAsk) -> RecipeList:
         """By name; settings worth a search first, the others are advanced."""
         del call, asked
-        return RecipeList(recipes=tuple(_recipe(name) for name in sorted(RECIPES.keys() - INNER)))
+        return RecipeList(recipes=tuple(recipe_line(name) for name in sorted(RECIPES.keys() - INNER)))
 
     def campaigns(self, call: Call, asked: ModelAsk) -> CampaignList:
         """By name, each with its past."""
@@ -215,7 +217,7 @@ class Models:
             until=int(found.get("until", 0)),
             snapshot=str(found.get("snapshot", "")),
             live=str(found.get("live", "")),
-            rows=tuple(_row(each) for each in found.get("rows", ())),
+            rows=tuple(evaluation_row(each) for each in found.get("rows", ())),
             skipped=dict(found.get("skipped", {})),
             **_progress(job, resource),
         )
@@ -328,108 +330,3 @@ def _variants(deployed: Deployment, recipes: Mapping[str, str]) -> tuple[Variant
         VariantLine(version=each.version_id, recipe=recipes.get(each.version_id, ""), weight=each.weight)
         for each in deployed.variants
     )
-
-
-def _row(each: Mapping[str, Any]) -> EvaluationRow:
-    return EvaluationRow(
-        name=each["name"],
-        recipe=each["recipe"],
-        slice=each["slice"],
-        group=each["group"],
-        users=each["users"],
-        metrics=_intervals(each["metrics"]),
-        over_popularity=_intervals(each["overPopularity"]),
-        over_live=_intervals(each["overLive"]),
-        train_seconds=float(each.get("trainSeconds", 0.0)),
-    )
-
-
-def _intervals(found: Mapping[str, Mapping[str, float]]) -> dict[str, Interval]:
-    return {name: Interval(**each) for name, each in found.items()}
-
-
-def _newest_rows(found: Sequence[Evaluation]) -> list[EvaluationRow]:
-    """Of each name, everyone's row in the newest comparison that has it."""
-    rows: dict[str, EvaluationRow] = {}
-    for each in found:
-        for row in each.rows:
-            if row.slice == ALL:
-                rows.setdefault(row.name, row)
-    return list(rows.values())
-
-
-def _report(workspace: Workspace, shop: ShopKey) -> tuple[EvaluationRow, ...]:
-    """The shop's last evaluation by recipe, as `endcap evaluate` and `endcap demo` leave it."""
-    try:
-        found = last_report(workspace, shop)
-    except StateError:
-        return ()
-    named = {"all items": ALL, "items new to the shopper": NEW_ONLY}
-    return tuple(
-        EvaluationRow(
-            name=row["recipe"],
-            recipe=row["recipe"],
-            slice=named.get(row["population"], row["population"]),
-            group="population",
-            users=row["users"],
-            metrics=_intervals(row["metrics"]),
-            over_popularity=_intervals(row["over_popularity"]),
-            over_live={},
-            train_seconds=float(row["seconds"]["train"]),
-        )
-        for row in found["rows"]
-    )
-
-
-def _recipe(name: str) -> RecipeLine:
-    offer, kind = native_offer(name), recipe_class(name)
-    docs = {each.name: str(each.metadata.get("doc", "")) for each in kind.hyper_parameters()}
-    return RecipeLine(
-        name=name,
-        title=kind.title,
-        type=offer.type,
-        use=USE.get(name, ""),
-        cost=COST.get(name, ""),
-        floor=FLOOR.get(name, ""),
-        needs=tuple(f"{need.least:,} {need.measure}" for need in NEEDS.get(name, ()) if need.required),
-        parameters=tuple(_parameter(each, given, docs) for each, given in offer.hyper_parameters.items()),
-    )
-
-
-def _parameter(name: str, given: HyperParameter, docs: Mapping[str, str]) -> ParameterLine:
-    return ParameterLine(
-        name=name,
-        doc=docs.get(name, ""),
-        kind=given.kind,
-        default=_short(given.default),
-        low=given.low,
-        high=given.high,
-        choices=given.choices,
-        optional=given.optional,
-        advanced=not given.tunable,
-    )
-
-
-def _default(declared: Any) -> Any:
-    made = declared.default
-    return made if isinstance(made, (str, int, float, bool, type(None))) else declared.default_factory()
-
-
-def _short(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 500 else f"{text[:500]}…"
-
-
-def _limits(version: Version) -> list[str]:
-    """What the model cannot know or do, from how it was made."""
-    lineage, kind = version.lineage, recipe_class(version.recipe)
-    said = ["It has seen the days it would be judged on: compare it before you believe a number."]
-    if lineage.trained_until:
-        said.append("Items first seen after its last event reach shoppers through content, trending and exploration.")
-    if not getattr(kind, "personal", True):
-        said.append("It shows the same to everyone.")
-    needs = [need for need in NEEDS.get(version.recipe, ()) if not need.required]
-    said += [f"Below {need.least:,} {need.measure} its answers say little: {need.why}." for need in needs]
-    if lineage.metrics.get("standsIn"):
-        said.append(str(lineage.metrics["standsIn"]))
-    return said

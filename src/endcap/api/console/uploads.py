@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import pyarrow.parquet as pq
 
 from endcap.api.console.backstage import Backstage
-from endcap.api.console.operation import Ask, Call, Operation, Shape
+from endcap.api.console.operation import Call, Operation
+from endcap.api.console.rejects import rejects_csv
+from endcap.api.console.upload_shapes import (
+    FieldChoice,
+    FieldLine,
+    FilePreview,
+    ImportAsk,
+    ImportedKind,
+    ImportList,
+    ImportState,
+    Nothing,
+    PreviewAnswer,
+    PreviewAsk,
+    RejectExample,
+    RejectReason,
+    ShopAsk,
+    UploadAsk,
+    UploadLine,
+    UploadList,
+)
 from endcap.api.wire import Refusal, Reply, invalid
 from endcap.errors import EndcapError, InputError, StateError, UnknownName
 from endcap.jobs import file_imports
@@ -34,179 +48,8 @@ BLOCK = 1 << 20
 """Bytes that are gathered before they are written."""
 LOOKS = 2
 """Previews at once: each is a child process."""
-REJECTS = 100_000
-"""Rows of a download; all of them stay in Parquet files on the server."""
 IMPORTS = 20
 """How many imports are listed."""
-
-
-class UploadAsk(Ask, frozen=True):
-    """A file to keep until it is imported: for which shop, and what it is called."""
-
-    shop: str
-    name: str
-
-
-class ShopAsk(Ask, frozen=True):
-    """Of which shop."""
-
-    shop: str
-
-
-class UploadLine(Shape, frozen=True):
-    """One file that waits."""
-
-    id: str
-    name: str
-    size: int
-    arrived: int
-
-
-class UploadList(Shape, frozen=True):
-    """All files that wait, the largest that is taken, and what their names may end in."""
-
-    uploads: tuple[UploadLine, ...]
-    largest: int
-    endings: tuple[str, ...]
-
-
-class Nothing(Shape, frozen=True):
-    """It is done."""
-
-    done: bool = True
-
-
-class PreviewAsk(Ask, frozen=True):
-    """Which files, and what is said of them; `mapping` null takes what was remembered of files like these."""
-
-    shop: str
-    uploads: tuple[str, ...]
-    mapping: dict[str, str] | None = None
-    dialect: str | None = None
-    kind: str | None = None
-
-
-class ImportAsk(Ask, frozen=True):
-    """The same, to be imported or, with `dryRun`, only tried."""
-
-    shop: str
-    uploads: tuple[str, ...]
-    mapping: dict[str, str] | None = None
-    dialect: str | None = None
-    kind: str | None = None
-    mode: str = "FULL"
-    dry_run: bool = False
-
-
-class FieldLine(Shape, frozen=True):
-    """One field: where it comes from, or (`column` and `how` empty) that nothing is for it."""
-
-    field: str
-    column: str = ""
-    how: str = ""
-
-
-class FieldChoice(Shape, frozen=True):
-    """One field that a dataset of a kind may have."""
-
-    name: str
-    type: str
-    required: bool
-
-
-class FilePreview(Shape, frozen=True):
-    """One file as it would be read."""
-
-    file: str
-    kind: str
-    format: str
-    size: int
-    rows: int | None
-    columns: tuple[str, ...]
-    fields: tuple[FieldLine, ...]
-    missing: tuple[str, ...]
-    times: tuple[str, ...]
-    sample: tuple[tuple[str, ...], ...]
-    read: tuple[tuple[str, ...], ...]
-    reasons: tuple[str, ...]
-
-
-class PreviewAnswer(Shape, frozen=True):
-    """What would be done; `problem` says why it cannot begin, `fix` and `column` what to change."""
-
-    dialect: str
-    dialects: tuple[str, ...]
-    files: tuple[FilePreview, ...]
-    choices: dict[str, tuple[FieldChoice, ...]]
-    notes: tuple[str, ...]
-    problem: str
-    fix: str
-    column: str
-    mapping: dict[str, str]
-    kind: str | None
-    remembered: bool
-
-
-class RejectReason(Shape, frozen=True):
-    """Rows refused for one reason, with a few of them."""
-
-    kind: str
-    reason: str
-    column: str
-    count: int
-    examples: tuple[RejectExample, ...]
-
-
-class RejectExample(Shape, frozen=True):
-    """One refused row, as it stands in its file."""
-
-    file: str
-    row: int
-    raw: str
-
-
-class ImportedKind(Shape, frozen=True):
-    """What became of one dataset's rows."""
-
-    kind: str
-    rows: int
-    accepted: int
-    duplicates: int
-    merged: int
-    rejected: int
-
-
-class ImportState(Shape, frozen=True):
-    """One import: how far it is, and what came of it. Times are microseconds."""
-
-    id: str
-    job: str
-    dry_run: bool
-    status: str
-    reason: str
-    mode: str
-    label: str
-    done: int
-    total: int | None
-    unit: str
-    eta: int | None
-    created: int
-    ended: int | None
-    dialect: str
-    kinds: tuple[ImportedKind, ...]
-    reasons: tuple[RejectReason, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    has_rejects: bool
-    mapping: dict[str, str] | None
-    kind: str | None
-    asked_dialect: str | None
-
-
-class ImportList(Shape, frozen=True):
-    """A shop's imports from the console, newest first."""
-
-    imports: tuple[ImportState, ...]
 
 
 class FileImports:
@@ -334,7 +177,7 @@ class FileImports:
         paths = file_imports.rejects_of(self._workspace, resource)
         if not paths:
             raise UnknownName("rejected row of import", call.part, (), fix="Every row was accepted, or they are gone.")
-        body, count, total = _as_csv(paths)
+        body, count, total = rejects_csv(paths)
         name = f"{re.sub('[^A-Za-z0-9_-]', '_', resource.shop)}-rejects.csv"
         return Reply(
             200,
@@ -439,51 +282,3 @@ def _reason(each: dict[str, Any]) -> RejectReason:
         count=each["count"],
         examples=tuple(RejectExample(file=file, row=row, raw=raw or "") for file, row, raw in each["examples"]),
     )
-
-
-def _as_csv(paths: Sequence[Path]) -> tuple[bytes, int, int]:
-    """(CSV, how many rows it has, how many there are); bounded, so that no memory is taken for all of them."""
-    total = sum(pq.read_metadata(path).num_rows for path in paths)
-    rows: list[dict[str, Any]] = []
-    names: dict[str, None] = {}
-    for dataset, row in _rejects(paths):
-        raw = _members(row["raw"])
-        names |= dict.fromkeys(raw)
-        told = {"row": row["row"], "dataset": dataset, "reason": row["reason"], "field": row["column"] or ""}
-        rows.append({**{f"_{name}": value for name, value in told.items()}, **raw})
-        if len(rows) >= REJECTS:
-            break
-    text = io.StringIO()
-    columns = ["_row", "_dataset", "_reason", "_field", *names]
-    writer = csv.DictWriter(text, columns, restval="")
-    writer.writeheader()
-    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode("utf-8", "replace"), len(rows), total
-
-
-def _rejects(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(10_000):
-                yield from ((path.stem, row) for row in batch.to_pylist())
-
-
-def _members(raw: str | None) -> dict[str, Any]:
-    """The columns of a row as they came; a row that is none of such is one column, `raw`."""
-    try:
-        found = json.loads(raw or "")
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict) and len(found) <= 200:
-        return {str(name): value for name, value in found.items()}
-    return {"raw": raw or ""}
-
-
-def _harmless(value: Any) -> Any:
-    """A cell that a spreadsheet takes for text, not for a formula; numbers stay."""
-    if isinstance(value, (dict, list)):
-        value = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, str) or not value:
-        return value
-    is_formula = value[0] in "=@\t\r" or (value[0] in "+-" and not re.fullmatch(r"[+-][\d.,eE+-]+", value))
-    return f"'{value}" if is_formula else value

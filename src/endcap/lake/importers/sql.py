@@ -275,7 +275,14 @@ def _styled(text: str, style: str) -> str:
 
 def _without_markup(text: str) -> str:
     bare = f"regexp_replace({text}, '<(script|style)[^>]*>.*?</(script|style)>|<[^>]*>', ' ', 'gis')"
-    for entity, sign in (("&nbsp;", " "), ("&quot;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+    for entity, sign in (
+        ("&nbsp;", " "),
+        ("&quot;", '"'),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+    ):
         bare = f"replace({bare}, {literal(entity)}, {literal(sign)})"
     return f"nullif(trim(regexp_replace({bare}, '\\s+', ' ', 'g')), '')"
 

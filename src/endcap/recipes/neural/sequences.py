@@ -135,15 +135,6 @@ def gaps(time: Int64, indptr: Int64) -> Int16:
     return np.asarray(np.minimum(bucket, GAPS - 1), np.int16)
 
 
-def waits(queries: Queries) -> Int16:
-    """int16 [q]: the bucket of the time from each query's newest event to the moment of asking, 0 without a history."""
-    asked = np.flatnonzero(np.diff(queries.indptr))
-    found = np.zeros(len(queries), np.int16)
-    since = queries.now[asked] - queries.time[queries.indptr[asked + 1] - 1]
-    found[asked] = np.minimum(1 + np.log2(np.maximum(since / SECOND, 1.0)), GAPS - 1).astype(np.int16)
-    return found
-
-
 def held_out(indptr: Int64, share: float, seed: int) -> Int64:
     """int64: a random `share`, at most `JUDGED`, of histories of three events or more; their last event validates."""
     able = np.flatnonzero(np.diff(indptr) >= 3)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from secrets import token_hex
 
 from endcap.api.console.backstage import Backstage
@@ -21,12 +21,15 @@ from endcap.lake.event_types import against
 from endcap.registry.dependencies import Dependencies
 from endcap.registry.resources import Resource
 from endcap.serving.live_shop import LiveShop
+from endcap.storage.objects import open_objects
 from endcap.types import USER_ID, ShopKey
 
 ORDERS, LINES = 30, 60
 WAIT = 0.5
 """Seconds between two looks at whether everything was removed."""
 KIND = "data-deletion-job"
+BUCKET = "endcap-erasures"
+"""Where the lists lie of who is to be forgotten, while that is being done."""
 
 
 class AccountAsked(Ask, frozen=True):
@@ -162,7 +165,7 @@ class Accounts:
                 return
             if job.status == "COMPLETED":
                 break
-        Path(job.document["dataSource"]["dataLocation"]).unlink(missing_ok=True)
+        await asyncio.to_thread(_tidy, self._backstage.workspace, job)
         if live is not None:
             live.remember(keys)
 
@@ -171,24 +174,27 @@ def erase(workspace: Workspace, shop: ShopKey, users: Sequence[str]) -> Resource
     """A deletion job for these users (or sessions), as `CreateDataDeletionJob` makes it."""
     group = workspace.resources.get(shop.account, "dataset-group", shop.group)
     name = f"forget-{token_hex(6)}"
-    path = workspace.settings.home.absolute() / "erasures" / f"{name}.csv"
+    place = f"s3://{BUCKET}/{name}.csv"
     document = {
         "jobName": name,
         "roleArn": shop.arn("role", "storefront"),
         "datasetGroupArn": group.arn,
-        "dataSource": {"dataLocation": str(path)},
+        "dataSource": {"dataLocation": place},
     }
     job = Resource(shop.account, KIND, name, shop.group, "", "PENDING", document)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([USER_ID.upper()])
-        writer.writerows([each] for each in users)
+    objects, listed = open_objects(workspace.settings, shop.account.account), io.StringIO()
+    csv.writer(listed).writerows([[USER_ID.upper()], *([each] for each in users)])
+    objects.write(place, [listed.getvalue().encode()])
     try:
         return Dependencies(workspace.database, clock=workspace.clock).create(job, (group,))
     except EndcapError as error:
-        path.unlink(missing_ok=True)
+        objects.delete(place)
         raise Refusal(409, "ResourceInUseException", str(error)) from None
+
+
+def _tidy(workspace: Workspace, job: Resource) -> None:
+    """Remove the list of who was to be forgotten: it names them."""
+    open_objects(workspace.settings, job.account.account).delete(job.document["dataSource"]["dataLocation"])
 
 
 def _forgetting(job: Resource) -> Forgetting:

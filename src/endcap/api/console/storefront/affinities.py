@@ -82,8 +82,8 @@ def _summed(goods: Goods, deeds: Iterable[Deed], what: str) -> dict[str, float]:
     for deed in deeds:
         if deed.item not in kinds:
             card = next(iter(goods.cards([deed.item])), None)
-            named = card.brand if what == "brand" else (card.categories[:2] or ("",))[-1] if card else ""
-            kinds[deed.item] = named if card else ""
+            level = (card.categories[:2] or ("",))[-1] if card is not None else ""
+            kinds[deed.item] = card.brand if what == "brand" and card is not None else level
         if kinds[deed.item]:
             sums[kinds[deed.item]] = sums.get(kinds[deed.item], 0.0) + weight(deed.event_type)
     return sums

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -212,7 +211,7 @@ class OwnShops:
         record = self._import(shop)
         is_own = record is not None and (job.verb == "learn" or record.job == job.id)
         report: Mapping[str, Any] = record.report if record is not None and is_own else {}
-        ended, stage = job.ended or workspace.clock.now(), self._stage(shop, job, bool(report))
+        ended, stage = job.ended or workspace.clock.now(), self._stage(shop, job, trained, imported=bool(report))
         return OwnShop(
             shop=shop.group,
             job=job.id,
@@ -231,7 +230,7 @@ class OwnShops:
             commands=_commands(shop, there.document.get(STOCKING, {}), trained),
         )
 
-    def _stage(self, shop: ShopKey, job: Job, imported: bool) -> str:
+    def _stage(self, shop: ShopKey, job: Job, trained: Mapping[str, Any], *, imported: bool) -> str:
         if job.status == "pending":
             return "waiting"
         if job.status not in ENDED:
@@ -239,8 +238,9 @@ class OwnShops:
             return "train" if imported and (label == "training" or job.verb == "learn") else "import"
         if job.status != "done":
             return job.status
-        with suppress(StopIteration):
-            next(iter(self._backstage.served(shop)))
+        wanted = set(trained.get("versions", {}).values())
+        there = {name for each in self._backstage.served(shop) for name in each.models}
+        if wanted <= there:
             return "open"
         return "serve"
 

@@ -73,9 +73,9 @@ class People:
         first = enough[: LOOKED_AT * 5]
         # Who is not known by anything but events may be a session that never became a user's.
         chosen = first[told] if told.sum() >= PLENTY else np.concatenate((first[told], first[~told]))
-        chosen = chosen[:LOOKED_AT].astype(np.int32)
+        rows: Int32 = chosen[:LOOKED_AT].astype(np.int32)
         level = level_of(goods.aisles)
-        return cls(snapshot, goods, level, chosen, *_shares(snapshot, goods.aisles, level, chosen))
+        return cls(snapshot, goods, level, rows, *_shares(snapshot, goods.aisles, level, rows))
 
     def unlike(self, count: int) -> Int32:
         """int32 rows of shoppers, each as unlike those before as can be; the first is the most unusual one."""

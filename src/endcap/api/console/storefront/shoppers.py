@@ -30,7 +30,7 @@ from endcap.serving.shop import ShopState
 from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.snapshot import Snapshot
 from endcap.stream.collect import event_record, put_record
-from endcap.stream.records import Event, Put
+from endcap.stream.records import Event, Put, Value
 from endcap.types import SECOND, ShopKey
 
 CHOSEN, MOST = 12, 48
@@ -222,7 +222,7 @@ class Shoppers:
         by.metrics.taken("user", int(bool(text)))
         return ShopperMade(user=user, stored=text, liked=len(known))
 
-    def _columns(self, shop: ShopKey, text: str) -> dict[str, str | int | float | bool | None]:
+    def _columns(self, shop: ShopKey, text: str) -> dict[str, Value]:
         """The answers as the users' dataset takes them, which has a field for them after this."""
         resources = self._backstage.workspace.resources
         wanted = Schema("users", (SHOP_USERS["USER_ID"], SHOP_USERS["QUESTIONNAIRE"]))
