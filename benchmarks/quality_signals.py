@@ -4,7 +4,7 @@ Simulated shops, whose shoppers look longer at what they like and rate what they
 seven days, NDCG@20 of purchases after, all items, nothing masked, shoppers with a past. Each recipe learns from, and is
 asked with, the same events once weighed by type alone and once by what was measured too. MovieLens 1M, whose stars are
 real: the last tenth of each shopper's events is held back, NDCG@20 of those with four stars and more, what was
-rated before masked both ways. 95 % bootstrap over shoppers, differences paired; the first of two seeds chose nothing.
+rated before masked both ways. 95 % bootstrap over shoppers, differences paired. Nothing was chosen on these seeds.
 
     python benchmarks/quality_signals.py [--themes fashion,electronics] [--users 4000] [--seeds 0,1] [--skip-films]
 """
@@ -82,7 +82,7 @@ def shop(theme: str, users: int, seed: int, recipes: list[str]) -> None:
             top = create(recipe, settings).fit(earlier).recommend(queries, AT).items
             columns[way] = {"ndcg": per_query(top, whole.targets)["ndcg"]}
         detail = {"protocol": "temporal, all items", "users": len(whole), "settings": settings}
-        report(f"simulated {theme}, purchases", name, columns, seed, detail)
+        report(f"simulated {theme}, seed {seed}, purchases", name, columns, seed, detail)
 
 
 def films(path: Path) -> None:

@@ -185,10 +185,9 @@ def sessions_against_their_products() -> None:
     """The same ratio for `hrnn`, whose events come in sessions."""
     model = HRNN(epochs=1, holdout=0.0).fit(random_shop(0, users=100, items=100, events=5000))
     draws, width = np.random.default_rng(0), model.hidden_dimension
-    for length, visits in ((5, 1), (5, 2), (50, 5), (100, 5)):
-        each = length // visits
+    for visits, each in ((1, 5), (2, 3), (5, 10), (5, 20)):
         time_of = np.concatenate([visit * 10**11 + np.arange(each) * 60_000_000 for visit in range(visits)])
-        length = len(time_of)
+        length = visits * each
         query = Queries(
             np.array([0, length]),
             draws.integers(0, model.n_items, length).astype(np.int32),

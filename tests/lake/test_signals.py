@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endcap.errors import InputError, SchemaError
+from endcap.lake.declarations import declare
 from endcap.lake.event_types import against, weight
 from endcap.lake.schemas import Schema
 from endcap.lake.signals import AMOUNT, DWELL, LEAST, MOST, Numbers, Signals, Types, number, strength
 from endcap.lake.tables import Lake
+from endcap.seams import Disk
 from endcap.types import AccountKey, ShopKey
 
 NAN = float("nan")
@@ -95,7 +97,7 @@ def test_a_schema_declares_them_and_the_lake_keeps_them(tmp_path: Path) -> None:
     assert Schema.from_avro(schema.to_avro()) == schema and schema.signals.dwell == 60
     lake, shop = Lake(tmp_path), ShopKey(AccountKey(), "declared")
     assert lake.signals(shop).text == Signals().text
-    lake.declare(shop, schema.signals)
+    declare(lake.directory(shop), schema.signals, Disk())
     assert Lake(tmp_path).signals(shop).text == schema.signals.text
     with pytest.raises(SchemaError, match="signal"):
         Schema.from_avro(schema.to_avro().replace("dwell:60", "stars"))

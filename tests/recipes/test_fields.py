@@ -106,6 +106,18 @@ def test_damaged_arrays_are_refused(fields: Fields) -> None:
             Fields.from_arrays(arrays)
 
 
+def test_one_feature_each_is_laid_out_as_anything_else(fields: Fields) -> None:
+    """Rows of one feature in every field take a way of their own."""
+    some = Fields(tuple(field for field in fields.fields if field.column in ("who", "size", "day")))
+    each = rows(some)
+    assert [set(row) for row in each] == [
+        {name for name in row if name.startswith(("who", "size", "day"))} for row in rows(fields)
+    ]
+    assert each[3]["who?"] == 1 and each[2]["size?"] == 1 and len(each[0]) == 3
+    no_rows = some.encode(TABLE.slice(0, 0))
+    assert no_rows.shape == (0, len(some)) and no_rows.dtype == np.float32
+
+
 def test_a_guess_reads_what_can_be_read() -> None:
     table = pa.table({"id": ["1"], "n": [1], "t": ["w " * 40], "b": [True], "when": pa.array([1], pa.timestamp("us"))})
     kinds = {name: spec.kind for name, spec in guess(table, leave_out=("id",)).items()}

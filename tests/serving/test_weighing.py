@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shops import Registry
 
+from endcap.lake.declarations import declare
 from endcap.lake.signals import Signals
 from endcap.lake.tables import Lake
 from endcap.recipes import create
-from endcap.seams import FrozenClock
+from endcap.seams import Disk, FrozenClock
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.live_shops import LiveShops
 from endcap.serving.shop import ShopState
@@ -74,7 +75,7 @@ def test_the_same_events_weigh_the_same_whichever_way_they_came(
     told = [record(at, *each) for at, each in enumerate(given)]
     imported, lake = Lake(root / "imported"), Lake(root / "lake")
     for each in (imported, lake):
-        each.declare(SHOP, Signals.of({"DURATION": {"": "dwell"}}))
+        declare(each.directory(SHOP), Signals.of({"DURATION": {"": "dwell"}}), Disk())
     imported.commit(SHOP, "interactions", table(told), schema=table(told).schema, mode="FULL", job="bulk")
     expected = of_state(imported)
 

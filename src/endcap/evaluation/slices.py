@@ -31,6 +31,7 @@ COLD = 5
 """Shoppers with at most so many interactions are cold."""
 YOUNG_DAYS = 30
 """Items are new for so many days after their first interaction."""
+MOSTLY = 0.5
 CATEGORIES = 6
 """How many categories are looked at, those with most targets first."""
 LEAST = 30
@@ -78,25 +79,25 @@ def judge_candidates(
     fresh = split.new_items()
     everyone = [Candidate(BASELINE, BASELINE, lambda: create(BASELINE)), *(c for c in candidates if c.name != BASELINE)]
     everyone.sort(key=lambda each: (each.name != BASELINE, each.name != live))
-    rows: list[dict[str, Any]] = []
     skipped: dict[str, str] = {}
-    base: dict[str, dict[str, dict[str, Float64]]] = {}
+    seconds: dict[str, float] = {}
+    measured: dict[str, dict[str, dict[str, Float64]]] = {}
     for each in everyone:
         started = time.perf_counter()
         try:
             recipe = each.make().fit(split.train, progress)
-            seconds = time.perf_counter() - started
-            columns = _columns(recipe, split, fresh, slices, at, progress, each.name)
+            seconds[each.name] = time.perf_counter() - started
+            measured[each.name] = _columns(recipe, split, fresh, slices, at, progress, each.name)
         except EndcapError as error:
             skipped[each.name] = str(error)
-            continue
-        if each.name in (BASELINE, live):
-            base[each.name] = columns
-        for name, measured in columns.items():
-            group = next((one.group for one in slices if one.name == name), "population")
-            found = _row(measured, base, name, each.name, live, at, seed)
-            rows.append({"name": each.name, "recipe": each.recipe, "slice": name, "group": group, **found})
-            rows[-1]["trainSeconds"] = round(seconds, 3)
+    groups = {one.name: one.group for one in slices}
+    rows = [
+        {"name": each.name, "recipe": each.recipe, "slice": name, "group": groups.get(name, "population")}
+        | _row(columns, measured, name, each.name, live, at, seed)
+        | {"trainSeconds": round(seconds[each.name], 3)}
+        for each in everyone
+        for name, columns in measured.get(each.name, {}).items()
+    ]
     return {
         "cut": int(split.now[0]),
         "until": dataset.last_time,
@@ -120,8 +121,10 @@ def slices_of(split: Split) -> Iterator[Slice]:
     found = [
         Slice(f"cold shoppers (up to {COLD} events)", "shoppers", length <= COLD),
         Slice(f"warm shoppers (over {COLD} events)", "shoppers", length > COLD),
-        Slice(f"new items (first seen in {YOUNG_DAYS} days)", "items", every, _young(split)),
     ]
+    young = _young(split)
+    if young.mean() < MOSTLY:  # of a shop that is young itself, all items are
+        found.append(Slice(f"new items (first seen in {YOUNG_DAYS} days)", "items", every, young))
     found += [Slice(name, "category", every, mask) for name, mask in _categories(split, targets)]
     for each in found:
         count = int(_kept(targets, each).sum())
@@ -134,11 +137,12 @@ def _columns(
 ) -> dict[str, dict[str, Float64]]:
     """{slice: {metric: float64 [its queries]}}."""
     top, _ = timed_rank(recipe, split, at, mask_history=False, progress=progress, label=f"Judging {name}")
-    found = {each.name: _of_slice(top, split.targets, each) for each in slices}
+    parts = {each.name: _of_slice(top, split.targets, each) for each in slices}
+    found = {ALL: parts[ALL]}
     if len(fresh) >= LEAST:
         top, _ = timed_rank(recipe, fresh, at, mask_history=True, progress=progress, label=f"Judging {name}, new items")
         found[NEW_ONLY] = per_query(top, fresh.targets)
-    return found
+    return {**found, **parts}
 
 
 def _of_slice(top: Int32, targets: Targets, asked: Slice) -> dict[str, Float64]:

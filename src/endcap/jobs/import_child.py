@@ -21,6 +21,7 @@ import pyarrow as pa
 from endcap.errors import DataError, ResourceError, UnknownName
 from endcap.jobs.children import serve
 from endcap.jobs.importing import ImportReport, KindReport, Reason, Request
+from endcap.lake.declarations import declare
 from endcap.lake.importers import Plan, Staging, hashed, plan_import
 from endcap.lake.importers.opening import open_source
 from endcap.lake.importers.preview import Preview, preview_import
@@ -55,7 +56,7 @@ def run_import(request: Request, progress: Progress = no_progress, disk: Disk | 
         spill = directory / f".import-spill-{request.job}"
         try:
             if (schema := _schemas(request).get("interactions")) is not None:
-                lake.declare(shop, schema.signals)
+                declare(lake.directory(shop), schema.signals, disk)
             with Staging(plan, spill, max(128, int(request.memory_mb * _STAGING_SHARE)), request.threads) as staging:
                 return _import(request, plan, staging, lake, shop, disk, progress, seconds)
         except OSError as error:

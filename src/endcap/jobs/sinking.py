@@ -9,8 +9,10 @@ from functools import cache
 from endcap.errors import StateError
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.workspace import Workspace
+from endcap.lake.declarations import declare
 from endcap.lake.schemas import DatasetKind, Schema
 from endcap.registry.feature_groups import FeatureGroups
+from endcap.seams import Disk
 from endcap.serving.shop_schemas import ShopSchemas
 from endcap.storage.log import open_log_reader
 from endcap.stream.poison import PoisonStore
@@ -66,7 +68,7 @@ def _schemas(workspace: Workspace) -> Schemas:
     def schema(shop: ShopKey, kind: DatasetKind) -> Schema | None:
         found = known(shop, kind)
         if kind == "interactions" and found is not None:
-            workspace.lake.declare(shop, found.signals)
+            declare(workspace.lake.directory(shop), found.signals, Disk())
         return found
 
     return cache(schema)

@@ -18,16 +18,19 @@ import numpy as np
 from endcap.errors import EndcapError, InputError, StateError, UnknownName
 from endcap.jobs.children import run_child
 from endcap.jobs.demo import DEMO_SHOPS, SERVED
-from endcap.jobs.importing import import_source
-from endcap.jobs.intake import listed
+from endcap.jobs.importing import ImportReport, import_source
+from endcap.jobs.intake import bring_in, listed
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.publishing import publish
+from endcap.jobs.training import learnable
+from endcap.jobs.training import train as fit
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import recipe_class
 from endcap.registry.jobs import ENDED, Job
 from endcap.registry.resources import Resource
 from endcap.registry.trackers import tracker_of
+from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
 
 STOCKING = "_stocking"
@@ -103,13 +106,7 @@ def open_from(
 ) -> Job:
     """Ask for a shop to be opened from a file; the job that does it. Raises `InputError` for a name that is taken."""
     told = {"path": str(path), "dialect": dialect, "kind": kind, "mapping": dict(mapping or {})}
-    try:
-        there = workspace.resources.get(shop.account, "dataset-group", shop.group)
-    except UnknownName:
-        there = None
-    taken = there is None and workspace.lake.snapshot(shop).versions
-    if shop.group in DEMO_SHOPS or taken or (there is not None and STOCKING not in there.document):
-        raise InputError(f"There is a shop called {shop.group} already.", fix="Give yours another name.")
+    there = _free(workspace, shop)
     if there is None:
         document = {"name": shop.group, STOCKING: told}
         workspace.resources.create(
@@ -120,6 +117,40 @@ def open_from(
         before = {name: value for name, value in there.document[STOCKING].items() if name == "trained"}
         workspace.resources.change(there, document={STOCKING: {**told, **before}}, verb="stock")
     return last_job(workspace, shop)
+
+
+def open_now(
+    workspace: Workspace, shop: ShopKey, path: Path, *, dialect: str | None = None, progress: Progress = no_progress
+) -> tuple[ImportReport, Trained]:
+    """The same at once, in this process: what the import brought, and what was trained and is served."""
+    _free(workspace, shop)
+    report = bring_in(workspace, shop, [path], dialect=dialect, fresh=True, progress=progress)
+    trained = train_all(workspace, shop, progress)
+    put_up(workspace, shop, trained)
+    told = {"path": str(path), "dialect": dialect, "kind": None, "mapping": {}, "trained": msgspec.to_builtins(trained)}
+    there = workspace.resources.get(shop.account, "dataset-group", shop.group)
+    workspace.resources.change(there, document={STOCKING: told})
+    return report, trained
+
+
+def train_all(workspace: Workspace, shop: ShopKey, progress: Progress = no_progress) -> Trained:
+    """A version for each purpose that can be served now. Raises `StateError` for a shop without items."""
+    dataset = learnable(workspace, shop)
+    if not dataset.n_items:
+        raise StateError(f"{shop.group} has no items.", fix="Import its catalogue, or its orders.")
+    choice = choose(dataset)
+    versions = {}
+    with progress("training", total=len(choice.recipes), unit="recipes") as tick:
+        for purpose, recipe in choice.recipes.items():
+            versions[purpose] = fit(workspace, shop, recipe, dataset=dataset).id
+            tick(1)
+    return Trained(
+        versions=versions,
+        recipes=dict(choice.recipes),
+        waiting=dict(choice.waiting),
+        events=len(dataset.interactions),
+        items=dataset.n_items,
+    )
 
 
 def learn_again(workspace: Workspace, shop: ShopKey) -> Job:
@@ -206,6 +237,18 @@ def put_up(workspace: Workspace, shop: ShopKey, trained: Trained) -> None:
 
 def _with_trained(kept: Mapping[str, Any], trained: Any, there: Resource) -> Mapping[str, Any]:
     return {STOCKING: {**kept, **there.document.get(STOCKING, {}), "trained": trained}}
+
+
+def _free(workspace: Workspace, shop: ShopKey) -> Resource | None:
+    """The record of a shop that was opened so before, None where there is none. Raises `InputError` for others."""
+    try:
+        there = workspace.resources.get(shop.account, "dataset-group", shop.group)
+    except UnknownName:
+        there = None
+    taken = there is None and workspace.lake.snapshot(shop).versions
+    if shop.group in DEMO_SHOPS or taken or (there is not None and STOCKING not in there.document):
+        raise InputError(f"There is a shop called {shop.group} already.", fix="Give yours another name.")
+    return there
 
 
 def _refuse_busy(workspace: Workspace, there: Resource) -> None:

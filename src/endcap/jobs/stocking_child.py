@@ -9,34 +9,12 @@ from typing import Any
 
 import msgspec
 
-from endcap.errors import StateError
 from endcap.jobs.children import serve
-from endcap.jobs.stocking import Request, Trained, choose
-from endcap.jobs.training import learnable, train
-from endcap.jobs.workspace import Workspace, open_workspace
-from endcap.seams import Progress, no_progress
+from endcap.jobs.stocking import Request, train_all
+from endcap.jobs.workspace import open_workspace
+from endcap.seams import Progress
 from endcap.settings import Settings
 from endcap.types import AccountKey, ShopKey
-
-
-def train_all(workspace: Workspace, shop: ShopKey, progress: Progress = no_progress) -> Trained:
-    """A version for each purpose that can be served now. Raises `StateError` for a shop without items."""
-    dataset = learnable(workspace, shop)
-    if not dataset.n_items:
-        raise StateError(f"{shop.group} has no items.", fix="Import its catalogue, or its orders.")
-    choice = choose(dataset)
-    versions = {}
-    with progress("training", total=len(choice.recipes), unit="recipes") as tick:
-        for purpose, recipe in choice.recipes.items():
-            versions[purpose] = train(workspace, shop, recipe, dataset=dataset).id
-            tick(1)
-    return Trained(
-        versions=versions,
-        recipes=dict(choice.recipes),
-        waiting=dict(choice.waiting),
-        events=len(dataset.interactions),
-        items=dataset.n_items,
-    )
 
 
 def work(line: bytes, progress: Progress) -> Any:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from endcap.errors import SchemaError
 from endcap.lake.offsets import TableKind
-from endcap.types import DURATION, EVENT_TYPE, ITEM_ID, ORDER_ID, RATING, SESSION_ID, TIMESTAMP, USER_ID
+from endcap.types import DURATION, EVENT_TYPE, EVENT_VALUE, ITEM_ID, ORDER_ID, RATING, SESSION_ID, TIMESTAMP, USER_ID
 
 REQUIRED: dict[TableKind, tuple[str, ...]] = {
     "interactions": (USER_ID, ITEM_ID, TIMESTAMP),
@@ -19,6 +19,8 @@ REQUIRED: dict[TableKind, tuple[str, ...]] = {
 }
 """Columns that must be there, without nulls. Kinds with one of them are records, upserted by it; others are events."""
 
+NUMBERS = (EVENT_VALUE, DURATION, RATING)
+"""What may have been measured beside an event: `signals.Numbers`."""
 INGESTION = "ingestion"
 PUT = "PUT"
 """What `INGESTION` says of rows that were streamed; it is null in rows that were imported."""

@@ -40,8 +40,9 @@ MOST = 500
 NEAR = 2_000
 """Rows from either end that are found without a copy."""
 PATIENCE = 1.2
-"""Seconds that a page waits for its copy: most are there by then, but for those of large tables."""
+"""Seconds that a page waits for its copy: most are there by then."""
 LARGE = 3_000_000
+"""Rows of a table whose copies take longer: a page does not wait for one."""
 COPIES = 6
 """Of one table; the one that was read longest ago goes first."""
 _SAFE = 2**53
@@ -104,24 +105,29 @@ class Rows:
         if not where and not asked.sort:
             total = _count(files)
             return Page(columns, _straight(files, asked.offset, limit), total, version)
-        copy = self._copy(shop, asked, version, files, where)
-        if copy is not None:
-            return Page(columns, _straight((str(copy),), asked.offset, limit), _count((str(copy),)), version)
+        path = self._path(shop, asked, version, files, where)
+        if not path.exists() and _count(files) < LARGE:
+            self._prepare(path, asked, version, files, where).join(PATIENCE)
+        if path.exists():
+            path.touch()
+            return Page(columns, _straight((str(path),), asked.offset, limit), _count((str(path),)), version)
         total = _matching(files, where) if where else _count(files)
-        return Page(columns, _near_end(files, where, asked, limit, total), total, version, preparing=True)
+        found = _near_end(files, where, asked, limit, total)
+        self._prepare(path, asked, version, files, where)  # after the page: it would be in its way
+        return Page(columns, found, total, version, preparing=True)
 
     def forget(self, shop: ShopKey) -> None:
         """The copies of a shop's tables."""
         shutil.rmtree(self.root.joinpath(*shop.parts()), ignore_errors=True)
 
-    def _copy(self, shop: ShopKey, asked: Asked, version: int, files: tuple[str, ...], where: str) -> Path | None:
-        """The sorted copy; None while it is being made."""
-        folder = self.root.joinpath(*shop.parts(), asked.kind)
+    def _path(self, shop: ShopKey, asked: Asked, version: int, files: tuple[str, ...], where: str) -> Path:
+        """Where the sorted copy is, or will be."""
         told = json.dumps([asked.sort, asked.descending, where, files])
-        path = folder / f"{version}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.parquet"
-        if path.exists():
-            path.touch()
-            return path
+        name = f"{version}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.parquet"
+        return self.root.joinpath(*shop.parts(), asked.kind, name)
+
+    def _prepare(self, path: Path, asked: Asked, version: int, files: tuple[str, ...], where: str) -> threading.Thread:
+        """The thread that makes the copy, begun where none was yet."""
         with self._lock:
             thread = self._making.get(path)
             if thread is None:
@@ -130,8 +136,7 @@ class Rows:
                 thread = threading.Thread(target=self._make, args=(path, query, version), daemon=True, name="rows")
                 self._making[path] = thread
                 thread.start()
-        thread.join(PATIENCE if _count(files) < LARGE else 0.0)
-        return path if path.exists() else None
+        return thread
 
     def _make(self, path: Path, query: str, version: int) -> None:
         waiting = path.with_suffix(".writing")

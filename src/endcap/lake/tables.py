@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pyarrow as pa
 
-from endcap.errors import ArtefactError, DataError, InputError, StateError
-from endcap.lake.columns import INGESTION, REQUIRED, combinable, converted, table_schema, with_streamed
+from endcap.errors import DataError, InputError, StateError
+from endcap.lake.columns import INGESTION, NUMBERS, REQUIRED, combinable, converted, table_schema, with_streamed
 from endcap.lake.commits import drop, has_table, open_table, sweep
 from endcap.lake.intake import BATCH_ROWS, Intake, Staged, listed
 from endcap.lake.offsets import LINKING, TABLES, LakeOffsets, TableKind, transaction
@@ -23,21 +23,7 @@ from endcap.lake.places import Places
 from endcap.lake.schemas import KINDS, DatasetKind
 from endcap.lake.writing import TableWriter, put_rows, schema_of
 from endcap.seams import Clock, Disk, SystemClock
-from endcap.types import (
-    DAY,
-    DURATION,
-    EVENT_TYPE,
-    EVENT_VALUE,
-    ITEM_ID,
-    ORDER_ID,
-    RATING,
-    SESSION_ID,
-    TIMESTAMP,
-    USER_ID,
-    AccountKey,
-    Micros,
-    ShopKey,
-)
+from endcap.types import DAY, EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -52,9 +38,7 @@ __all__ = ["Commit", "DatasetKind", "ImportMode", "Lake", "Snapshot"]
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 
-SIGNALS = "signals.json"
-_NUMBERS = (EVENT_VALUE, DURATION, RATING)
-_LEARNED_FROM = (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE, ORDER_ID, *_NUMBERS)
+_LEARNED_FROM = (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE, ORDER_ID, *NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -324,26 +308,9 @@ class Lake:
 
     def signals(self, shop: ShopKey) -> Signals:
         """What numbers beside the shop's events mean: as declared, else the default."""
-        from endcap.lake.signals import Signals  # noqa: PLC0415 - loads NumPy, which an import need not
+        from endcap.lake.declarations import declared  # noqa: PLC0415 - loads NumPy, which an import need not
 
-        try:
-            return Signals.parse((self.directory(shop) / SIGNALS).read_text("utf-8"))
-        except FileNotFoundError:
-            return Signals()
-        except (ValueError, KeyError, TypeError) as error:
-            fix = "Delete the file; the next import writes it again."
-            raise ArtefactError(f"{self.directory(shop) / SIGNALS} is damaged: {error}.", fix=fix) from error
-
-    def declare(self, shop: ShopKey, signals: Signals) -> None:
-        """Keep what numbers beside the shop's events mean, for who reads them from now on."""
-        if self.signals(shop).text == signals.text:
-            return
-        directory = self.directory(shop)
-        directory.mkdir(parents=True, exist_ok=True)
-        fresh = directory / f"{SIGNALS}.new"
-        self._disk.write(fresh, signals.text.encode())
-        self._disk.rename(fresh, directory / SIGNALS)
-        self._disk.fsync(directory)
+        return declared(self.directory(shop))
 
     def dataset(
         self, shop: ShopKey, *, snapshot: Snapshot | None = None, event_types: tuple[str, ...] | None = None
@@ -386,7 +353,7 @@ class Lake:
         there = schema_of(table).names
         wanted = (*_LEARNED_FROM, SESSION_ID, INGESTION) if INGESTION in there else _LEARNED_FROM
         names = [name for name in wanted if name in there]
-        texts = {name for name in names if name not in (TIMESTAMP, *_NUMBERS)}
+        texts = {name for name in names if name not in (TIMESTAMP, *NUMBERS)}
         options = ParquetReadOptions(dictionary_columns=texts)
         return combinable(table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pyarrow as pa
@@ -79,7 +80,9 @@ class TestPages:
     def test_before_its_copy_is_there_a_page_near_either_end_is_the_same(self, rows, monkeypatch):
         asked = {"sort": "timestamp", "descending": True}
         prepared = all_of(rows, **asked)
-        monkeypatch.setattr(Rows, "_copy", lambda *_: None)
+        monkeypatch.setattr(Rows, "_path", lambda self, *_: self.root / "nowhere")
+        monkeypatch.setattr(Rows, "_prepare", lambda *_: threading.Thread())
+        monkeypatch.setattr("endcap.lake.rows.LARGE", 0)
         for offset in (0, 130, len(prepared) - 30):
             page = rows.page(SHOP, Asked("interactions", offset=offset, limit=70, **asked))
             assert page.preparing

@@ -21,7 +21,10 @@ MUG = (
     "<g:product_type>Home &gt; Kitchen &gt; Mugs</g:product_type><g:color>Red/Blue</g:color>"
     "<g:shipping><g:price>5 USD</g:price></g:shipping></item>"
 )
-BAG = "<item><g:id>b1</g:id><title>Bag</title><g:price>GBP 12</g:price><g:availability>out of stock</g:availability></item>"
+BAG = (
+    "<item><g:id>b1</g:id><title>Bag</title><g:price>GBP 12</g:price>"
+    "<g:availability>out of stock</g:availability></item>"
+)
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 

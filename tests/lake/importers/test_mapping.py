@@ -88,14 +88,14 @@ def test_json_says_the_same(tmp_path: Path) -> None:
 
 
 def test_builtin_dialects_load() -> None:
-    assert dialect_names() == ["complete-journey", "generic", "online-retail"]
+    assert dialect_names() == ["complete-journey", "generic", "merchant-feed", "online-retail", "shopify"]
     for name in ("complete-journey", "online-retail"):
         assert load_dialect(name).name == name
 
 
 def test_an_unknown_dialect_lists_those_that_exist() -> None:
-    with pytest.raises(UnknownName, match="complete-journey, generic, online-retail"):
-        load_dialect("shopify")
+    with pytest.raises(UnknownName, match="complete-journey, generic, merchant-feed, online-retail, shopify"):
+        load_dialect("woocommerce")
 
 
 @pytest.mark.parametrize(

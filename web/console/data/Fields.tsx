@@ -1,4 +1,4 @@
-import { Badge, Select, SimpleGrid, Text } from "@mantine/core";
+import { Badge, Select, SimpleGrid } from "@mantine/core";
 
 import type { FieldChoice, FilePreview } from "../../api/schema";
 
@@ -30,11 +30,6 @@ export function Fields({ file, choices, onChange }: Props) {
           />
         )}
       </SimpleGrid>
-      {file.times.map((time) => (
-        <Text key={time} size="xs" c="var(--quiet)" mt={6}>
-          {time}
-        </Text>
-      ))}
     </div>
   );
 }

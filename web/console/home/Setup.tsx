@@ -76,7 +76,7 @@ function One({ step, place, shop }: { step: SetupStep; place: number; shop: stri
           {DOES[step.name] ?? "Go"}
         </Button>
       ) : (
-        <Button component={Link} href={at} size="compact-xs" variant="subtle" color="gray" aria-label={`See ${TITLES[step.name] ?? step.name}`}>
+        <Button component={Link} href={at} size="compact-xs" variant="subtle" aria-label={`See ${TITLES[step.name] ?? step.name}`}>
           See
         </Button>
       )}

@@ -73,6 +73,7 @@ function One({ tile, isCounting }: { tile: Tile; isCounting: boolean }) {
 
 function written(value: number, unit: string): string {
   if (unit === "share") return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+  if (value === 0) return "0";
   if (value >= 100) return Math.round(value).toLocaleString("en");
   return value.toFixed(value < 10 ? 1 : 0);
 }

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Card, Grid, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Badge, Button, Card, Grid, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle, IconInfoCircle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
@@ -38,17 +38,16 @@ export default function Home() {
       {found?.ready && <Tiles found={found} />}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
-          <Stack gap="lg">
-            {(!found || !found.ready) && <Setup found={found} />}
-            <Alerts found={found} />
-          </Stack>
+          <Setup found={found} />
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
-          <LastRuns found={found} shop={shop} />
+          <Stack gap="lg">
+            <Alerts found={found} />
+            <LastRuns found={found} shop={shop} />
+          </Stack>
         </Grid.Col>
       </Grid>
       {found && !found.ready && found.tiles.length > 0 && <Tiles found={found} />}
-      {found?.ready && <Setup found={found} />}
       <SameIn
         same={{
           cli: `endcap status\nendcap jobs${shop ? ` --shop ${shop}` : ""}`,
@@ -67,40 +66,43 @@ export default function Home() {
 }
 
 function Alerts({ found }: { found: HomeShown | undefined }) {
-  if (!found) return null;
   return (
-    <section aria-labelledby="alerts">
-      <Title order={2} size="h3" id="alerts" mb="sm">
+    <Card component="section" aria-labelledby="alerts">
+      <Title order={2} size="h3" id="alerts" mb="xs">
         Needs looking at
       </Title>
-      <Stack gap="xs">
-        {found.alerts.length === 0 && (
-          <Text size="sm" c="var(--quiet)">
-            {found.counting ? "Being looked at …" : "Nothing."}
-          </Text>
-        )}
-        {found.alerts.map((alert) => (
-          <One key={alert.title} alert={alert} shop={found.shop} />
-        ))}
-      </Stack>
-    </section>
+      {!found && <Skeleton h={120} />}
+      {found?.alerts.length === 0 && (
+        <Text size="sm" c="var(--quiet)">
+          {found.counting ? "Being looked at …" : "Nothing."}
+        </Text>
+      )}
+      {found?.alerts.map((alert) => (
+        <One key={alert.title} alert={alert} shop={found.shop} />
+      ))}
+    </Card>
   );
 }
 
 function One({ alert, shop }: { alert: AlertLine; shop: string }) {
-  const isBad = alert.severity === "problem";
-  const Icon = isBad ? IconAlertTriangle : IconInfoCircle;
+  const Icon = alert.severity === "problem" ? IconAlertTriangle : IconInfoCircle;
   return (
-    <Alert variant="light" color={isBad ? "red" : "yellow"} icon={<Icon aria-hidden />} title={alert.title}>
-      <Group justify="space-between" gap="xs">
-        <Text size="sm">{alert.fix}</Text>
-        {alert.screen && (
-          <Button component={Link} href={screen(alert.screen, shop)} size="compact-xs" variant="default">
-            Look
-          </Button>
-        )}
-      </Group>
-    </Alert>
+    <div className={classes.alert} data-severity={alert.severity}>
+      <Icon size={18} aria-label={alert.severity} />
+      <div>
+        <Text size="sm" fw={550}>
+          {alert.title}
+        </Text>
+        <Text size="xs" c="var(--quiet)">
+          {alert.fix}
+        </Text>
+      </div>
+      {alert.screen && (
+        <Button component={Link} href={screen(alert.screen, shop)} size="compact-xs" variant="default" aria-label={`Look: ${alert.title}`}>
+          Look
+        </Button>
+      )}
+    </div>
   );
 }
 

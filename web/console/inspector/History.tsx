@@ -1,5 +1,5 @@
-import { ActionIcon, Badge, Button, Card, Group, Skeleton, Text, Title, Tooltip } from "@mantine/core";
-import { IconEyeOff, IconRestore } from "@tabler/icons-react";
+import { ActionIcon, Badge, Button, Card, Group, Skeleton, Text, Title, Tooltip, VisuallyHidden } from "@mantine/core";
+import { IconArrowsSort, IconEyeOff, IconRestore } from "@tabler/icons-react";
 
 import type { HistoryEvent, Inspected } from "../../api/schema";
 import { Picture } from "../../ui/Picture";
@@ -85,8 +85,9 @@ function Row({ event, found, moved, onToggle }: RowProps) {
       <Group gap={4} wrap="nowrap">
         {moved !== undefined && moved > 0 && event.used && (
           <Tooltip label={`Without it, ${moved} items stand elsewhere`}>
-            <Badge size="sm" variant="light" color="gray">
-              moves {moved}
+            <Badge size="sm" variant="light" color="gray" leftSection={<IconArrowsSort size={11} aria-hidden />} tt="none">
+              {moved}
+              <VisuallyHidden> items stand elsewhere without it</VisuallyHidden>
             </Badge>
           </Tooltip>
         )}

@@ -51,16 +51,16 @@ function Explained({ found, item, change }: { found: Inspected; item: WhyItem; c
             {item.reason}
           </Text>
           <Group gap={6} mt={4}>
-            <Badge variant="light" size="sm">
+            <Badge variant="light" size="sm" tt="none">
               place {item.place}
             </Badge>
             {item.score != null && (
-              <Badge variant="light" size="sm" color="gray">
+              <Badge variant="light" size="sm" color="gray" tt="none">
                 {percent(item.score)} likely
               </Badge>
             )}
             {item.among != null && (
-              <Badge variant="light" size="sm" color="gray">
+              <Badge variant="light" size="sm" color="gray" tt="none">
                 {item.among} by score
               </Badge>
             )}
@@ -70,7 +70,7 @@ function Explained({ found, item, change }: { found: Inspected; item: WhyItem; c
               </Badge>
             )}
             {item.propensity != null && item.propensity < 1 && (
-              <Badge variant="light" size="sm" color="gray">
+              <Badge variant="light" size="sm" color="gray" tt="none">
                 by chance {percent(item.propensity)}
               </Badge>
             )}
@@ -80,7 +80,7 @@ function Explained({ found, item, change }: { found: Inspected; item: WhyItem; c
       <Causes item={item} found={found} change={change} />
       {parts.length > 0 && (
         <div>
-          <Text size="sm" fw={600} mb={4}>
+          <Text size="sm" fw={600} mb={4} title="#: its place by this source alone">
             Score of the retrieval: {item.weight?.toFixed(2)}
           </Text>
           <Bars
@@ -88,7 +88,7 @@ function Explained({ found, item, change }: { found: Inspected; item: WhyItem; c
             bars={parts.map((part) => ({
               name: partName(part.name),
               value: part.value,
-              note: part.rank ? `no. ${part.rank.toLocaleString("en")} of this source` : undefined,
+              note: part.rank ? `#${part.rank.toLocaleString("en")}` : undefined,
             }))}
           />
         </div>

@@ -76,7 +76,7 @@ function Told({ found }: { found: WhyNotTold }) {
           bars={found.parts.map((part) => ({
             name: partName(part.name),
             value: part.value,
-            note: part.rank ? `no. ${count(part.rank)} of this source` : undefined,
+            note: part.rank ? `#${count(part.rank)}` : undefined,
           }))}
         />
       )}

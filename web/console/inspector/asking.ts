@@ -74,9 +74,10 @@ function written(name: string, value: string | number | number[] | null): string
 }
 
 /** What the server is asked for a subject; `version` may be the other one, `without` fewer events. */
-export function asked(subject: Subject, changed: Partial<InspectAsked> = {}): InspectAsked {
+export function asked(subject: Subject, changed: Partial<Required<InspectAsked>> = {}): Required<InspectAsked> {
   const { shop, user, campaign, version, about, at, filter, without } = subject;
-  return { shop, user, campaign, version, about, at, filter, without, k: 12, ...changed };
+  const plain = { filterValues: {}, excludePurchased: false, context: {}, checks: 20, k: 12 };
+  return { shop, user, campaign, version, about, at, filter, without, ...plain, ...changed };
 }
 
 export function useInspectable(shop: string) {
@@ -88,7 +89,7 @@ export function useInspectable(shop: string) {
   });
 }
 
-export function useInspected(body: InspectAsked, isOn = true) {
+export function useInspected(body: Required<InspectAsked>, isOn = true) {
   return useQuery({
     queryKey: ["inspected", body],
     queryFn: () => unwrap(api.POST("/console/api/inspector/inspect", { body })),
@@ -99,8 +100,8 @@ export function useInspected(body: InspectAsked, isOn = true) {
 }
 
 export function useWhyNot(subject: Subject) {
-  const { k, shop, user, campaign, version, about, at, filter, without } = asked(subject);
-  const body = { k, shop, user, campaign, version, about, at, filter, without, item: subject.missing };
+  const { checks: _, ...same } = asked(subject);
+  const body = { ...same, item: subject.missing };
   return useQuery({
     queryKey: ["why-not", body],
     queryFn: () => unwrap(api.POST("/console/api/inspector/why-not", { body })),
@@ -129,7 +130,7 @@ export function useItems(shop: string, q: string) {
 
 export function useFilterCheck(subject: Subject, filter: string) {
   const { shop, user, campaign, version, about } = subject;
-  const body = { shop, user, campaign, version, item: about, filter };
+  const body = { shop, user, campaign, version, item: about, filter, filterValues: {} };
   return useQuery({
     queryKey: ["filter-check", body],
     queryFn: () => unwrap(api.POST("/console/api/inspector/filter", { body })),

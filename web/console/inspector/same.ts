@@ -14,7 +14,7 @@ export function sameOf(subject: Subject): Same {
     ...subject.without.map((place) => `--without ${place}`),
     subject.missing && `--not ${quoted(subject.missing)}`,
   ].filter(Boolean);
-  const body = Object.fromEntries(Object.entries(asked(subject)).filter(([, value]) => (Array.isArray(value) ? value.length : value)));
+  const body = Object.fromEntries(Object.entries(asked(subject)).filter(([, value]) => (typeof value === "object" ? Object.keys(value).length : value)));
   const text = JSON.stringify(body);
   const python = [
     "import json, os, urllib.request",

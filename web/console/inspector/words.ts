@@ -31,7 +31,7 @@ const STEPS: Record<string, string> = {
 };
 
 const PARTS: Record<string, string> = {
-  scale: "Scale (the same for all of its kind)",
+  scale: "Scale",
   influence: "Popularity and freshness",
   aversion: "What the shopper refused",
   repeat: "Own purchases",
@@ -95,7 +95,8 @@ export function percent(value: number): string {
 export function moment(at: number): string {
   // Histories that hold an order instead of times have small numbers.
   if (at < 1e9) return `no. ${at}`;
-  return new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  const year = new Date(at).getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", year, hour: "2-digit", minute: "2-digit" });
 }
 
 export const deed = (type: string): string => (type ? plain(type.replaceAll(/([a-z])([A-Z])/g, "$1 $2")).toLowerCase() : "event");

@@ -71,7 +71,7 @@ function Ask({ shop, list, onAsked }: { shop: string; list: ModelList; onAsked: 
         <MultiSelect
           label="Recipes nobody trained yet"
           description="With their default settings"
-          data={recipes.data?.recipes.filter((each) => each.type === "USER_PERSONALIZATION").map((each) => each.name) ?? []}
+          data={recipes.data?.recipes.filter((each) => !["USER_SEGMENTATION", "PERSONALIZED_ACTIONS"].includes(each.type)).map((each) => each.name) ?? []}
           value={others}
           onChange={setOthers}
           searchable

@@ -1,11 +1,13 @@
 import { Badge, Button, Group, Progress, SegmentedControl, Stack, Switch, Text, Title } from "@mantine/core";
 
+import { Link } from "wouter";
+
 import type { RunLine } from "../../api/schema";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { SameIn } from "../../ui/SameIn";
-import { useAddress, useShop } from "../where";
+import { screen, useAddress, useShop } from "../where";
 import { useRuns } from "./queries";
 import { RunPanel } from "./RunPanel";
 import classes from "./Runs.module.css";
@@ -23,7 +25,7 @@ export default function Runs() {
   const status = STATUSES.find((each) => each === address.get("status")) ?? "";
   const everywhere = address.get("all") === "1";
   const page = Math.max(0, Number(address.get("page") ?? 0) || 0);
-  const found = useRuns({ shop: everywhere ? "" : shop, status, page, size: SIZE });
+  const found = useRuns({ shop: everywhere ? "" : shop, status, kind: "", page, size: SIZE });
   const now = found.data?.now ?? Date.now();
   const isEmpty = found.data?.total === 0;
   const open = (run: string | null) => change({ run });
@@ -53,7 +55,11 @@ export default function Runs() {
       {isEmpty ? (
         <EmptyState
           title={status ? `No run is ${TITLES[status].toLowerCase()}` : "Nothing was asked for yet"}
-          command={`endcap train --shop ${shop || "NAME"}`}
+          action={
+            <Button component={Link} href={screen("models", shop)} variant="light">
+              Train a model
+            </Button>
+          }
         >
           Imports and trainings that are asked for here, or through the API, appear in this list.
         </EmptyState>

@@ -8,7 +8,7 @@ const CrowdBoard = lazy(() => import("./CrowdBoard"));
 export function Crowd() {
   const [isOpen, setOpen] = useState(() => new URLSearchParams(window.location.search).has("crowd"));
   return (
-    <Card component="section" aria-labelledby="crowd-title" data-crowd>
+    <Card bg="var(--surface)" component="section" aria-labelledby="crowd-title" data-crowd>
       <Group justify="space-between" gap="md">
         <div style={{ flex: "1 1 320px" }}>
           <Title order={2} size="h3" id="crowd-title">

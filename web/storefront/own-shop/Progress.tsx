@@ -21,7 +21,7 @@ export function Progress({ shop, onAgain }: { shop: string; onAgain: () => void 
   const isOpen = data.stage === "open";
   return (
     <Stack data-stage-of={data.stage}>
-      <Card>
+      <Card bg="var(--surface)">
         <Stepper active={STAGES.indexOf(data.stage)} size="sm" iconSize={30} allowNextStepsSelect={false}>
           <Stepper.Step label="Sent" />
           <Stepper.Step label={data.learns ? "Gather" : "Import"} loading={data.stage === "import"} />
@@ -76,7 +76,7 @@ function Opened({ own }: { own: OwnShop }) {
     onSuccess: (next) => queries.setQueryData(["own-shop", own.shop], next),
   });
   return (
-    <Card>
+    <Card bg="var(--surface)">
       <Group justify="space-between">
         <div>
           <Text fw={650}>

@@ -6,7 +6,7 @@ import type { OwnShop } from "../../api/schema";
 export function Rows({ own }: { own: OwnShop }) {
   if (!own.brought?.length) return null;
   return (
-    <Card>
+    <Card bg="var(--surface)">
       {own.brought.map((part) => (
         <div key={part.kind} data-brought={part.kind}>
           <Group justify="space-between">

@@ -1,4 +1,4 @@
-import { Button, Group, NativeSelect, Progress as Bar, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, NativeSelect, Progress as Bar, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { IconFileUpload } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type DragEvent, type FormEvent, useId, useState } from "react";
@@ -72,7 +72,7 @@ export function SendFile({ onSent }: { onSent: (shop: string) => void }) {
               : "Google Merchant feed (XML or tab-separated), Shopify products.json, CSV, JSON Lines, Parquet, Excel"}
           </Text>
         </label>
-        <Group align="flex-start" grow>
+        <SimpleGrid cols={{ base: 1, sm: 3 }}>
           <TextInput
             label="Name of the shop"
             description="Letters, digits, - and _"
@@ -95,7 +95,7 @@ export function SendFile({ onSent }: { onSent: (shop: string) => void }) {
             onChange={(event) => setKind(event.currentTarget.value)}
             data={Object.entries(KINDS).map(([value, label]) => ({ value, label }))}
           />
-        </Group>
+        </SimpleGrid>
         {sending.isPending && <Bar value={share * 100} aria-label="Sent" />}
         {sending.error && <ErrorNote error={sending.error} />}
         <Group justify="flex-end">

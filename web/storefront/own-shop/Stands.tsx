@@ -6,7 +6,7 @@ import type { OwnShop } from "../../api/schema";
 export function Stands({ own }: { own: OwnShop }) {
   if (!own.stands?.length) return null;
   return (
-    <Card>
+    <Card bg="var(--surface)">
       <Text fw={650} mb="xs">
         What answers, and what waits for shoppers
       </Text>
@@ -17,7 +17,7 @@ export function Stands({ own }: { own: OwnShop }) {
               {stand.purpose}
             </Badge>
             <Text size="sm">
-              {stand.recipe && <b>{stand.recipe}</b>} {stand.waiting && <span>{stand.waiting}</span>}
+              {stand.waiting || <b>{stand.recipe}</b>}
             </Text>
           </Group>
         ))}

@@ -5,7 +5,7 @@ import { Link } from "wouter";
 /** The way to a shop of one's own. */
 export default function OwnShop() {
   return (
-    <Card component="section" aria-labelledby="own-shop">
+    <Card bg="var(--surface)" component="section" aria-labelledby="own-shop">
       <Group justify="space-between">
         <div style={{ flex: "1 1 320px" }}>
           <Title order={2} size="h3" id="own-shop">

@@ -71,8 +71,8 @@ function Explained({ answered, items }: { answered: Answered; items: string[] })
   return (
     <Stack gap={4} data-why>
       <Text size="sm">
-        {data.recipe} · version {data.version} · from {data.events} events of this shopper. {data.measured} answers were
-        made to measure this, in {data.ms.toFixed(0)} ms.
+        {data.recipe} · version {data.version} · from {data.events} of this shopper’s events. Answers made to measure this:
+        {data.measured}, in {data.ms.toFixed(0)} ms.
       </Text>
       {data.because && (
         <Text size="sm" c="var(--quiet)">

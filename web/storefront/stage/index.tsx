@@ -21,7 +21,6 @@ export function Stage() {
           className={css.open}
           radius="xl"
           size="md"
-          color="dark"
           leftSection={<IconMasksTheater size={18} aria-hidden />}
           onClick={() => openStage("live")}
           data-tour="stage"

@@ -23,8 +23,8 @@ _DEEDS = {
     RETURN: "return",
     REFUSE: "refusal",
 }
-_LEAST = 0.005
-"""A score that changes by less than this share is said to stay."""
+_LEAST = 0.02
+"""What changes a score by less than this share, and no place, is not told."""
 MOST_CAUSES = 6
 
 
@@ -117,7 +117,8 @@ def item_of(inspection: Inspection, shown: Shown, titles: Titles, *, whose: str,
         (strength(group.effects[at]), cause_of(group, group.effects[at], inspection.deep, titles, whose))
         for group in inspection.left_out
     ]
-    told = sorted((each for each in causes if abs(each[0]) > _LEAST), key=lambda each: -each[0])
+    telling = [each for each in causes if each[1].after != each[1].before or each[0] > _LEAST]
+    told = sorted(telling, key=lambda each: -each[0])
     return WhyItem(
         item=shown.item,
         title=titles(shown.item),

@@ -142,7 +142,7 @@ def _planned(plan: Plan, part: Part) -> FileRead:
         **_facts(part.source, part.table.kind),
         fields=tuple(_field(part, item.name) for item in present),
         missing=(),
-        times=tuple(f"{name.lower()}: {reading.said(name)}" for name, reading in part.times.items()),
+        times=tuple(reading.said(name.lower()) for name, reading in part.times.items()),
         sample=_cells(sample, _columns(part.source)),
         read=tuple(tuple(_cell(value) for value in row[:-1]) for row in found),
         reasons=tuple(str(row[-1] or "") for row in found),

@@ -166,7 +166,7 @@ class CrowdDesk:
                 raise invalid(f"{name} is {value:g}, expected {low:g} to {high:g}.")
         counter = self._counter(call, asked.shop)
         if asked.purpose not in counter.purposes:
-            raise invalid(f"The shop has no campaign for {asked.purpose}. {counter.missing(asked.purpose).commands[0]}")
+            raise invalid(f"The shop has no campaign for {asked.purpose[:64]!r}; it has {', '.join(counter.purposes)}.")
         with self._lock:
             if self._crowd is not None and self._crowd.process.runs:
                 raise Refusal(409, "ResourceInUseException", "A crowd is there already. Stop it first.")

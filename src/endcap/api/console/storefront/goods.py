@@ -86,8 +86,7 @@ class Aisles:
             names.append(tuple(column.words.names(np.arange(len(column.words), dtype=np.int32))))
             codes.append(first)
         listed = np.flatnonzero(state.listed).astype(np.int32)
-        rest = listed[~np.isin(listed, state.popular)]
-        order = np.concatenate((state.popular, rest)).astype(np.int32)
+        order = listed[np.argsort(-state.counts[listed], kind="stable")]
         has_prices = any(isinstance(table.get(name), NumberColumn) for name in PRICES)
         return cls(columns, tuple(names), tuple(codes), order, None if has_prices else _paid(state, lake, shop))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -227,7 +228,7 @@ class OwnShops:
             stands=_stands(trained),
             items=int(trained.get("items", 0)),
             events=int(trained.get("events", 0)),
-            commands=_commands(shop, there.document.get(STOCKING, {}), trained),
+            commands=_commands(shop, there.document.get(STOCKING, {})),
         )
 
     def _stage(self, shop: ShopKey, job: Job, trained: Mapping[str, Any], *, imported: bool) -> str:
@@ -298,15 +299,10 @@ def _stands(trained: Mapping[str, Any]) -> tuple[PurposeStand, ...]:
     )
 
 
-def _commands(shop: ShopKey, told: Mapping[str, Any], trained: Mapping[str, Any]) -> tuple[str, ...]:
+def _commands(shop: ShopKey, told: Mapping[str, Any]) -> tuple[str, ...]:
     dialect = f" --dialect {told['dialect']}" if told.get("dialect") else ""
-    file = str(told.get("path", "FILE")).rpartition("/")[2]
-    recipes: Mapping[str, str] = trained.get("recipes", {})
-    steps = [f"endcap import {file} --shop {shop.group}{dialect}"]
-    for purpose, recipe in recipes.items():
-        steps.append(f"endcap train {recipe} --shop {shop.group}")
-        steps.append(f"endcap publish --shop {shop.group} --campaign {shop.name_of(purpose)}")
-    return tuple(steps)
+    file = quote(str(told.get("path", "FILE")).rpartition("/")[2])
+    return (f"endcap shop open {shop.group} {file}{dialect}",)
 
 
 def _plain(text: str) -> str:
