@@ -186,7 +186,10 @@ def test_stages_count_what_is_left(mixed: Snapshot) -> None:
     snapshot = under(mixed, hide_bought="always", hide_out_of_stock=True)
     found = inspect(snapshot, Request(8, "u3"), token=TOKEN)
     counts = {stage.name: stage.count for stage in found.stages}
-    bought, sold_out = set(mixed.state.histories.purchases(mixed.state.histories.row("u3")).tolist()), counts["sold-out"]
+    bought, sold_out = (
+        set(mixed.state.histories.purchases(mixed.state.histories.row("u3")).tolist()),
+        counts["sold-out"],
+    )
     assert counts["bought"] == len(bought)
     stock = pa.array([mixed.state.items.value(each, "stock") for each in range(80)])
     empty = {place for place, value in enumerate(stock.to_pylist()) if value == 0}

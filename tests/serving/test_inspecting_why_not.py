@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from policy_shop import category, served, under
+from shops import SHOP
 
+from endcap.lake.tables import Lake
 from endcap.registry.recipe_arns import offer
+from endcap.seams import FrozenClock
 from endcap.serving.filters import parse
-from endcap.serving.recommend import Request, recommend
+from endcap.serving.live_shops import LiveShops
+from endcap.serving.recommend import Promotion, Request, recommend
 from endcap.serving.restriction import Restriction
 from endcap.serving.snapshot import Snapshot
 from endcap.serving.why_not import WhyNot, why_not
+from endcap.storage.log import open_log
+from endcap.stream.collect import event_record
+from endcap.stream.records import Event
+from endcap.types import DAY, Micros
 
 TOKEN = "0123456789abcdef"
 USER = "u3"
@@ -70,7 +77,9 @@ def test_what_the_request_leaves_out(quiet: Snapshot) -> None:
 
 
 def test_not_due_and_done(quiet: Snapshot) -> None:
-    assert asked(under(quiet, hide_bought="until-due"), bought(quiet)[0]).verdict == "not-due"
+    waiting = under(quiet, hide_bought="until-due")
+    never_again = next(item for item in bought(quiet) if item not in order(waiting))
+    assert asked(waiting, never_again).verdict == "not-due"
     hiding = replace(quiet, offer=replace(offer("arn:aws:personalize:::recipe/endcap-als"), hides=("View",)))
     past = quiet.state.histories.past.slice(quiet.state.histories.row(USER))
     codes = list(quiet.state.histories.event_types)
@@ -118,19 +127,46 @@ def test_outranked_unscored_unlearned_and_unknown(quiet: Snapshot) -> None:
     assert (found.verdict, found.among, found.place) == ("outranked", 31, 31)
     assert "31 of" in found.said
     assert asked(quiet, "nothing of the kind").verdict == "unknown"
-    (model,) = quiet.models.values()
-    younger = replace(model, rows=np.where(np.arange(len(model.rows)) == quiet.ordinal("i5"), -1, model.rows))
-    unlearned = replace(quiet, models={model.version: younger})
-    assert asked(unlearned, "i5").verdict == "unlearned"
     stranger = why_not(quiet, Request(8, "nobody"), everything[-1], token=TOKEN)
     assert stranger.verdict == "unscored" and "we do not know this shopper yet" in stranger.said
     assert asked(quiet, "i7", Request(3, USER, candidates=("i1", "i2", "i3"))).verdict == "not-given"
 
 
+def test_what_came_after_the_version(quiet: Snapshot, tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}")
+    live = LiveShops(log, Lake(tmp_path / "lake"), FrozenClock(Micros(0))).follow(SHOP, quiet.state).items
+    snapshot, now = replace(quiet, live=live), quiet.state.histories.last_time + DAY
+    told = Event(event_id="e", event_type="View", time=now, item_id="brand new", user_id="someone else")
+    log.append([event_record(SHOP, told)])
+    found = asked(snapshot, "brand new")
+    log.close()
+    assert (found.verdict, found.among) == ("unlearned", None)
+
+
+def test_a_refusal_holds_it_down(quiet: Snapshot, tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}")
+    live = LiveShops(log, Lake(tmp_path / "lake"), FrozenClock(Micros(0))).follow(SHOP, quiet.state).items
+    snapshot, now = replace(quiet, live=live), quiet.state.histories.last_time + DAY
+    item = order(snapshot, 8)[0]
+    refused = Event(event_id="e", event_type="NotInterested", time=now, item_id=item, user_id=USER)
+    log.append([event_record(SHOP, refused)])
+    found = asked(snapshot, item)
+    log.close()
+    assert found.verdict == "aversion"
+    assert next(part.value for part in found.parts if part.name == "aversion") < 0
+
+
+def test_a_promotion_takes_places(quiet: Snapshot) -> None:
+    promoted = Restriction("", parse('INCLUDE ItemID WHERE Items.CATEGORY_L1 = "c4"'))
+    request = Request(8, USER, promotion=Promotion("sale", 50, promoted))
+    pushed = next(item for item in order(quiet, 8) if item not in order(quiet, 8, request))
+    assert asked(quiet, pushed, request).verdict == "promote"
+
+
 def test_the_ranker_put_it_further_down(tmp_path: Path) -> None:
-    import click_shop
     from shops import Registry
 
+    import click_shop
     from endcap.recipes import create
 
     snapshot = Registry(tmp_path, click_shop.dataset()).snapshot(create("ranked", click_shop.SETTINGS))

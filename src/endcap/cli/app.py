@@ -31,6 +31,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("publish", "Models"),
     ("rollback", "Models"),
     ("recommend", "Answers"),
+    ("why", "Answers"),
     ("similar", "Answers"),
     ("search", "Answers"),
     ("predict", "Answers"),

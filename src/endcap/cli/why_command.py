@@ -61,7 +61,12 @@ def command(
         return
     say(f"{found.recipe} {found.version}, {sum(event.used for event in found.history)} events. {found.cause}".strip())
     rows = [
-        [str(each.place), each.item, each.reason, ", ".join(f"{part.name} {part.value:+.2f}" for part in each.parts[:3])]
+        [
+            str(each.place),
+            each.item,
+            each.reason,
+            ", ".join(f"{part.name} {part.value:+.2f}" for part in each.parts[:3]),
+        ]
         for each in found.items
     ]
     table(("place", "item", "reason", "parts of the score"), rows)
@@ -85,6 +90,8 @@ def _snapshot(workspace: Workspace, shop: str | None, campaign: str | None, vers
         return open_snapshot(workspace, Deployment(key, "inspector", 0, variants, CampaignConfig()))
     known = workspace.campaigns.list(key)
     if campaign is None and key.name_of("for-you") not in [each.campaign for each in known] and len(known) > 1:
-        raise InputError(f"There are several campaigns: {', '.join(each.campaign for each in known)}.", fix="Say which.")
+        raise InputError(
+            f"There are several campaigns: {', '.join(each.campaign for each in known)}.", fix="Say which."
+        )
     deployment = workspace.campaigns.current(key, choose_campaign(workspace, key, campaign))
     return open_snapshot(workspace, replace(deployment, variants=variants, slots=()) if variants else deployment)
