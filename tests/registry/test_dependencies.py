@@ -12,7 +12,7 @@ from endcap.errors import EndcapError, UnknownName
 from endcap.registry.dependencies import DELETION_ORDER, Dependencies, InUse, deletion_order
 from endcap.registry.jobs import Jobs
 from endcap.registry.quotas import QuotaExceeded, Quotas
-from endcap.registry.resources import KINDS, Exists, Resource, Resources, Stale
+from endcap.registry.resources import KINDS, OWN_KINDS, Exists, Resource, Resources, Stale
 from endcap.storage.db import Database, open_database
 from endcap.types import AccountKey, ShopKey
 
@@ -47,7 +47,7 @@ def dependencies(database: Database) -> Dependencies:
 
 
 def test_every_kind_has_its_place_in_the_order_of_deletion() -> None:
-    assert sorted((*DELETION_ORDER, "schema")) == sorted(KINDS)
+    assert sorted((*DELETION_ORDER, "schema")) == sorted((*KINDS, *OWN_KINDS))
     kinds = [resource.kind for resource in deletion_order(reversed(EVERYTHING))]
     assert kinds == [kind for kind in (*DELETION_ORDER, "schema") if kind in kinds]
 

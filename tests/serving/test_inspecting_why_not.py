@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from policy_shop import category, served, under
-from shops import SHOP
+from shops import SHOP, Registry
 
+import click_shop
 from endcap.lake.tables import Lake
+from endcap.recipes import create
 from endcap.registry.recipe_arns import offer
 from endcap.seams import FrozenClock
 from endcap.serving.filters import parse
@@ -164,11 +166,6 @@ def test_a_promotion_takes_places(quiet: Snapshot) -> None:
 
 
 def test_the_ranker_put_it_further_down(tmp_path: Path) -> None:
-    from shops import Registry
-
-    import click_shop
-    from endcap.recipes import create
-
     snapshot = Registry(tmp_path, click_shop.dataset()).snapshot(create("ranked", click_shop.SETTINGS))
     request = Request(5, USER)
     shown = order(snapshot, 5)

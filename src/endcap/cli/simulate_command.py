@@ -66,7 +66,8 @@ def command(
 
         pace = Pace(at_once=256, rate=rate, speed=speed)
         targets = Targets(campaign, tracking_id, similar, ranking)
-        crowd = _crowd(out, shop, _transport(url), targets, (seed, users if shoppers is None else shoppers), pace)
+        _check_told(out, shop, targets)
+        crowd = _crowd(out, shop, url, targets, (seed, users if shoppers is None else shoppers), pace)
         outcomes = asyncio.run(_run(crowd, max(int(rate * minutes * 60), 1), minutes * 60, lines=lines))
         if as_json:
             emit(outcomes.json())
@@ -87,26 +88,29 @@ def command(
     say(f"Schemas and the truth are in folders beside them. Next: endcap import {out} --shop {theme}")
 
 
-def _crowd(
-    out: Path | None, shop: str, transport: HttpTransport, targets: Targets, drawn: tuple[int, int], pace: Pace
-) -> Crowd:
+def _check_told(out: Path | None, shop: str, targets: Targets) -> None:
+    """Raises `InputError`."""
+    if out is None and not shop:
+        raise InputError("--live needs --out or --shop.", fix="Name the folder of a history, or a shop of the server.")
+    if out is not None and (not targets.campaign or not targets.tracking):
+        raise InputError("--live needs --campaign and --tracking-id.", fix="endcap status lists the campaigns.")
+
+
+def _crowd(out: Path | None, shop: str, url: str, targets: Targets, drawn: tuple[int, int], pace: Pace) -> Crowd:
     """The crowd of a simulated shop or, without its folder, one for a shop of the server. `drawn` are the seed and how
-    many shoppers there are. Raises `InputError`."""
+    many shoppers there are."""
     from endcap.simulator.crowd import Crowd
 
     seed, count = drawn
     if out is not None:
         from endcap.simulator.files import read_shop
 
-        if not targets.campaign or not targets.tracking:
-            raise InputError("--live needs --campaign and --tracking-id.", fix="endcap status lists the campaigns.")
         simulated = read_shop(out)
         among = range(min(count, len(simulated.population)))
-        return Crowd(simulated, transport, targets, seed, pace=pace, shoppers=among)
-    if not shop:
-        raise InputError("--live needs --out or --shop.", fix="Name the folder of a history, or a shop of the server.")
+        return Crowd(simulated, _transport(url), targets, seed, pace=pace, shoppers=among)
     from endcap.simulator.borrowed import borrow, minds_of
 
+    transport = _transport(url)
     told = asyncio.run(_ground(transport, shop))
     now = int(datetime.now(UTC).timestamp()) * SECOND
     borrowed = borrow(told, users=count, seed=seed, now=now)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from endcap.cli.output import AsJson, ShopName, emit, say, settings, table
-from endcap.errors import InputError
 
 if TYPE_CHECKING:
     from endcap.jobs.workspace import Workspace
@@ -88,10 +87,5 @@ def _snapshot(workspace: Workspace, shop: str | None, campaign: str | None, vers
     variants = () if version is None else (Variant(version, workspace.versions.get(key, version).id, SLOTS),)
     if campaign is None and version is not None and not workspace.campaigns.list(key):
         return open_snapshot(workspace, Deployment(key, "inspector", 0, variants, CampaignConfig()))
-    known = workspace.campaigns.list(key)
-    if campaign is None and key.name_of("for-you") not in [each.campaign for each in known] and len(known) > 1:
-        raise InputError(
-            f"There are several campaigns: {', '.join(each.campaign for each in known)}.", fix="Say which."
-        )
     deployment = workspace.campaigns.current(key, choose_campaign(workspace, key, campaign))
     return open_snapshot(workspace, replace(deployment, variants=variants, slots=()) if variants else deployment)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import pyarrow as pa
 
@@ -330,14 +330,11 @@ class Lake:
 
             sessions = self.links(shop, snapshot)
             interactions = resolved(interactions, sessions)
-        metadata: dict[str, pa.Table | None] = {"items": None, "users": None}
-        for kind in ("items", "users"):
-            if kind in snapshot.versions:
-                metadata[kind] = self.read(shop, kind, version=snapshot.versions[kind])
+        kinds, held = cast("tuple[DatasetKind, ...]", ("items", "users")), snapshot.versions
+        records = [self.read(shop, kind, version=held[kind]) if kind in held else None for kind in kinds]
         return assemble(
             interactions,
-            metadata["items"],
-            metadata["users"],
+            *records,
             catalogue=self.catalogue(shop).ids(),
             event_types=event_types,
             snapshot=snapshot.text,

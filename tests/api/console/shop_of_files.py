@@ -43,8 +43,8 @@ def items(count: int = 40) -> str:
 class Console:
     """The console's API as a client sees it, with the development key."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, settings: Settings) -> None:
+        self.server, self.settings = server, settings
         self.http = httpx.Client(base_url=server.address, headers=dict(server.headers), timeout=30, trust_env=False)
 
     def get(self, path: str, **values: Any) -> Any:
@@ -87,6 +87,6 @@ def console_of(home: Path) -> Iterator[Console]:
     bring_in(workspace, workspace.new_shop(SHOP), [home / "orders.csv", home / "items.csv"])
     workspace.database.close()
     with running(settings) as server:
-        console = Console(server)
+        console = Console(server, settings)
         yield console
         console.http.close()

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from shop_of_files import SHOP, console_of
 
+from endcap.api.console.tables import described
 from endcap.recipes import RECIPES
 from endcap.recipes.needs import MEASURES, NEEDS
+from endcap.registry.keys import Keys
+from endcap.storage.db import open_database
 
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory):
     with console_of(tmp_path_factory.mktemp("data")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def stranger(console):
+    """A key of another account."""
+    database = open_database(console.settings.database)
+    yield Keys(database).create("123456789012", "admin")
+    database.close()
 
 
 def made(console, path: str):
@@ -99,3 +111,28 @@ class TestArrivals:
         for cursor in ("x", "1,x", "9" * 40, "-1"):
             answer = console.http.get("/console/api/data/arrivals", params={"shop": SHOP, "after": cursor})
             assert answer.status_code == 400
+
+
+class TestStrangers:
+    def test_no_operation_of_the_console_answers_without_a_key(self, console):
+        asked = [each for each in described() if each.path.startswith("/console/api") and not each.public]
+        assert len(asked) > 20
+        for each in asked:
+            kind = each.types[0].decode() if each.types else "application/json"
+            path = each.path.replace("{id}", "0" * 16).replace("{item}", "i1").replace("{shop}", SHOP)
+            answer = httpx.request(
+                each.method,
+                console.server.address + path,
+                headers={"content-type": kind},
+                content=b"{}",
+                trust_env=False,
+            )
+            assert answer.status_code == 403, each.name
+
+    def test_another_account_sees_nothing_of_the_shop(self, console, stranger):
+        headers = {"authorization": f"Bearer {stranger.id}:{stranger.secret}"}
+        ask = httpx.Client(base_url=console.server.address, headers=headers, trust_env=False)
+        assert ask.get("/console/api/data", params={"shop": SHOP}).json()["tables"] == []
+        assert ask.get("/console/api/data/rows", params={"shop": SHOP}).status_code == 404
+        assert ask.get("/console/api/models", params={"shop": SHOP}).json()["models"] == []
+        assert ask.get("/console/api/uploads", params={"shop": SHOP}).json()["uploads"] == []
