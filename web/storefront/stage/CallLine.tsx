@@ -86,7 +86,7 @@ function AnswerLine({ call, answered }: { call: NotedCall; answered: Answered })
       <Funnel counts={answered.counts ?? {}} />
       <Text size="xs" c="var(--quiet)" mt={4}>
         answered {answered.rung === "personal" ? "personally" : `from: ${answered.rung}`}
-        {answered.because && ` (${answered.because})`}
+        {answered.because && ` (${answered.because})`} · {answered.counts?.allowed === undefined ? "no filter" : "filtered"}
       </Text>
       <SameIn same={sameOf(call, answered)} />
     </div>
