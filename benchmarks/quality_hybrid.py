@@ -162,8 +162,8 @@ def calibration(name: str, split: Split) -> None:
         stop = min(start + BATCH, len(split))
         found = hybrid.recommend(ask(split, start, stop), AT)
         wanted = split.targets
-        for row, items in enumerate(found.items, start):
-            truth.append(np.isin(items, wanted.items[wanted.indptr[row] : wanted.indptr[row + 1]]))
+        for query, items in enumerate(found.items, start):
+            truth.append(np.isin(items, wanted.items[wanted.indptr[query] : wanted.indptr[query + 1]]))
         told.append(found.scores)
     likely, taken = np.concatenate(told).ravel(), np.concatenate(truth).astype(np.float32)
     order = np.array_split(np.argsort(likely, kind="stable"), 10)

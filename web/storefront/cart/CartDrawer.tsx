@@ -12,7 +12,9 @@ import { useCart } from "./useCart";
 export function CartDrawer({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const [path] = useLocation();
   // Whoever goes elsewhere has left the drawer, too.
-  useEffect(onClose, [path, onClose]);
+  useEffect(() => {
+    onClose();
+  }, [path, onClose]);
   return (
     <Drawer
       opened={isOpen}
