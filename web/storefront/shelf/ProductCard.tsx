@@ -45,7 +45,7 @@ export function ProductCard({ card, reason, from, climbed }: Props) {
     <article className={classes.card} data-item={card.item} data-refused={isRefused || undefined}>
       <Link href={links.product(card.item)} state={{ from }} className={classes.link} tabIndex={isRefused ? -1 : 0}>
         <span className={classes.picture}>
-          <Picture item={pictured(card)} size={168} />
+          <Picture item={pictured(card)} />
           {card.soldOut && (
             <Badge color="gray" variant="filled" className={classes.badge}>
               Sold out
