@@ -24,6 +24,9 @@ FAULTY = "\n".join(ROWS) + "\n"
 
 @pytest.fixture
 def console(page, shop_site):
+    """Signed in. Jobs start a process each, so what they do is waited for longer than a page is."""
+    expect.set_options(timeout=20_000)
+    page.set_default_timeout(30_000)
     page.goto(shop_site.console)
     expect(page).to_have_url(re.compile("/console/home"))
     return page
@@ -105,7 +108,7 @@ class TestModels:
         expect(page.get_by_role("status").filter(has_text="is being trained")).to_be_visible()
         page.get_by_role("button", name="See the versions").click()
         made = page.get_by_role("row").filter(has_text="popularity").first
-        expect(made).to_be_visible(timeout=30_000)
+        expect(made).to_be_visible(timeout=60_000)
         version = re.search(r"[0-9a-f]{8}", made.inner_text())[0]
 
         made.get_by_role("checkbox").check()
@@ -113,7 +116,7 @@ class TestModels:
         page.get_by_role("textbox", name="Days to judge on").fill("10")
         page.get_by_role("button", name="Compare", exact=True).click()
         forest = page.get_by_role("table", name="Differences to live")
-        expect(forest).to_contain_text(version, timeout=45_000)
+        expect(forest).to_contain_text(version, timeout=90_000)
         expect(page.get_by_role("table", name="Slices")).to_contain_text("warm shoppers")
         assert axe(page) == []
 

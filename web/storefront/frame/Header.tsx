@@ -14,6 +14,11 @@ import { AisleMenu } from "./AisleMenu";
 import classes from "./Frame.module.css";
 import { SearchBox } from "./SearchBox";
 
+/** The name that the server gives a shop by default: what stands there first is as wide as what follows. */
+function titled(shop: string): string {
+  return shop.replace(/[-_]/g, " ").replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
+}
+
 /** The shop's name, its aisles, the search, who is shopping, and the cart. */
 export function Header() {
   const links = useLinks();
@@ -26,7 +31,7 @@ export function Header() {
         <Link href={links.home} className={classes.name}>
           <img src={icon} alt="" width={28} height={28} />
           <Text fw={700} size="lg" lineClamp={1} component="span" className={classes.title}>
-            {front.data?.title ?? shop}
+            {front.data?.title ?? titled(shop)}
           </Text>
         </Link>
         <AisleMenu />

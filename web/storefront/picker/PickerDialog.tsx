@@ -16,7 +16,7 @@ export default function PickerDialog({ onClose }: { onClose: () => void }) {
     visit.become(user);
   };
   return (
-    <Modal opened onClose={onClose} size="xl" title="Who is shopping?" centered>
+    <Modal opened onClose={onClose} size="xl" title="Who is shopping?" centered closeButtonProps={{ "aria-label": "Close" }}>
       <Group justify="space-between" mb="sm">
         <Text size="sm" c="var(--quiet)">
           {visit.user ? `You are ${visit.user}.` : "You are nobody in particular: only this visit counts."}

@@ -50,7 +50,7 @@ export function ProductTop({ product, from }: { product: Product | undefined; fr
           </Title>
           {card.rating != null && (
             <Group gap={8}>
-              <Rating value={card.rating} fractions={4} readOnly aria-label={`${card.rating.toFixed(1)} of 5 stars`} />
+              <Rating value={card.rating} fractions={4} readOnly role="img" aria-label={`${card.rating.toFixed(1)} of 5 stars`} />
               <Text size="sm" c="var(--quiet)">
                 {card.rating.toFixed(1)}
                 {card.reviews != null && ` · ${card.reviews.toLocaleString("en-GB")} reviews`}
