@@ -13,7 +13,7 @@ from endcap.lake.tables import Lake
 HOSTILE = [
     "<script>window.ran = 1</script>",
     "<img src=x onerror='window.ran = 1'>",
-    "\"><svg onload=window.ran=1>",
+    '"><svg onload=window.ran=1>',
     "'-window.ran=1-'",
     "javascript:window.ran=1",
     "</title><script>window.ran=1</script>",
@@ -79,7 +79,9 @@ class TestShelves:
         expect(page.locator("[data-shelf]")).to_have_count(3)
         expect(page.get_by_role("heading", name=re.compile("Because you viewed"))).to_be_visible()
         click_products(page, "for-you", 2)
-        page.wait_for_function("first => document.querySelector(\"[data-shelf='for-you'] [data-item]\") !== null", arg=first)
+        page.wait_for_function(
+            "first => document.querySelector(\"[data-shelf='for-you'] [data-item]\") !== null", arg=first
+        )
         assert shown(page, "for-you") != first
         assert len(shown(page, "recent")) == 3
         views = [each for each in events if each["event_type"] == "View"]
@@ -177,7 +179,9 @@ class TestAccount:
         page.get_by_role("tab", name="Forget me").click()
         page.get_by_role("button", name="Forget me", exact=True).click()
         page.get_by_role("button", name="Forget me for good").click()
-        expect(page.get_by_text("You are gone from every answer").or_(page.get_by_text("You are forgotten"))).to_be_visible()
+        expect(
+            page.get_by_text("You are gone from every answer").or_(page.get_by_text("You are forgotten"))
+        ).to_be_visible()
         open_shop(page, shop_site, "", **{"as": household})
         shown(page, "trending")
         expect(shelf(page, "for-you")).to_have_count(0)
@@ -195,9 +199,12 @@ class TestHostility:
         ]
         for start in range(0, 40, 10):
             client.put_items(datasetArn=arn, items=items[start : start + 10])
-        page.add_init_script("localStorage.setItem('endcap.visit.corner.', JSON.stringify("
-                             "{session: 's-evil', moves: 1, order: null, cart: ["
-                             + ",".join(f"{{item: {_json(each['itemId'])}, quantity: 1}}" for each in items) + "]}))")
+        page.add_init_script(
+            "localStorage.setItem('endcap.visit.corner.', JSON.stringify("
+            "{session: 's-evil', moves: 1, order: null, cart: ["
+            + ",".join(f"{{item: {_json(each['itemId'])}, quantity: 1}}" for each in items)
+            + "]}))"
+        )
         open_shop(page, shop_site, "/cart")
         expect(page.locator("main li")).to_have_count(40)
         page.get_by_text("onerror").first.wait_for()

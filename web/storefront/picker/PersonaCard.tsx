@@ -57,7 +57,6 @@ export function PersonaCard({ persona, onChoose }: Props) {
     <UnstyledButton
       className={css.person}
       onClick={() => onChoose(persona.user)}
-      aria-label={`Be ${persona.user}: ${persona.categories.map((each) => named(each.name)).join(", ")}`}
       data-persona={persona.user}
     >
       {words}
