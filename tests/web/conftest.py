@@ -35,8 +35,8 @@ class ShopSite:
     def url(self) -> str:
         return self.server.address
 
-    user: str = "shopper-00000"
-    item: str = "item-00000"
+    user: str = "U000018"
+    item: str = "P00001"
 
     @property
     def console(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -159,7 +160,7 @@ class TestBuying:
         mine.first.wait_for()
         expect(page.get_by_text(re.compile("^Ordered by blend"))).to_be_visible()
         own = mine.evaluate_all("all => all.map(each => each.dataset.item)")
-        page.get_by_text("In my order").click()
+        page.get_by_role("switch", name="In my order").click()
         expect(page).to_have_url(re.compile("sort=popular"))
         page.wait_for_function(
             "own => { const now = [...document.querySelectorAll('main [data-item]')].map(each => each.dataset.item);"
@@ -194,7 +195,7 @@ class TestHostility:
         arn = f"arn:aws:personalize:us-east-1:000000000000:dataset/{shop_site.name}/ITEMS"
         titles = [f"{HOSTILE[n % len(HOSTILE)]} {n}" for n in range(40)]
         items = [
-            {"itemId": f"evil/{n}?<b>#%", "properties": f'{{"name": {_json(title)}, "price": 1}}'}
+            {"itemId": f"evil/{n}?<b>#%", "properties": f'{{"name": {json.dumps(title)}, "price": 1}}'}
             for n, title in enumerate(titles)
         ]
         for start in range(0, 40, 10):
@@ -202,7 +203,7 @@ class TestHostility:
         page.add_init_script(
             "localStorage.setItem('endcap.visit.corner.', JSON.stringify("
             "{session: 's-evil', moves: 1, order: null, cart: ["
-            + ",".join(f"{{item: {_json(each['itemId'])}, quantity: 1}}" for each in items)
+            + ",".join(f"{{item: {json.dumps(each['itemId'])}, quantity: 1}}" for each in items)
             + "]}))"
         )
         open_shop(page, shop_site, "/cart")
@@ -217,9 +218,3 @@ class TestHostility:
         open_shop(page, shop_site, "/search", q="%3Cscript%3Ewindow.ran=1%3C/script%3E")
         page.get_by_role("heading", level=1).wait_for()
         assert page.evaluate("window.ran") is None
-
-
-def _json(text: str) -> str:
-    import json  # noqa: PLC0415
-
-    return json.dumps(text)

@@ -166,7 +166,7 @@ class Jobs:
         kind: str = "",
         start: int = 0,
         size: int = 50,
-    ) -> tuple[int, list[Job]]:
+    ) -> tuple[int, Sequence[Job]]:
         """(how many there are, those from `start` on), newest first; empty `shop` and `kind` are any."""
         wanted = [jobs.c.account == account.account, jobs.c.region == account.region]
         wanted += [jobs.c.shop == shop] if shop else []

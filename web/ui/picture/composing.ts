@@ -107,8 +107,8 @@ for (const [icon, words] of Object.entries(THINGS)) {
 export function composed(item: Pictured): Composition {
   const seed = hashed(item.id);
   const words = plain(`${item.colour ?? ""} ${item.title}`);
-  const colour = words.map((word) => COLOURS[word]).find(Boolean);
-  const material = plain(`${item.material ?? ""} ${item.title}`).map((word) => PATTERNS[word]).find(Boolean);
+  const colour = words.map((word) => own(COLOURS, word)).find(Boolean);
+  const material = plain(`${item.material ?? ""} ${item.title}`).map((word) => own(PATTERNS, word)).find(Boolean);
   const [hue, chroma, light] = colour ?? [(seed % 24) * 15, 52, 87];
   return {
     icon: iconOf(item),
@@ -163,4 +163,9 @@ export function hashed(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return hash >>> 0;
+}
+
+/** What a table holds itself: a title may say "constructor". */
+function own<T>(table: Record<string, T>, word: string): T | undefined {
+  return Object.hasOwn(table, word) ? table[word] : undefined;
 }
