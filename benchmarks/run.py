@@ -63,6 +63,7 @@ SCRIPTS = {
     "simulated": ["simulated.py"],
     "sequence": ["sequence.py"],
     "web": ["web.py"],
+    "console_pages": ["console_pages.py"],
 }
 KEPT = HERE / "results.json"
 QUALITY = tuple({f"benchmarks/{each[0]}": None for name, each in SCRIPTS.items() if name.startswith("quality")})

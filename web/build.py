@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ OLDEST = (20, 19)
 """Of Node, which Vite needs."""
 MADE = ("node_modules", "schema.d.ts", "openapi.json")
 """What is made while building, and so is no source."""
+SHIPPED = ("node_modules/@iconify-json/fluent-emoji-flat",)
+"""Of what only building needs, what ends up in the pages all the same."""
 
 
 def main() -> int:
@@ -55,8 +58,22 @@ def main() -> int:
     print("Building the pages …", flush=True)
     for step in ("check", "build"):
         _run([*npm, "run", "--silent", step])
+    (BUILT / "notices.txt").write_text(notices(), "utf-8")
     stamp.write_text(wanted + "\n", "ascii")
     return 0
+
+
+def notices() -> str:
+    """The licences of what the pages are made of, for whoever is given them."""
+    packages = json.loads((WEB / "package-lock.json").read_text("utf-8"))["packages"]
+    told = []
+    for place, about in sorted(packages.items()):
+        if not place or (about.get("dev") and place not in SHIPPED):
+            continue
+        texts = sorted(path for path in (WEB / place).glob("LICEN[CS]E*") if path.is_file())
+        text = texts[0].read_text("utf-8", "replace") if texts else f"Licence: {about.get('license', 'see its page')}"
+        told.append(f"{place.removeprefix('node_modules/')} {about['version']}\n\n{text.strip()}\n")
+    return ("\n" + "-" * 72 + "\n\n").join(told)
 
 
 def fingerprint() -> str:
