@@ -18,6 +18,7 @@ from shop_server import ARN, SHOP, Home, Server, bearer, running
 from endcap.api.app import create_app
 from endcap.api.callers import ROLES
 from endcap.api.collect import PATHS
+from endcap.api.console.tables import described
 from endcap.registry.keys import AccessKey
 from endcap.settings import Settings
 
@@ -66,10 +67,14 @@ def post(server: Server, path: str, key: AccessKey, region: str = "us-east-1") -
         return error.code, error.headers["x-amzn-errortype"]
 
 
+PAGES = {"/shop", "/shop/*", "/console", "/console/*", "/web/{file}"}
+"""The same for everyone. Our own API, whose operations they ask, is tried in console/test_own_tenants.py."""
+
+
 def test_no_row_is_forgotten(tmp_path: Path) -> None:
     app = create_app(Settings(home=tmp_path))
     try:
-        elsewhere = ELSEWHERE | FEATURE_STORE | COLLECTED | PREDICTED
+        elsewhere = ELSEWHERE | FEATURE_STORE | COLLECTED | PREDICTED | PAGES | {each.path for each in described()}
         assert {route.path for route in app.door.routes} == set(BODIES) | elsewhere
     finally:
         app.close()

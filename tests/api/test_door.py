@@ -220,7 +220,7 @@ def test_every_row_asks_for_credentials_unless_it_says_otherwise(app: App, home:
                 if route.claims and kind.startswith(
                     "Incomplete"
                 ):  # a write key may be the user of basic authentication
-                    said = {"UnrecognizedClientException"}
+                    said.add("UnrecognizedClientException")
                 status, told = asked_for(app, route, headers)
                 assert status == 403 and told in said, route
             assert asked_for(app, route, [token(gone)]) == (403, "UnrecognizedClientException"), route

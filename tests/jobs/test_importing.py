@@ -158,7 +158,7 @@ def test_wrong_options(settings: Settings, shop: ShopKey, folder: Path) -> None:
     for options in ({"mode": "SOME"}, {"job": "../up"}):
         with pytest.raises(InputError):
             import_source(settings, shop, [folder], **options)
-    for asked in ({"dialect": "shopify"}, {"kind": "orders"}, {"mapping": {"hat": "x"}}):
+    for asked in ({"dialect": "magento"}, {"kind": "orders"}, {"mapping": {"hat": "x"}}):
         with pytest.raises(InputError):
             run_import(msgspec.structs.replace(requested(settings, shop, folder), **asked))
 
@@ -240,8 +240,8 @@ def test_a_full_disk_at_any_moment_keeps_whole_tables(settings: Settings, shop: 
 
 
 def test_an_unknown_dialect_is_told_as_the_parent_would(settings: Settings, shop: ShopKey, folder: Path) -> None:
-    with pytest.raises(InputError, match=r"There is no dialect 'shopify'\. Known: complete-journey") as caught:
-        import_source(settings, shop, [folder], dialect="shopify")
+    with pytest.raises(InputError, match=r"There is no dialect 'magento'\. Known: complete-journey") as caught:
+        import_source(settings, shop, [folder], dialect="magento")
     assert caught.value.exit_code == UnknownName.exit_code
 
 

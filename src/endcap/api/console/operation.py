@@ -89,6 +89,7 @@ class Operation:
             answered,
             limit=limit,
             local=self.local,
+            claims=self.local,  # whoever sends a key acts for its account, also where none is asked for
             public=self.public,
             access=None if self.public else self.access,
             types=self.types,
