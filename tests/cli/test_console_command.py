@@ -6,6 +6,7 @@ import json
 import stat
 
 import pytest
+
 from endcap.cli import output
 from endcap.cli.app import run
 

@@ -75,6 +75,8 @@ class TestShelves:
         open_shop(page, shop_site)
         assert len(shown(page, "trending")) == 12
         expect(page.locator("[data-shelf]")).to_have_count(1)
+        with page.expect_request(lambda asked: "Impression" in (asked.post_data or "")):
+            pass  # what stood in view for half a second was seen
         click_products(page, "trending", 1)
         first = shown(page, "for-you")
         expect(page.locator("[data-shelf]")).to_have_count(3)

@@ -39,7 +39,7 @@ export function App() {
 function Waiting() {
   return (
     <Center mih="50vh">
-      <Loader aria-label="Loading" />
+      <Loader role="status" aria-label="Loading" />
     </Center>
   );
 }

@@ -62,7 +62,7 @@ export function App() {
 function Waiting() {
   return (
     <Center mih="80vh">
-      <Loader aria-label="Loading" />
+      <Loader role="status" aria-label="Loading" />
     </Center>
   );
 }

@@ -87,6 +87,6 @@ function One({ step, place, shop }: { step: SetupStep; place: number; shop: stri
 function Sign({ state, place }: { state: string; place: number }) {
   if (state === "done") return <IconCheck size={15} aria-label="done" />;
   if (state === "problem") return <IconExclamationMark size={15} aria-label="problem" />;
-  if (state === "working") return <Loader size={14} aria-label="working" />;
+  if (state === "working") return <Loader size={14} role="status" aria-label="working" />;
   return <span>{place}</span>;
 }
