@@ -131,6 +131,17 @@ def test_the_records_of_closed_windows_end_as_those_of_sorted_input(name, arriva
     assert not len(windows.closed(now).key)
 
 
+@pytest.mark.parametrize("name", [name for name, window in WINDOWS.items() if window.panes])
+def test_an_event_of_a_clock_that_ran_ahead_counts_when_it_comes_again_in_time(name):
+    windows = engine(WINDOWS[name], "sum")
+    early = [Happened(START + 25 * 3600 * 1_000_000, 33, 2, 0, 0)]
+    windows.fold(block(early), START)
+    assert (windows.counts().ahead, windows.counts().taken) == (1, 0)
+    windows.fold(block(early), START + 26 * 3600 * 1_000_000)
+    windows.fold(block(early), START + 26 * 3600 * 1_000_000)
+    assert (windows.counts().repeated, windows.counts().taken) == (1, 1)
+
+
 @given(arrivals=_arrivals)
 @settings(max_examples=40, deadline=None)
 def test_settled_windows_are_listed_once_and_for_good(arrivals):

@@ -181,7 +181,10 @@ class Windows:
         if now is not None:
             self._state[kernels.WATERMARK] = max(self.watermark, now)
         if self._seen is not None:
-            fresh = self._seen.add(block.name)
+            fresh = np.ones(len(block.name), np.bool_)
+            # What is refused for a clock that runs ahead may come again once its time is there.
+            due = fresh if now is None else block.time <= self.watermark + self._plan[kernels.AHEAD]
+            fresh[due] = self._seen.add(block.name[due])
             self._state[kernels.REPEATS] += len(fresh) - int(fresh.sum())
             block = block.rows(fresh)
         done = 0
