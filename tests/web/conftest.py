@@ -68,9 +68,10 @@ def shop_site(site_home: Path) -> Iterator[ShopSite]:
         yield ShopSite(server, settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, driven by Playwright."""
+    """Debian's Chromium, driven by Playwright. While it is, a loop runs in this thread, which would be in the way of
+    tests that begin one: so it ends with each module."""
     binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if binary is None:
         pytest.skip("there is no Chromium")
