@@ -67,7 +67,7 @@ def _asked(server: Server, workspace: Workspace, user: str = "u3") -> Decision:
 
 
 def _until(ask: Callable[[], Decision], holds: Callable[[Decision], bool]) -> Decision:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds(found := ask()):
         assert time.monotonic() < deadline
         time.sleep(0.05)

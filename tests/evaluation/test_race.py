@@ -89,9 +89,10 @@ def test_an_interrupted_race_runs_only_what_is_missing(course: Course) -> None:
         shares=(0.5, 1.0),
         run_before=kept[:1] + [lap for lap in kept if lap.recipe == "popularity"],
     )
-    assert [(lap.recipe, lap.share, lap.mean) for lap in again.laps] == [
+    # Which of a round runs first depends on how long they took before.
+    assert sorted((lap.recipe, lap.share, lap.mean) for lap in again.laps) == sorted(
         (lap.recipe, lap.share, lap.mean) for lap in whole.laps
-    ]
+    )
 
 
 def test_a_slow_recipe_takes_no_more_than_its_share_of_the_time(course: Course) -> None:
