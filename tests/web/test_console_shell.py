@@ -50,7 +50,11 @@ class TestScreens:
         assert axe(console) == []
 
     def test_the_palette_goes_there_by_the_keyboard(self, console):
+        expect(console.get_by_role("heading", level=1)).to_be_visible()
         console.keyboard.press("Control+k")
-        console.keyboard.type("Models")
+        box = console.get_by_label("Go to", exact=True)
+        expect(box).to_be_focused()
+        box.press_sequentially("Models")
+        expect(console.get_by_text("Train, compare, publish, roll back")).to_be_visible()
         console.keyboard.press("Enter")
         expect(console).to_have_url(re.compile("/console/models"))
