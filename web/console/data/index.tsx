@@ -1,7 +1,7 @@
-import { Stack, Tabs, Text, Title } from "@mantine/core";
 import { IconActivity, IconFileImport, IconListDetails, IconStethoscope, IconTable, IconTargetArrow } from "@tabler/icons-react";
 
-import { useAddress, useShop } from "../where";
+import { Parts } from "../Parts";
+import { useShop } from "../where";
 import { Arriving } from "./Arriving";
 import { Browse } from "./Browse";
 import { Health } from "./Health";
@@ -20,32 +20,6 @@ const PARTS = [
 
 /** A shop's data: what there is, how it comes in, what is odd about it, and what it is enough for. */
 export default function Data() {
-  const [address, change] = useAddress();
-  const shop = useShop();
-  const part = PARTS.find(({ name }) => name === address.get("tab")) ?? PARTS[0];
-  const go = (name: string | null) => change({ tab: name === "overview" ? null : name });
-  return (
-    <Stack gap="md" maw={1280} mx="auto">
-      <div>
-        <Title order={1}>Data</Title>
-        <Text c="var(--quiet)" size="sm">
-          What recommendations are learned from: bring it in, see what is odd about it and what that does.
-        </Text>
-      </div>
-      <Tabs value={part.name} onChange={go} keepMounted={false}>
-        <Tabs.List mb="md" aria-label="Parts of the data screen">
-          {PARTS.map(({ name, title, icon: Icon }) => (
-            <Tabs.Tab key={name} value={name} leftSection={<Icon size={16} aria-hidden />}>
-              {title}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        {PARTS.map(({ name, part: Part }) => (
-          <Tabs.Panel key={name} value={name}>
-            <Part key={shop} shop={shop} />
-          </Tabs.Panel>
-        ))}
-      </Tabs>
-    </Stack>
-  );
+  const about = "What recommendations are learned from: bring it in, see what is odd about it and what that does.";
+  return <Parts title="Data" about={about} parts={PARTS} shop={useShop()} />;
 }
