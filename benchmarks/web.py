@@ -64,7 +64,7 @@ def views(browser: Browser, address: str) -> None:
     """Rows of the first view of each page."""
     places = {
         "storefront, home": f"/shop/{NAME}",
-        "storefront, product": f"/shop/{NAME}/p/item-0",
+        "storefront, product": f"/shop/{NAME}/p/P00001",
         "console, signing in": "/console",
     }
     for name, path in places.items():
