@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from shop_of_files import SHOP, console_of
 
+from endcap.api.console.models import _told
+from endcap.jobs import comparing
 from endcap.jobs.training import train
 from endcap.jobs.workspace import open_workspace
 from endcap.settings import Settings
+from endcap.types import AccountKey
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +97,10 @@ class TestComparing:
         made = console.post("evaluations", recipes=["popularity"], days=700)
         found = console.ended("evaluations", made["id"])
         assert found["status"] == "failed" and "No interaction lies before the cut" in found["reason"]
+
+        workspace = open_workspace(console.settings)
+        record = workspace.resources.get(AccountKey(), comparing.KIND, f"{SHOP}/{made['id']}")
+        read_before = replace(record, status="CREATE IN_PROGRESS", document={})
+        job, read_again = _told(workspace, read_before)  # the job had ended when it was looked at
+        assert job.status == "failed" and read_again.document["failureReason"]
+        workspace.database.close()

@@ -108,11 +108,14 @@ class Models:
         shop, workspace = shop_of(call, asked.shop), self._workspace
         served = _shares(workspace, shop)
         now = workspace.lake.snapshot(shop).text
+        # First what is being trained: what ends in between is in both lists, and is taken from the versions.
+        training = self._trainings(shop)
         versions = [_model(each, served.get(each.id, ()), now) for each in workspace.versions.list(shop)[:LISTED]]
+        ready = {each.id for each in versions}
         found = self._evaluations(shop)
         return ModelList(
             models=tuple(versions),
-            training=tuple(self._trainings(shop, {each.id for each in versions})),
+            training=tuple(each for each in training if each.id not in ready)[:10],
             live=comparing.served_version(workspace, shop),
             evaluations=tuple(each.id for each in found if each.status == "done"),
             judged=tuple(newest_rows(found)),
@@ -204,7 +207,8 @@ class Models:
         return [self._evaluation(each) for each in found[::-1][:PAST]]
 
     def _evaluation(self, resource: Resource) -> Evaluation:
-        job, document = _job(self._workspace, resource), resource.document
+        job, resource = _told(self._workspace, resource)
+        document = resource.document
         found = document.get("found") or {}
         return Evaluation(
             id=resource.id.rpartition("/")[2],
@@ -247,11 +251,10 @@ class Models:
             ),
         )
 
-    def _trainings(self, shop: ShopKey, done: set[str]) -> list[TrainingLine]:
-        """What is being trained or failed to be lately, newest first."""
+    def _trainings(self, shop: ShopKey) -> list[TrainingLine]:
+        """What was asked to be trained lately, newest first."""
         records = self._workspace.resources.list(shop.account, "solution-version", shop=shop.group)
-        waiting = [each for each in records[::-1] if each.id.rpartition("/")[2] not in done]
-        return [self._training(each) for each in waiting[:10]]
+        return [self._training(each) for each in records[::-1][:PAST]]
 
     def _training(self, resource: Resource) -> TrainingLine:
         recipe = str(resource.document.get("recipeArn", "")).rpartition("/")[2].removeprefix("endcap-")
@@ -260,7 +263,7 @@ class Models:
             solution=resource.parent,
             recipe=recipe,
             created=resource.created,
-            **_progress(_job(self._workspace, resource), resource),
+            **_progress(*_told(self._workspace, resource)),
         )
 
 
@@ -272,8 +275,13 @@ def _done(work: Callable[[], T]) -> T:
         raise Refusal(409, "ResourceInUseException", str(error)) from None
 
 
-def _job(workspace: Workspace, resource: Resource) -> Job | None:
-    return next(iter(workspace.jobs.on(resource)), None)
+def _told(workspace: Workspace, resource: Resource) -> tuple[Job | None, Resource]:
+    """The newest job on it, and the resource with what that job has left there: both end in one transaction, so one
+    that was read while the job was at work is read again where the job has ended by now."""
+    job = next(iter(workspace.jobs.on(resource)), None)
+    if job is not None and job.status in ENDED and resource.status != "ACTIVE":
+        resource = workspace.resources.get(resource.account, resource.kind, resource.id)
+    return job, resource
 
 
 def _progress(job: Job | None, resource: Resource) -> dict[str, Any]:
