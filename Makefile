@@ -72,7 +72,7 @@ docs-operations: setup-dev  ## Run every test and write the table of the API's o
 	$(BIN)/python tests/operations.py build/operations
 
 pictures: setup-dev web  ## Take the pictures of every screen that README and guide show anew
-	PICTURES=docs/pictures $(BIN)/python -m pytest tests/web/test_pictures.py
+	PICTURES=docs/pictures $(BIN)/python -m pytest tests/web/test_*_pictures.py
 
 docs: setup-dev  ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m endcap.cli.reference

@@ -4,7 +4,7 @@ type Priced = Pick<Card, "price" | "currency">;
 
 /** An amount in the shop's currency; without one, the plain number. */
 export function money(amount: number, currency = ""): string {
-  const style = /^[A-Z]{3}$/.test(currency) ? { style: "currency" as const, currency } : {};
+  const style = /^[A-Z]{3}$/.test(currency) ? { style: "currency" as const, currency, currencyDisplay: "narrowSymbol" as const } : {};
   try {
     return new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2, ...style }).format(amount);
   } catch {

@@ -18,6 +18,7 @@ export const theme = createTheme({
   components: {
     Card: { defaultProps: { withBorder: true, padding: "md", radius: "lg" } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Dismiss" } } },
     ActionIcon: { defaultProps: { variant: "subtle" } },
   },
 });

@@ -48,7 +48,7 @@ from endcap.serving.trimming import Trimming
 from endcap.serving.watch import Watch
 from endcap.settings import Settings
 from endcap.storage.log import Log, SpooledLog, open_log
-from endcap.storage.set_aside import SetAside
+from endcap.storage.set_aside import refused_events
 from endcap.stream.sink import trim_sunk
 
 
@@ -101,6 +101,7 @@ def create_app(
     tail = Tail(log, workspace.lake, spool=spool, poisoned=lambda: live.poisoned)
     batcher = Batcher(answer, batched=metrics.batched, shared=tail if spool else None)
     metrics.follow_log(tail, lambda: batcher.stale)
+    metrics.follow_live(lambda: live.refused)
     notes, name = Notes(settings.home), named(slot.number if slot is not None else 0)
 
     def gather(own: bytes) -> bytes:
@@ -122,7 +123,7 @@ def create_app(
     runtime = Runtime(Finder(watch, workspace.resources), answering)
     inference = Inference(Finder(watch, workspace.resources), metrics, workspace.clock)
     events = Events(Places(workspace.resources), log, metrics, workspace.clock)
-    set_aside = SetAside(settings.home / "rejects" / "collect")
+    set_aside = refused_events(settings.home)
     collect = Collect(workspace.resources, log, metrics, workspace.clock, set_aside)
     kinesis = Kinesis(workspace.resources, log, metrics, workspace.clock, set_aside)
     targets = Targets({CONTROL: control.answer, KINESIS: kinesis.answer, FEATURES: features.answer})

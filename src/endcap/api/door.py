@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from endcap.api.auth.authenticator import Authenticator
 from endcap.api.auth.received import Received
+from endcap.api.auth.sessions import HARMLESS, WORD
 from endcap.api.callers import NOBODY, Access, Caller
 from endcap.api.metrics import Metrics
 from endcap.api.wire import Refusal, Reply, invalid
@@ -173,6 +174,8 @@ class Door:
 
     async def _enter(self, route: Route, scope: Scope, receive: Receive) -> Reply:
         kind = self._admit(route, scope["headers"])
+        if self._loopback and not (route.public or route.method in HARMLESS or _is_signed(scope)):
+            _require_own_page(scope["headers"])
         query, claim = scope.get("query_string", b""), None
         if not (route.public or (route.local and self._loopback)) or (route.claims and _is_signed(scope)):
             received = Received(scope["method"], scope["raw_path"], query, scope["headers"])
@@ -303,9 +306,21 @@ def _too_long(limit: int) -> Refusal:
 
 def _require_loopback(host: bytes) -> None:
     """Refuse names that only look local to a browser: a page elsewhere may point its own name at this address."""
-    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
-    if name.lower() not in LOOPBACK:
+    if not _is_loopback(host):
         raise Refusal(421, "InvalidInputException", "This server answers to 127.0.0.1 and localhost only.")
+
+
+def _require_own_page(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Refuse changes that a page from elsewhere makes a browser send to whoever sits at this machine."""
+    told = {name: value for name, value in headers if name in (b"origin", WORD)}
+    if WORD not in told and not _is_loopback(told.get(b"origin", b"//localhost").partition(b"//")[2]):
+        raise Refusal(403, "AccessDeniedException", "Pages of other sites may not change anything here.")
+
+
+def _is_loopback(host: bytes) -> bool:
+    """Of a host as URLs and headers name it, with or without a port."""
+    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
+    return name.lower() in LOOPBACK
 
 
 def _refusal(error: EndcapError) -> Refusal:

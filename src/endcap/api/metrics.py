@@ -79,6 +79,10 @@ class Metrics:
         """Show how the log does; `stale` counts answers made without knowing what others had acknowledged."""
         self._registry.register(_Tailed(tail, stale))
 
+    def follow_live(self, refused: Callable[[], Mapping[str, int]]) -> None:
+        """Show how many numbers beside live events could be none, by column."""
+        self._registry.register(_Refused(refused))
+
     def samples(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         """Every number, by name and sorted labels."""
         return {
@@ -200,3 +204,18 @@ class _Tailed(Collector):
             "endcap_stale_answers", "Answers that may miss what others acknowledged.", self._stale()
         )
         return [ends, lag, sink, *gauges, stale]
+
+
+class _Refused(Collector):
+    """What live events said that could not be."""
+
+    def __init__(self, refused: Callable[[], Mapping[str, int]]) -> None:
+        self._refused = refused
+
+    def collect(self) -> Iterable[Metric]:
+        found = GaugeMetricFamily(
+            "endcap_refused_numbers", "Numbers beside live events that count as not told.", labels=("column",)
+        )
+        for column, count in sorted(self._refused().items()):
+            found.add_metric((column,), count)
+        return [found]

@@ -23,7 +23,7 @@ def command(
     """Make write keys for a shop's pages, list and revoke them, and read the events that were refused."""
     from endcap.jobs.workspace import open_workspace
     from endcap.registry.write_keys import WriteKeys
-    from endcap.storage.set_aside import SetAside
+    from endcap.storage.set_aside import refused_events
 
     workspace = open_workspace(settings())
     keys = WriteKeys(workspace.resources, clock=workspace.clock)
@@ -35,7 +35,7 @@ def command(
         return
     owner = workspace.new_shop(shop)
     if action == "rejected":
-        kept = SetAside(workspace.settings.home / "rejects" / "collect").read(owner)
+        kept = refused_events(workspace.settings.home).read(owner)
         say(kept.decode("utf-8", "replace").rstrip() if kept else f"Nothing that was sent to {shop} was refused.")
     elif action == "create":
         made = keys.create(owner, origin or (), internal=internal or (), label=label)

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from endcap.cli import import_command
+from endcap.cli import evaluate_command, import_command
 from endcap.cli.check_command import MARKS
-from endcap.cli.evaluate_command import show_judgement
+from endcap.cli.demo_judging import begin
 from endcap.cli.output import ScreenProgress, say, settings
 
 if TYPE_CHECKING:
     from endcap.jobs.workspace import Workspace
     from endcap.types import ShopKey
+
+
+JUDGING = "Evaluate: trained on all but the last 28 days, judged on those, the whole catalogue ranked"
 
 
 def command(
@@ -27,7 +30,7 @@ def command(
         bool, typer.Option("--fresh", help="Do everything again, even if this shop is here already.")
     ] = False,
 ) -> None:
-    """Import a real shop, check it, evaluate recipes on it, train, publish, and serve it."""
+    """Import a real shop, check it, train, publish, serve it, and evaluate recipes on it meanwhile."""
     from endcap.jobs.demo import demo_shop
     from endcap.jobs.workspace import open_workspace
 
@@ -36,30 +39,55 @@ def command(
 
         open_socket(settings().host, settings().port).close()  # better refused now than after all the work
     workspace = open_workspace(settings())
-    started = time.perf_counter()
     key, chosen, files = demo_shop(workspace, shop, data)
-    if fresh or not workspace.campaigns.list(key):
+    if fresh or not _is_complete(workspace, key):
         say(f"{chosen.title}\nfrom {chosen.source}\n")
         _build(workspace, key, chosen.dialect, files)
-        say(f"\nFrom files to a published campaign in {time.perf_counter() - started:.0f} s.")
     else:
         say(f"{shop} is here already (--fresh does it all again).")
-    _what_to_try(workspace, key)
     if serve:
-        from endcap.api.server import serve as run
+        _serve(workspace, key, fresh)
+        return
+    if fresh or not _is_judged(workspace, key):
+        say(f"\n4  {JUDGING} (minutes)")
+        evaluate_command.command(shop=key.group)
+    _what_to_try(workspace, key)
 
-        run(settings())
+
+def _serve(workspace: Workspace, key: ShopKey, fresh: bool) -> None:
+    """Serve at once; what takes minutes and no page waits for is done beside it."""
+    from endcap.api.server import serve as run
+
+    _what_to_try(workspace, key)
+    if fresh or not _is_judged(workspace, key):
+        say(f"4  {JUDGING}: beside the server, the table comes below (minutes)")
+        begin(key.group)
+    say("Loading the models; open the shop when it says that it serves.")
+    run(settings())
+
+
+def _is_complete(workspace: Workspace, key: ShopKey) -> bool:
+    """Whether an earlier demo came to its end."""
+    from endcap.jobs.demo import SERVED
+
+    served = {each.campaign for each in workspace.campaigns.list(key)}
+    return all(key.name_of(purpose) in served for purpose in SERVED)
+
+
+def _is_judged(workspace: Workspace, key: ShopKey) -> bool:
+    from endcap.jobs.judging import report_paths
+
+    return report_paths(workspace, key)[1].exists()
 
 
 def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) -> None:
-    from endcap.jobs.demo import JUDGED, SERVED
+    from endcap.jobs.demo import SERVED
     from endcap.jobs.intake import bring_in
-    from endcap.jobs.judging import judge_shop, report_paths
     from endcap.jobs.publishing import publish
     from endcap.jobs.training import train
     from endcap.lake.checks import run_checks
 
-    progress = ScreenProgress()
+    progress, started = ScreenProgress(), time.perf_counter()
     say("1  Import")
     report = bring_in(workspace, key, files, dialect=dialect, progress=progress)
     import_command.show(report.json())
@@ -67,17 +95,13 @@ def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) 
     for finding in run_checks(workspace.lake, key, progress):
         say(f"  {MARKS[finding.severity]} {finding.title}")
     say(f"  Reasons and plots: endcap check --shop {key.group} --html check.html")
-    say("\n3  Evaluate: trained on all but the last 28 days, judged on those, the whole catalogue ranked (minutes)")
+    say("\n3  Train and publish")
     dataset = workspace.lake.dataset(key)
-    judgement = judge_shop(workspace, key, JUDGED, dataset=dataset, progress=progress)
-    show_judgement(judgement.json())
-    say(f"  As a page: {report_paths(workspace, key)[1]}")
-    say("\n4  Train on everything and publish")
-    numbers = {row.recipe: row.json()["metrics"] for row in judgement.of("all items")}
     for purpose, recipe in SERVED.items():
-        version = train(workspace, key, recipe, dataset=dataset, metrics=numbers.get(recipe), progress=progress)
+        version = train(workspace, key, recipe, dataset=dataset, progress=progress)
         deployment, _ = publish(workspace, key, version.id, key.name_of(purpose))
         say(f"  {deployment.campaign} serves {recipe}, version {version.id}")
+    say(f"\nFrom files to {len(SERVED)} published campaigns in {time.perf_counter() - started:.0f} s.")
 
 
 def _program(name: str) -> str:

@@ -54,7 +54,7 @@ def command(
         str, typer.Option(help="Without --out: a shop of the server, whoever made it.", rich_help_panel=Live)
     ] = "",
     lines: Annotated[
-        bool, typer.Option("--lines", help="A line of JSON each second; ends with stdin.", rich_help_panel=Live)
+        bool, typer.Option("--lines", help="A line of JSON twice a second; ends with stdin.", rich_help_panel=Live)
     ] = False,
     url: Annotated[str, typer.Option(help="The server; that of the settings.", rich_help_panel=Live)] = "",
     as_json: AsJson = False,
@@ -67,7 +67,11 @@ def command(
         pace = Pace(at_once=256, rate=rate, speed=speed)
         targets = Targets(campaign, tracking_id, similar, ranking)
         _check_told(out, shop, targets)
-        crowd = _crowd(out, shop, url, targets, (seed, users if shoppers is None else shoppers), pace)
+        crowd = (
+            _borrowed(shop, _transport(url), targets, seed, pace, shoppers or users)
+            if out is None
+            else _simulated(out, _transport(url), targets, seed, pace, shoppers)
+        )
         outcomes = asyncio.run(_run(crowd, max(int(rate * minutes * 60), 1), minutes * 60, lines=lines))
         if as_json:
             emit(outcomes.json())
@@ -96,21 +100,23 @@ def _check_told(out: Path | None, shop: str, targets: Targets) -> None:
         raise InputError("--live needs --campaign and --tracking-id.", fix="endcap status lists the campaigns.")
 
 
-def _crowd(out: Path | None, shop: str, url: str, targets: Targets, drawn: tuple[int, int], pace: Pace) -> Crowd:
-    """The crowd of a simulated shop or, without its folder, one for a shop of the server. `drawn` are the seed and how
-    many shoppers there are."""
+def _simulated(
+    out: Path, transport: HttpTransport, targets: Targets, seed: int, pace: Pace, shoppers: int | None
+) -> Crowd:
+    """The crowd of a simulated shop: only the first so many of its shoppers, or all of them."""
+    from endcap.simulator.crowd import Crowd
+    from endcap.simulator.files import read_shop
+
+    shop = read_shop(out)
+    among = None if shoppers is None else range(min(shoppers, len(shop.population)))
+    return Crowd(shop, transport, targets, seed, pace=pace, shoppers=among)
+
+
+def _borrowed(shop: str, transport: HttpTransport, targets: Targets, seed: int, pace: Pace, count: int) -> Crowd:
+    """A crowd of so many shoppers for a shop of the server, whoever made it."""
+    from endcap.simulator.borrowed import borrow, minds_of
     from endcap.simulator.crowd import Crowd
 
-    seed, count = drawn
-    if out is not None:
-        from endcap.simulator.files import read_shop
-
-        simulated = read_shop(out)
-        among = range(min(count, len(simulated.population)))
-        return Crowd(simulated, _transport(url), targets, seed, pace=pace, shoppers=among)
-    from endcap.simulator.borrowed import borrow, minds_of
-
-    transport = _transport(url)
     told = asyncio.run(_ground(transport, shop))
     now = int(datetime.now(UTC).timestamp()) * SECOND
     borrowed = borrow(told, users=count, seed=seed, now=now)

@@ -65,18 +65,19 @@ def ask(
 
     Raises `UnknownName`, `InputError` where too much is asked for.
     """
+    versions, recipes = list(dict.fromkeys(versions)), list(dict.fromkeys(recipes))
     for identity in versions:
         workspace.versions.get(shop, identity)
     for name in recipes:
         recipe_class(name)
     if not versions and not recipes:
         raise InputError("Nothing was named that could be compared.", fix="Name versions or recipes.")
-    if len({*versions, *recipes}) > MOST:
+    if len(versions) + len(recipes) > MOST:
         raise InputError(f"At most {MOST} can be compared at once: each is trained anew.", fix="Leave some out.")
     served = served_version(workspace, shop)
     if served and served not in versions and len(versions) + len(recipes) < MOST:
         versions = [*versions, served]
-    document = {"versions": list(versions), "recipes": list(recipes), "days": days, "at": at}
+    document = {"versions": versions, "recipes": recipes, "days": days, "at": at}
     identity = f"{shop.group}/{token_hex(8)}"
     made = Resource(shop.account, KIND, identity, shop.group, status="CREATE PENDING", document=document)
     return workspace.resources.create(made, verb="create")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -139,8 +138,8 @@ def rejects_of(workspace: Workspace, resource: Resource) -> list[Path]:
 
 def tried_folder(workspace: Workspace, resource: Resource) -> Path:
     """Where the rows lie that a try would reject: beside its first file, and gone with it."""
-    uploads = resource.document["uploads"]
-    return uploads_of(workspace).folder(resource.shop_key) / f"{uploads[0]}.tried"
+    first = resource.document["uploads"][0]
+    return uploads_of(workspace).tried(resource.shop_key, first, resource.id.rpartition("/")[2])
 
 
 def _paths(workspace: Workspace, shop: ShopKey, uploads: Sequence[str]) -> list[Path]:
@@ -157,9 +156,7 @@ def _told(report: ImportReport, workspace: Workspace, shop: ShopKey) -> dict[str
 
 
 def _folders(workspace: Workspace, shop: ShopKey) -> list[str]:
-    with suppress(UnknownName):
-        return [f"{upload.path.parent}/" for upload in uploads_of(workspace).list(shop)]
-    return []
+    return [f"{upload.path.parent}/" for upload in uploads_of(workspace).list(shop)]
 
 
 def _in_their_words(error: EndcapError, workspace: Workspace, shop: ShopKey) -> EndcapError:

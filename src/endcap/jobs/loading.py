@@ -11,7 +11,7 @@ from endcap.errors import DataError, InputError
 from endcap.jobs.datasets import announce, announce_deletion, dataset_of, kind_of, schema_of
 from endcap.jobs.importing import import_source
 from endcap.jobs.lifecycles import Work
-from endcap.jobs.removing import states
+from endcap.jobs.removing import copies, states
 from endcap.storage.objects import open_objects
 
 LARGEST_LIST = 100 << 20
@@ -100,10 +100,9 @@ def delete_users(work: Work) -> None:
         erase_features(work.workspace, shop, users)  # first: it asks whose the sessions are
         removed = work.workspace.lake.remove_users(shop, users, work.job.id)
     work.facts["members"] = {"numDeleted": int(removed)}
-    # Raw rows that an import refused may be anyone's, and so may those of files that wait and of sorted copies.
+    # Raw rows that an import refused may be anyone's.
     shutil.rmtree(work.workspace.lake.directory(shop) / "rejects", ignore_errors=True)
-    for kept in ("uploads", "rows"):
-        shutil.rmtree(work.workspace.settings.home.joinpath(kept, *shop.parts()), ignore_errors=True)
+    copies(work.workspace, shop)
     work.workspace.imports.forget_examples(shop)
     states(work.workspace, shop)
     announce_deletion(work.workspace, shop, work.cancelled)

@@ -7,7 +7,7 @@ import msgspec
 from endcap.errors import UnknownName
 from endcap.jobs.workspace import Workspace
 from endcap.lake.importers.remembering import Remembered, with_memory
-from endcap.registry.resources import Stale
+from endcap.registry.resources import Resource, Stale
 from endcap.types import ShopKey
 
 MEMBER = "_mappings"
@@ -18,12 +18,8 @@ TRIES = 5
 def memories(workspace: Workspace, shop: ShopKey) -> tuple[Remembered, ...]:
     """Newest first; none for a shop that is not there yet."""
     try:
-        record = workspace.resources.get(shop.account, "dataset-group", shop.group)
+        return _held(workspace.resources.get(shop.account, "dataset-group", shop.group))
     except UnknownName:
-        return ()
-    try:
-        return tuple(msgspec.convert(record.document.get(MEMBER, []), list[Remembered]))
-    except msgspec.ValidationError:  # written by a newer version: nothing that it knows is of use here
         return ()
 
 
@@ -35,13 +31,20 @@ def remember(workspace: Workspace, shop: ShopKey, said: Remembered) -> None:
     is_file = (said.dialect or "").lower().endswith((".toml", ".json"))
     new = msgspec.structs.replace(said, dialect=None) if is_file else said
     for _ in range(TRIES):
-        known = memories(workspace, shop)
+        record = workspace.resources.get(shop.account, "dataset-group", shop.group)
+        known = _held(record)
         after = with_memory(known, new)
         if after == known:
             return
-        record = workspace.resources.get(shop.account, "dataset-group", shop.group)
         try:
             workspace.resources.change(record, document={MEMBER: msgspec.to_builtins(after)})
         except Stale:
             continue
         return
+
+
+def _held(record: Resource) -> tuple[Remembered, ...]:
+    try:
+        return tuple(msgspec.convert(record.document.get(MEMBER, []), list[Remembered]))
+    except msgspec.ValidationError:  # written by a newer version: nothing that it knows is of use here
+        return ()

@@ -13,6 +13,7 @@ from endcap.jobs.workspace import Workspace
 from endcap.registry.dependencies import Dependencies
 from endcap.registry.versions import HIDDEN
 from endcap.storage.log import open_log_reader
+from endcap.storage.set_aside import refused_events
 from endcap.types import ShopKey
 
 
@@ -56,10 +57,19 @@ def shop(work: Work) -> None:
     with closing(open_log_reader(work.workspace.settings.log)) as log:
         work.workspace.lake.drop_shop(key, log)
     states(work.workspace, key)
-    for folder in (home / "models", home / "uploads", home / "rows", work.workspace.reports):
+    copies(work.workspace, key)
+    for folder in (home / "models", work.workspace.reports):
         _remove(folder.joinpath(*key.parts()))
     work.workspace.snapshots.forget(key)
     work.workspace.imports.forget(key)
+
+
+def copies(workspace: Workspace, shop: ShopKey) -> None:
+    """Rows of a shop beside its tables go: files that wait for import, sorted copies, events that were refused."""
+    home = workspace.settings.home
+    for folder in (home / "uploads", home / "rows"):
+        _remove(folder.joinpath(*shop.parts()))
+    refused_events(home).forget(shop)
 
 
 def states(workspace: Workspace, shop: ShopKey) -> None:

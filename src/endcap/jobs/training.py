@@ -55,13 +55,13 @@ def train(
     not exist, `StateError` without data.
     """
     model = create(recipe, settings)
-    snapshot = workspace.lake.snapshot(shop)
+    sources = workspace.sources(shop)
     data = _material(workspace, shop, recipe, dataset)
     started = time.perf_counter()
     model.fit(data, progress)
     lineage = Lineage(
-        sources=workspace.sources(shop),
-        snapshot=snapshot.text,
+        sources=sources,
+        snapshot=data.snapshot or workspace.lake.snapshot(shop).text,
         recipe=recipe,
         settings=model.settings(),
         seed=int(model.settings().get("seed", 0)),
@@ -104,7 +104,7 @@ def train_command(
 
 def _material(workspace: Workspace, shop: ShopKey, recipe: str, dataset: Dataset | None) -> Dataset:
     """What the recipe learns from."""
-    data = dataset or learnable(workspace, shop)
+    data = learnable(workspace, shop) if dataset is None else dataset
     if recipe not in LEARN_FROM_DECISIONS:
         return data
     data = with_decisions(workspace.lake, shop, data)

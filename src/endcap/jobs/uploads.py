@@ -28,7 +28,7 @@ WAITING = 32
 """Files that one shop may have waiting."""
 ROOM = 1 << 30
 """Bytes of the disk that uploads leave free."""
-_PART = ".part"
+_PART, _TRIED = ".part", ".tried"
 _NAME = re.compile(r"[^\w.\-+()\[\] ]+")
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -70,8 +70,7 @@ class Uploads:
         if len(self.list(shop)) >= WAITING:
             raise InputError(f"{WAITING} files wait for {shop.group} already.", fix="Import or remove some of them.")
         make_directory(self.folder(shop), self._disk)
-        if shutil.disk_usage(self.folder(shop)).free < size + ROOM:
-            raise InputError("There is no room for this file on the server's disk.", fix="Free some space and retry.")
+        require_room(self.folder(shop), size)
         folder = self.folder(shop) / self._ids()
         make_directory(folder, self._disk)
         return Arriving(folder, safe_name(name), self._disk, self._clock)
@@ -89,14 +88,15 @@ class Uploads:
             raise UnknownName("upload", identity, known, fix="Files wait for a day; send it again.")
         return found
 
+    def tried(self, shop: ShopKey, identity: str, attempt: str) -> Path:
+        """Where what an attempt to import a file leaves may lie: beside the file, and gone with it."""
+        return self.folder(shop) / f"{identity}.{attempt}{_TRIED}"
+
     def remove(self, shop: ShopKey, identity: str) -> None:
         """Nothing where it is gone already."""
         if _ID.fullmatch(identity):
-            shutil.rmtree(self.folder(shop) / identity, ignore_errors=True)
-
-    def forget(self, shop: ShopKey) -> None:
-        """All of a shop's: they may hold rows of people who are to be forgotten."""
-        shutil.rmtree(self.folder(shop), ignore_errors=True)
+            for folder in (self.folder(shop) / identity, *self.folder(shop).glob(f"{identity}.*{_TRIED}")):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what has waited too long, whole or not."""
@@ -134,8 +134,9 @@ class Arriving:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, piece: bytes) -> None:
-        """Append a piece. Raises `ResourceError` for a full disk."""
+        """Append a piece. Raises `InputError` where the disk has no room for more, `ResourceError` where it is full."""
         assert self._file is not None
+        require_room(self.folder, len(piece))
         try:
             self._file.write(piece)
         except OSError as error:
@@ -155,6 +156,12 @@ class Arriving:
         self.disk.fsync(self.folder)
         self._done = True
         return Upload(self.folder.name, path, self.size, int(self.clock.now()))
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Raises `InputError` where so many bytes more would take what is to stay free."""
+    if shutil.disk_usage(folder).free < size + ROOM:
+        raise InputError("There is no room for this file on the server's disk.", fix="Free some space and retry.")
 
 
 def safe_name(name: str) -> str:
@@ -187,10 +194,12 @@ def known_endings() -> tuple[str, ...]:
 
 
 def _whole(folder: Path) -> Upload | None:
-    if not folder.is_dir():
+    """What a folder holds; None where that is nothing, or is being removed just now."""
+    try:
+        path = next((path for path in folder.iterdir() if path.is_file() and not path.name.endswith(_PART)), None)
+        if path is None or folder.name.endswith(_TRIED):
+            return None
+        told = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    path = next((path for path in folder.iterdir() if path.is_file() and not path.name.endswith(_PART)), None)
-    if path is None:
-        return None
-    told = path.stat()
     return Upload(folder.name, path, told.st_size, int(told.st_mtime * SECOND))

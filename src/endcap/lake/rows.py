@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from endcap.errors import InputError, UnknownName
 from endcap.lake.importers.sql import literal
 from endcap.lake.intake import quoted
+from endcap.lake.locks import locked
 from endcap.lake.offsets import TableKind
 from endcap.lake.schemas import TIMES
 from endcap.lake.tables import Lake
@@ -45,6 +47,8 @@ LARGE = 3_000_000
 """Rows of a table whose copies take longer: a page does not wait for one."""
 COPIES = 6
 """Of one table; the one that was read longest ago goes first."""
+WAITING = 4
+"""Copies that are being made or wait for it, of all tables: each is sorted with `memory_mb`, one after the other."""
 _SAFE = 2**53
 _WRITER = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480"
 _PLACE = "file_row_number"
@@ -91,6 +95,7 @@ class Rows:
     memory_mb: int = 512
     _making: dict[Path, threading.Thread] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def page(self, shop: ShopKey, asked: Asked) -> Page:
         """Raises `StateError` where there is no such table, `UnknownName` for a column, `InputError` for a value."""
@@ -107,18 +112,14 @@ class Rows:
             return Page(columns, _straight(files, asked.offset, limit), total, version)
         path = self._path(shop, asked, version, files, where)
         if not path.exists() and _count(files) < LARGE:
-            self._prepare(path, asked, version, files, where).join(PATIENCE)
-        if path.exists():
-            path.touch()
-            return Page(columns, _straight((str(path),), asked.offset, limit), _count((str(path),)), version)
+            self._prepare(path, asked, version, files, where, wait=PATIENCE)
+        copied = _copied(path, asked.offset, limit)
+        if copied is not None:
+            return Page(columns, *copied, version)
         total = _matching(files, where) if where else _count(files)
         found = _near_end(files, where, asked, limit, total)
         self._prepare(path, asked, version, files, where)  # after the page: it would be in its way
         return Page(columns, found, total, version, preparing=True)
-
-    def forget(self, shop: ShopKey) -> None:
-        """The copies of a shop's tables."""
-        shutil.rmtree(self.root.joinpath(*shop.parts()), ignore_errors=True)
 
     def _path(self, shop: ShopKey, asked: Asked, version: int, files: tuple[str, ...], where: str) -> Path:
         """Where the sorted copy is, or will be."""
@@ -126,33 +127,38 @@ class Rows:
         name = f"{version}-{hashlib.sha256(told.encode()).hexdigest()[:24]}.parquet"
         return self.root.joinpath(*shop.parts(), asked.kind, name)
 
-    def _prepare(self, path: Path, asked: Asked, version: int, files: tuple[str, ...], where: str) -> threading.Thread:
-        """The thread that makes the copy, begun where none was yet."""
+    def _prepare(
+        self, path: Path, asked: Asked, version: int, files: tuple[str, ...], where: str, *, wait: float = 0.0
+    ) -> None:
+        """Have the copy made, unless so many wait already, and wait a while for it."""
         with self._lock:
             thread = self._making.get(path)
-            if thread is None:
+            if thread is None and len(self._making) < WAITING:
                 order = _order(asked.sort, asked.descending)
                 query = f"SELECT * EXCLUDE ({_PLACE}) FROM {_source(files)} WHERE {where or 'true'} ORDER BY {order}"
                 thread = threading.Thread(target=self._make, args=(path, query, version), daemon=True, name="rows")
                 self._making[path] = thread
                 thread.start()
-        return thread
+        if thread is not None and wait:
+            thread.join(wait)
 
     def _make(self, path: Path, query: str, version: int) -> None:
         waiting = path.with_suffix(".writing")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _tidy(path.parent, version)
             config: Any = {
                 "memory_limit": f"{self.memory_mb}MB",
                 "threads": 2,
                 "temp_directory": str(path.parent / ".spill"),
             }
-            with duckdb.connect(config=config) as connection:
-                connection.execute(f"COPY ({query}) TO {literal(str(waiting))} ({_WRITER})")
-            waiting.rename(path)
+            with self._turn, locked(path.parent / ".copy.lock"):  # other processes may make the same copy
+                if path.exists():
+                    return
+                _tidy(path.parent, version)
+                with duckdb.connect(config=config) as connection:
+                    connection.execute(f"COPY ({query}) TO {literal(str(waiting))} ({_WRITER})")
+                waiting.rename(path)
         finally:
-            waiting.unlink(missing_ok=True)
             with self._lock:
                 self._making.pop(path, None)
 
@@ -168,11 +174,34 @@ def _cursor() -> duckdb.DuckDBPyConnection:
 
 
 def _tidy(folder: Path, version: int) -> None:
-    """Copies of other versions go, and all but the newest few."""
-    mine = sorted(folder.glob("*.parquet"), key=lambda path: -path.stat().st_mtime)
+    """Copies of other versions go, all but the newest few, and what a copy that came to nothing left."""
+    for path in folder.glob("*.writing"):
+        path.unlink(missing_ok=True)
+    mine = sorted(folder.glob("*.parquet"), key=lambda path: -_read_at(path))
     for place, path in enumerate(mine):
         if place >= COPIES - 1 or not path.name.startswith(f"{version}-"):
             path.unlink(missing_ok=True)
+
+
+def _read_at(path: Path) -> float:
+    """When a copy was last read, in seconds since 1970; 0 where another process has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _copied(path: Path, offset: int, limit: int) -> tuple[list[tuple[Cell, ...]], int] | None:
+    """(rows, how many there are) of a copy. None where there is none: one that is removed meanwhile counts as none, one
+    that cannot be read (a power cut may leave it half written) goes."""
+    try:
+        os.utime(path)
+        return _straight((str(path),), offset, limit), _count((str(path),))
+    except FileNotFoundError:
+        return None
+    except (duckdb.Error, pa.ArrowException, OSError):
+        path.unlink(missing_ok=True)
+        return None
 
 
 @lru_cache(maxsize=256)

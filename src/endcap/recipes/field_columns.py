@@ -27,23 +27,45 @@ class Coded:
 def coded(column: pa.ChunkedArray | pa.Array) -> Coded:
     """Any column as texts; numbers and booleans as they are written."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if not pa.types.is_dictionary(whole.type):
+    given = pa.types.is_dictionary(whole.type)
+    if not given:
         whole = whole.dictionary_encode()
-    codes = np.asarray(pc.fill_null(whole.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False), np.int32)
+    codes = whole.indices.cast(pa.int32())
+    codes = np.asarray(codes.fill_null(-1) if codes.null_count else codes, np.int32)
     texts = whole.dictionary.cast(pa.large_string())
     if not len(texts):
         return Coded(np.full(len(codes), -1, np.int32), texts)
-    # A dictionary may hold nulls, empty texts, texts twice, and texts that no row has.
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts).dictionary_encode()
-    places = np.asarray(pc.fill_null(texts.indices, -1).to_numpy(zero_copy_only=False), np.int32)
-    codes = np.where(codes >= 0, places[codes], -1).astype(np.int32)
-    used = np.zeros(len(texts.dictionary), np.bool_)
-    used[codes[codes >= 0]] = True
+    # A dictionary may hold nulls, empty texts, texts twice, and, where it was given, texts that no row has.
+    texts, places = _distinct(texts)
+    if not np.array_equal(places, np.arange(len(places))):
+        codes = np.append(places, np.int32(-1))[codes]  # a code of -1 takes the last place
+    if not given:
+        return Coded(codes, texts)
+    used = np.zeros(len(texts) + 1, np.bool_)
+    used[codes] = True
+    used = used[:-1]
     if used.all():
-        return Coded(codes, texts.dictionary)
-    number = (np.cumsum(used) - 1).astype(np.int32)
-    kept = texts.dictionary.take(pa.array(np.flatnonzero(used)))
-    return Coded(np.where(codes >= 0, number[codes], -1).astype(np.int32), kept)
+        return Coded(codes, texts)
+    number = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
+    return Coded(number[codes], texts.take(pa.array(np.flatnonzero(used))))
+
+
+def counted(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, Int64]:
+    """(distinct texts, int64 how many rows have each), as `coded` has them."""
+    if pa.types.is_dictionary(column.type):
+        found = coded(column)
+        return found.texts, np.bincount(found.codes[found.codes >= 0], minlength=len(found.texts))
+    pairs = pc.value_counts(column)
+    texts, places = _distinct(pairs.field("values").cast(pa.large_string()))
+    there = places >= 0
+    rows = pairs.field("counts").to_numpy()
+    return texts, np.bincount(places[there], rows[there], len(texts)).astype(np.int64)
+
+
+def _distinct(texts: pa.Array) -> tuple[pa.Array, Int32]:
+    """(each text once, int32 the place of each among them), -1 of what is null or empty."""
+    found = pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts).dictionary_encode()
+    return found.dictionary, np.asarray(found.indices.fill_null(-1), np.int32)
 
 
 def numbers(column: pa.ChunkedArray | pa.Array) -> Float64:

@@ -20,8 +20,10 @@ from scipy import sparse
 
 from endcap.errors import ArtefactError, InputError, SchemaError
 from endcap.recipes.field_columns import (
+    SEPARATOR,
     Coded,
     coded,
+    counted,
     joined,
     numbers,
     pack_texts,
@@ -36,6 +38,10 @@ LONGEST_CATEGORY = 60
 """A column of strings whose texts are longer on average is taken for text."""
 FARTHEST = 5.0
 """A standardised number is cut off at so many standard deviations."""
+TOGETHER = 1 << 16
+"""So many rows are laid out at once."""
+_One = tuple[Int32, Float32 | None]
+"""(the place of the one feature of each row, past the last where it has none; how much of it, None: 1 everywhere)."""
 
 
 @dataclass(frozen=True)
@@ -118,27 +124,40 @@ class Fields:
 
     def encode(self, table: pa.Table) -> sparse.csr_matrix:
         """float32 csr [rows, features], indices sorted. A column that the table lacks is missing in every row."""
-        blocks = []
-        for field in self.fields:
-            given = table[field.column] if field.column in table.column_names else pa.nulls(table.num_rows)
-            blocks.append(_ENCODE[field.spec.kind](field, given))
+        given = [
+            table[field.column] if field.column in table.column_names else pa.nulls(table.num_rows)
+            for field in self.fields
+        ]
+        ones = [_ONE[field.spec.kind](field, column) for field, column in zip(self.fields, given, strict=True)]
+        if ones and all(
+            one is not None and one[0].max(initial=-1) < field.width
+            for field, one in zip(self.fields, ones, strict=True)
+        ):
+            return self._one_of_each([one for one in ones if one is not None], table.num_rows)
+        blocks = [
+            (_some_words if field.spec.kind == "text" else _some_values)(field, column)
+            if one is None
+            else _one_each(field, *one)
+            for field, column, one in zip(self.fields, given, ones, strict=True)
+        ]
         if not blocks:
             return sparse.csr_matrix((table.num_rows, 0), dtype=np.float32)
-        if all(block.nnz == table.num_rows and (np.diff(block.indptr) == 1).all() for block in blocks):
-            return self._one_of_each(blocks)
         return sparse.csr_matrix(sparse.hstack(blocks, format="csr", dtype=np.float32))
 
-    def _one_of_each(self, blocks: list[sparse.csr_matrix]) -> sparse.csr_matrix:
-        """Blocks side by side whose rows have one feature each: the common case, and a copy."""
-        shape = (blocks[0].shape[0], len(blocks))
-        indices, data = np.empty(shape, np.int32), np.empty(shape, np.float32)
-        for place, block in enumerate(blocks):
-            np.add(block.indices, self.starts[place], out=indices[:, place], casting="same_kind")
-            data[:, place] = block.data
-        ends = np.arange(shape[0] + 1, dtype=np.int64) * len(blocks)
-        kind = np.int32 if indices.size < np.iinfo(np.int32).max else np.int64
-        parts = (data.ravel(), indices.ravel().astype(kind, copy=False), ends.astype(kind))
-        return sparse.csr_matrix(parts, shape=(shape[0], len(self)))
+    def _one_of_each(self, ones: list[_One], rows: int) -> sparse.csr_matrix:
+        """Rows that have one feature in each field: the common case. Laid out some rows at a time, which stay in the
+        cache, so that the cost of a row does not grow with their number."""
+        shape = (rows, len(ones))
+        kind = np.int32 if rows * len(ones) < np.iinfo(np.int32).max else np.int64
+        indices, data = np.empty(shape, kind), np.ones(shape, np.float32)
+        for low in range(0, rows, TOGETHER):
+            some = slice(low, low + TOGETHER)
+            for number, (places, values) in enumerate(ones):
+                np.add(places[some], self.starts[number], out=indices[some, number])
+                if values is not None:
+                    data[some, number] = values[some]
+        ends = np.arange(rows + 1, dtype=kind) * kind(len(ones))
+        return sparse.csr_matrix((data.ravel(), indices.ravel(), ends), shape=(rows, len(self)))
 
     def __len__(self) -> int:
         """Number of features."""
@@ -211,9 +230,8 @@ def guess(table: pa.Table, *, least: int = 2, leave_out: tuple[str, ...] = ()) -
 
 
 def _learn_values(name: str, spec: Spec, column: pa.ChunkedArray) -> Field:
-    found = coded(column)
-    owner, parts = parts_of(found.texts) if spec.kind == "set" else (np.arange(len(found.texts)), found.texts)
-    rows = np.bincount(found.codes[found.codes >= 0], minlength=len(found.texts))
+    texts, rows = counted(column)
+    owner, parts = parts_of(texts) if spec.kind == "set" else (np.arange(len(texts)), texts)
     values = parts.dictionary_encode()
     counts = np.bincount(values.indices.to_numpy(), rows[owner], len(values.dictionary))
     kept = np.flatnonzero(counts >= spec.least)
@@ -250,14 +268,25 @@ def _learn_text(name: str, spec: Spec, column: pa.ChunkedArray) -> Field:
     return Field(name, spec, values.dictionary.take(pa.array(kept)), rarity)
 
 
-def _encode_categories(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
+def _one_category(field: Field, column: pa.ChunkedArray) -> _One:
     found = coded(column)
-    places = pc.index_in(found.texts, value_set=field.values).fill_null(field.known).to_numpy(zero_copy_only=False)
-    of_rows = np.append(places, field.known).astype(np.int32)[found.codes]  # a code of -1 takes the last place
-    return _one_each(field, of_rows, np.ones(len(of_rows), np.float32))
+    return _placed(field, found, found.texts)
 
 
-def _encode_values(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
+def _one_value(field: Field, column: pa.ChunkedArray) -> _One | None:
+    found = coded(column)
+    if pc.any(pc.match_substring(found.texts, SEPARATOR)).as_py():
+        return None
+    return _placed(field, found, pc.utf8_trim_whitespace(found.texts))
+
+
+def _placed(field: Field, found: Coded, values: pa.Array) -> _One:
+    places = pc.index_in(values, value_set=field.values).fill_null(field.known)
+    of_codes = np.append(np.asarray(places, np.int32), np.int32(field.known))  # a code of -1 takes the last place
+    return of_codes[found.codes], None
+
+
+def _some_values(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
     """Of each distinct text the features of its parts, then of each row those of its text."""
     found = coded(column)
     count = len(found.texts)
@@ -268,7 +297,7 @@ def _encode_values(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
     return _spread(field, found, told, field.known)
 
 
-def _encode_text(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
+def _some_words(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
     """Tf-idf of the words, rows of length 1, or 0 where no word is known (Salton and Buckley 1988, smoothed)."""
     found = coded(column)
     owner, words = words_in(found.texts)
@@ -290,29 +319,25 @@ def _spread(field: Field, found: Coded, told: sparse.spmatrix, missing: int | No
     return full[np.where(found.codes < 0, len(found.texts), found.codes)]
 
 
-def _encode_number(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
+def _one_number(field: Field, column: pa.ChunkedArray) -> _One:
     given = numbers(column)
     known = np.isfinite(given)
     scaled = np.clip((given - field.weights[0]) / field.weights[1], -FARTHEST, FARTHEST)
-    data = np.where(known, scaled, 1.0).astype(np.float32)
-    return _one_each(field, np.where(known, 0, 1), data)
+    return np.where(known, 0, 1).astype(np.int32), np.where(known, scaled, 1.0).astype(np.float32)
 
 
-def _encode_bins(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
+def _one_bin(field: Field, column: pa.ChunkedArray) -> _One:
     given = numbers(column)
     places = np.searchsorted(field.weights, given, side="right")
-    return _one_each(field, np.where(np.isfinite(given), places, field.known), np.ones(len(given), np.float32))
+    return np.where(np.isfinite(given), places, field.known).astype(np.int32), None
 
 
-def _one_each(field: Field, places: np.ndarray, data: Float32) -> sparse.csr_matrix:
-    """One feature of each row; a place past the last is none."""
+def _one_each(field: Field, places: Int32, values: Float32 | None) -> sparse.csr_matrix:
+    """Rows of one feature at most."""
     there = places < field.width
-    if there.all():
-        indptr = np.arange(len(places) + 1, dtype=np.int32)
-    else:
-        indptr = np.concatenate(([0], np.cumsum(there))).astype(np.int32)
-        data, places = data[there], places[there]
-    return sparse.csr_matrix((data, places, indptr), shape=(len(indptr) - 1, field.width))
+    indptr = np.concatenate(([0], np.cumsum(there))).astype(np.int32)
+    data = np.ones(int(indptr[-1]), np.float32) if values is None else values[there]
+    return sparse.csr_matrix((data, places[there], indptr), shape=(len(places), field.width))
 
 
 def _sound(field: Field) -> None:
@@ -328,11 +353,12 @@ _LEARN: dict[Kind, Callable[[str, Spec, pa.ChunkedArray], Field]] = {
     "bins": _learn_bins,
     "text": _learn_text,
 }
-_ENCODE: dict[Kind, Callable[[Field, pa.ChunkedArray], sparse.csr_matrix]] = {
-    "category": _encode_categories,
-    "set": _encode_values,
-    "number": _encode_number,
-    "bins": _encode_bins,
-    "text": _encode_text,
+_ONE: dict[Kind, Callable[[Field, pa.ChunkedArray], _One | None]] = {
+    "category": _one_category,
+    "set": _one_value,
+    "number": _one_number,
+    "bins": _one_bin,
+    "text": lambda *_: None,
 }
+"""None where rows may have several."""
 __all__ = ["Field", "Fields", "Kind", "Spec", "guess", "joined"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from endcap.lake.tables import Lake, Snapshot
@@ -54,6 +55,14 @@ class LiveShops:
     def poisoned(self) -> int:
         """Records beyond the states' snapshots that could not be folded, and were passed over."""
         return self._feed.poisoned + sum(streamed.live.poisoned for streamed in self._feed.newest())
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """By column, numbers beside live events that could be none, since the states that are served were made."""
+        found = Counter[str]()
+        for streamed in self._feed.newest():
+            found.update(dict(streamed.items.refused))
+        return found
 
     def keep(self, wanted: Iterable[Streamed]) -> None:
         """Feed only these from now on."""

@@ -37,7 +37,7 @@ _MIGRATION_LOCK = 0x656E6463
 _SQLITE_CONFLICTS = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 _POSTGRES_CONFLICTS = ("23505", "40001", "40P01")
 """Unique violation, serialization failure, deadlock."""
-_REFUSED = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+_REFUSED = (exc.IntegrityError, exc.ProgrammingError, exc.NotSupportedError)
 T = TypeVar("T")
 
 
@@ -52,7 +52,8 @@ class Database:
     def begin(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end, rolled back by any exception.
 
-        Raises `Conflict` when a row with the same key was there first, `UnavailableError`, `ResourceError`.
+        Raises `Conflict` when a row with the same key was there first, `InputError` for a value that cannot be kept (a
+        NUL in PostgreSQL, a number beyond 64 bits), `UnavailableError`, `ResourceError`.
         """
         with self._errors(), self._engine.begin() as connection:
             yield connection
@@ -102,6 +103,8 @@ class Database:
             yield
         except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _translated(self.url, error) from error
+        except OverflowError as error:  # SQLite's driver, before it asks
+            raise _unkept(str(error)) from error
 
 
 class Conflict(StateError):
@@ -217,9 +220,15 @@ def _translated(url: str, error: exc.DBAPIError | exc.TimeoutError) -> EndcapErr
         return ResourceError(f"The disk of {url} is full.", fix="Free some space and try again.")
     if kind in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return ArtefactError(f"{url} is damaged: {said}.", fix="Restore it from a backup.")
+    if isinstance(error, exc.DataError):
+        return _unkept(said)
     if isinstance(error, _REFUSED) or "no such table" in said:
         return StateError(f"{url} refused: {said}.", fix="Where tables are missing, call migrate() first.")
     return UnavailableError(f"{url} does not answer: {said}.", fix="Check that it runs and that the URL is right.")
+
+
+def _unkept(said: str) -> InputError:
+    return InputError(f"A value is none that a database can keep: {said}.", fix="Leave it out.")
 
 
 def _upgrade(connection: Connection, to: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,15 +39,30 @@ class SetAside:
 
     def newest(self, shop: ShopKey, lines: int, reach: int = 256 << 10) -> list[bytes]:
         """The newest lines, oldest first, of at most `reach` bytes at the file's end."""
-        path = self._path(shop)
-        if not path.exists():
+        try:
+            with self._lock, open(self._path(shop), "rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - reach)
+                file.seek(start)
+                held = file.read(reach)
+        except FileNotFoundError:  # there is none, or it has just become the older one
             return []
-        with self._lock, open(path, "rb") as file:
-            start = max(0, path.stat().st_size - reach)
-            file.seek(start)
-            held = file.read(reach)
         whole = held.split(b"\n")[1 if start else 0 : -1]
         return whole[-lines:]
 
+    def forget(self, shop: ShopKey) -> None:
+        """All of a shop's go: a line may be about anyone."""
+        path = self._path(shop)
+        if not path.parent.is_dir():
+            return
+        with self._lock, open(path.with_suffix(".lock"), "ab") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            for each in (path, path.with_suffix(".older")):
+                each.unlink(missing_ok=True)
+
     def _path(self, shop: ShopKey) -> Path:
         return self._root.joinpath(*shop.parts()).with_suffix(".jsonl")
+
+
+def refused_events(home: Path) -> SetAside:
+    """Live events that a home's servers could not take."""
+    return SetAside(home / "rejects" / "collect")

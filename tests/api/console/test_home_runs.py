@@ -89,7 +89,7 @@ def test_what_failed_is_done_again_once(client: httpx.Client, failed: str, home:
     jobs = Jobs(home.database)
     assert len(jobs.on(jobs.get(failed))) == 2
     done = told(client.get("/console/api/runs", params={"status": "done"}))["runs"][0]["id"]
-    assert client.post(f"/console/api/runs/{done}/retry", json={}).status_code == 503
+    assert client.post(f"/console/api/runs/{done}/retry", json={}).status_code == 409
 
 
 def test_rates_are_of_what_happened_between_two_readings() -> None:

@@ -5,6 +5,7 @@ import { useEffect } from "react";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { askAccount } from "../calls";
 import { useQueryValue } from "../place";
+import { counted } from "../named";
 import { useVisit } from "../visit";
 import { Forget } from "./Forget";
 import { History } from "./History";
@@ -47,7 +48,7 @@ export default function AccountPage() {
         <Group gap={8} mih={28}>
           {data && (
             <Badge variant="light" tt="none" size="lg">
-              {data.looks} looks · {data.purchases} purchases · {data.events} events
+              {counted(data.looks, "look")} · {counted(data.purchases, "purchase")} · {counted(data.events, "event")}
             </Badge>
           )}
           {known.slice(0, 8).map(([name, value]) => (

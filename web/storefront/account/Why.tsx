@@ -34,7 +34,7 @@ export function Why() {
           ? "This is what the shop would show you now. Under each product stands why."
           : "The shop knows nothing of you, so it shows what everybody takes just now."}
       </Text>
-      <AnsweredBy answered={shelf.answered} />
+      {shelf.answered?.because && <AnsweredBy answered={shelf.answered} />}
       <ShelfRow shelf={shelf} />
       <Title order={2}>Measured, not claimed</Title>
       <Suspense fallback={<Skeleton h={420} />}>

@@ -20,6 +20,7 @@ export function AisleMenu() {
           leftSection={<IconCategory size={18} aria-hidden />}
           rightSection={<IconChevronDown size={14} aria-hidden />}
           visibleFrom="sm"
+          flex="none"
         >
           Aisles
         </Button>

@@ -2,6 +2,7 @@ import { Badge, Group, Stack, Text, Title } from "@mantine/core";
 
 import { Picture } from "../../ui/Picture";
 import { useFront } from "../front";
+import { person } from "../named";
 import { pictured } from "../pictured";
 import { useVisit } from "../visit";
 import classes from "./Home.module.css";
@@ -15,7 +16,7 @@ export function Welcome() {
     <section className={classes.welcome} aria-labelledby="welcome">
       <Stack gap={10} className={classes.words}>
         <Title order={1} id="welcome" className={classes.heading}>
-          {user ? `Welcome back, ${user}` : moves ? "It is learning as you go" : "A shop that reacts to each click"}
+          {user ? `Welcome back, ${person(user)}` : moves ? "It is learning as you go" : "A shop that reacts to each click"}
         </Title>
         <Text className={classes.lead}>
           {user

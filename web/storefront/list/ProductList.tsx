@@ -22,6 +22,8 @@ export function ProductList({ items, total, from, name, hasMore, isLoadingMore, 
   const grid = useRef<HTMLDivElement>(null);
   // Looked for anew whenever more have come.
   useImpressions(grid, from, `${name}/${items?.length ?? 0}`);
+  // What is said of every one of them says nothing of any.
+  const isTelling = items?.some((each) => each.reason !== items[0]?.reason);
   return (
     <>
       <div ref={grid} className={classes.grid}>
@@ -30,7 +32,7 @@ export function ProductList({ items, total, from, name, hasMore, isLoadingMore, 
           <ProductCard
             key={each.card.item}
             card={each.card}
-            reason={each.reason}
+            reason={isTelling ? each.reason : ""}
             from={from}
             climbed={each.was == null ? undefined : each.was - place - 1}
           />

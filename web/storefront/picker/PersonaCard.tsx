@@ -2,7 +2,7 @@ import { Badge, Group, Text, UnstyledButton } from "@mantine/core";
 
 import type { Persona } from "../../api/schema";
 import { Picture } from "../../ui/Picture";
-import { named } from "../named";
+import { named, person } from "../named";
 import { pictured } from "../pictured";
 import css from "./Picker.module.css";
 
@@ -20,7 +20,9 @@ export function PersonaCard({ persona, onChoose }: Props) {
   const words = (
     <>
       <Group justify="space-between" wrap="nowrap">
-        <Text fw={650}>{persona.user}</Text>
+        <Text fw={650} className={css.who}>
+          {person(persona.user)}
+        </Text>
         <Text size="xs" c="var(--quiet)">
           {counted(persona)}
         </Text>
@@ -28,7 +30,7 @@ export function PersonaCard({ persona, onChoose }: Props) {
       <Group gap={4} mih={20}>
         {facts.map(([name, value]) => (
           <Badge key={name} size="sm" variant="light" color="gray" tt="none" title={name}>
-            {value}
+            {/^\d+$/.test(value) ? `${name}: ${value}` : value}
           </Badge>
         ))}
       </Group>

@@ -40,7 +40,7 @@ export function ProductTop({ product, from }: { product: Product | undefined; fr
       </div>
       <Stack gap="md" className={classes.facts}>
         <Stack gap={6}>
-          {card.brand && (
+          {card.brand && !card.title.includes(card.brand) && (
             <Text size="sm" c="var(--quiet)" fw={600}>
               {card.brand}
             </Text>

@@ -7,6 +7,7 @@ import { Link } from "wouter";
 import type { Card } from "../../api/schema";
 import { Picture } from "../../ui/Picture";
 import { useLinks } from "../links";
+import { named } from "../named";
 import { pictured } from "../pictured";
 import { priceOf } from "../price";
 import { openStage } from "../stage/opened";
@@ -21,6 +22,13 @@ interface Props {
   from?: string;
   /** How many places higher it stands than in everybody's order. */
   climbed?: number;
+}
+
+/** What else is to be said in a word: the brand, else the narrowest category, that the title does not say already. */
+function aside({ title, brand, categories = [] }: Card): string {
+  const told = title.toLowerCase();
+  const fresh = [brand ?? "", ...categories.toReversed()].find((word) => word && !told.includes(word.toLowerCase()));
+  return named(fresh ?? "");
 }
 
 /** A product on a shelf or in a list. */
@@ -62,7 +70,7 @@ export function ProductCard({ card, reason, from, climbed }: Props) {
         </Text>
       </Link>
       <Text size="xs" c="var(--quiet)" lineClamp={1} className={classes.reason} title={reason}>
-        {reason || card.brand || card.categories.at(-1) || "\u00a0"}
+        {reason || aside(card) || "\u00a0"}
       </Text>
       <Group justify="space-between" wrap="nowrap" gap={4} mt="auto">
         <Text size="sm" fw={650} className={classes.price}>

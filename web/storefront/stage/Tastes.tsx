@@ -6,7 +6,7 @@ import type { Affinity } from "../../api/schema";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { SameIn } from "../../ui/SameIn";
-import { named } from "../named";
+import { counted, named } from "../named";
 import { useVisit } from "../visit";
 import css from "./Stage.module.css";
 
@@ -31,8 +31,9 @@ export function Tastes() {
   return (
     <Stack gap="md" data-affinities>
       <Text size="sm" c="var(--quiet)">
-        {data.eventsBefore} events before this visit, {data.eventsVisit} in it. The dark mark is where it stood before; all
-        of the past counts as much as five views now.
+        {counted(data.eventsBefore, "event")} before this visit, {data.eventsVisit} in it.
+        {data.eventsBefore > 0 &&
+          " The dark mark is where it stood before; all of the past counts as much as five views now."}
       </Text>
       <Bars title="Categories" rows={data.categories} hasPast={data.eventsBefore > 0} />
       {data.brands.length > 0 && <Bars title="Brands" rows={data.brands} hasPast={data.eventsBefore > 0} />}

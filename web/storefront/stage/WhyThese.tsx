@@ -71,8 +71,8 @@ function Explained({ answered, items }: { answered: Answered; items: string[] })
   return (
     <Stack gap={4} data-why>
       <Text size="sm">
-        {data.recipe} · version {data.version} · from {data.events} of this shopper’s events. Answers made to measure this:
-        {data.measured}, in {data.ms.toFixed(0)} ms.
+        {data.recipe} · version {data.version} · from {data.events} of this shopper’s events. Answers made to measure
+        this: {data.measured}, in {data.ms.toFixed(0)} ms.
       </Text>
       {data.because && (
         <Text size="sm" c="var(--quiet)">
@@ -80,6 +80,11 @@ function Explained({ answered, items }: { answered: Answered; items: string[] })
         </Text>
       )}
       <Funnel counts={Object.fromEntries((data.stages ?? []).map((each) => [each.name, each.count]))} />
+      {(shown[0]?.place ?? 1) > 1 && (
+        <Text size="xs" c="var(--quiet)">
+          Numbers are places in the answer; what stands on another shelf already is left out of this one.
+        </Text>
+      )}
       {shown.map((item) => (
         <WhyLine key={item.item} item={item} />
       ))}

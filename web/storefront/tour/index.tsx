@@ -16,7 +16,8 @@ export function Tour() {
     return (
       <Group className={css.offer} gap={4} wrap="nowrap">
         <Button radius="xl" size="md" variant="default" leftSection={<IconRoute size={18} aria-hidden />} onClick={() => setPlace(0)}>
-          Take the tour
+          <span className={css.long}>Take the&nbsp;</span>
+          <span className={css.word}>tour</span>
         </Button>
         <CloseButton aria-label="No tour" onClick={() => setPlace(-2)} />
       </Group>

@@ -153,6 +153,7 @@ function plain(text: string): string[] {
 
 function singular(word: string): string {
   if (icons.has(word) || word.length < 4) return word;
+  if (word.endsWith("s") && icons.has(word.slice(0, -1))) return word.slice(0, -1); // cookies, pies
   if (word.endsWith("ies")) return `${word.slice(0, -3)}y`;
   if (/(ches|shes|sses|xes|toes)$/.test(word)) return word.slice(0, -2);
   return word.endsWith("s") && !word.endsWith("ss") ? word.slice(0, -1) : word;

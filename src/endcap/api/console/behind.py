@@ -41,7 +41,8 @@ class Behind(Generic[T]):
             return None
         if found.error is not None:
             with self._lock:
-                self._made.pop(key, None)
+                if self._made.get(key) is found:  # not what another call has begun since
+                    del self._made[key]
             raise found.error
         return found.value
 

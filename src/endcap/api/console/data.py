@@ -142,7 +142,9 @@ class ShopData:
             rows = log.read(partition, start, 10 * RECENT)
             found += [(f"{at.partition}:{at.n}", record) for at, record in rows if record.shop == shop]
             reached[partition] = rows[-1][0].n if rows else max(end, start)
-        shown = [each for each in found if each[1].kind not in ("decision", "feature")][-RECENT:]
+        told = [each for each in found if each[1].kind not in ("decision", "feature")]
+        shown = sorted(told, key=lambda each: each[1].time)[-RECENT:]  # of all partitions
+        skipped += len(told) - len(shown) if asked.after else 0
         return Arrivals(
             cursor=",".join(map(str, reached)),
             records=tuple(_arrival(at, record) for at, record in shown),

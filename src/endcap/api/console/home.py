@@ -105,21 +105,23 @@ class Home:
         return (Operation("getHome", "GET", PATH, said, self.look, HomeAsked, HomeShown),)
 
     def look(self, call: Call, asked: HomeAsked) -> HomeShown:
-        """Raises `UnknownName`."""
+        """Of a shop that is not there, what to do first. How the process does is told to its own account alone."""
         workspace, now = self._backstage.workspace, self._backstage.clock.now()
         if not asked.shop:
             return self._shown("", [_first()], (), [], call, counting=False)
         shop = shop_of(call, asked.shop)
         findings = shelf = None
-        if workspace.lake.exists(shop, "interactions"):
+        has_events = workspace.lake.exists(shop, "interactions")
+        if has_events:
             text = workspace.lake.snapshot(shop).text
             findings = self._findings.get(
                 ("findings", shop, text), lambda: run_checks(workspace.lake, shop, clock=self._backstage.clock)
             )
             shelf = self._shelves.get(("shelf", shop, now // FRESH), lambda: self._counted(shop, now))
         setup = list(self._setup(shop, findings))
-        alerts = [*self._alerts(shop), *_warnings(findings or ())]
-        counting = findings is None or shelf is None
+        process = self._process() if call.account.account == workspace.settings.account else ()
+        alerts = [*process, *self._alerts(shop), *_warnings(findings or ())]
+        counting = has_events and (findings is None or shelf is None)
         return self._shown(asked.shop, setup, list(self._tiles(shop, shelf)), alerts, call, counting=counting)
 
     def _shown(
@@ -207,7 +209,8 @@ class Home:
         return Shelf(days=points, items=int(pc.count_distinct(seen[ITEM_ID]).as_py()))
 
     def _tiles(self, shop: ShopKey, shelf: Shelf | None) -> Iterator[Tile]:
-        beats, own = self._pulse.beats(), "this process, every 10 s"
+        is_own = shop.account.account == self._backstage.workspace.settings.account
+        beats, own = self._pulse.beats() if is_own else (), "this process, every 10 s"
         yield _rate("answers", beats, "answers", "a minute", f"endcap_answers of {own}")
         yield _timed("half", [(beat.at, beat.half) for beat in beats], own)
         yield _timed("most", [(beat.at, beat.most) for beat in beats], own)
@@ -224,23 +227,25 @@ class Home:
         covered = shelf.items / listed if shelf is not None and listed and shelf.items else None
         yield Tile(name="coverage", value=covered, unit="share", points=(), source=f"items shown, {source}")
 
-    def _alerts(self, shop: ShopKey) -> Iterator[AlertLine]:
+    def _process(self) -> Iterator[AlertLine]:
         """What the process itself has to say."""
-        watch, samples = self._backstage.watch.status, self._backstage.metrics.samples()
-        if watch.error:
-            yield AlertLine(severity="problem", title=watch.error, fix="Look at the metadata database.", screen="")
-        for arn, failure in watch.failures.items():
-            if f":{shop.account.account}:" in arn:
-                title = f"{arn.rpartition('/')[2]} cannot be loaded: {failure.message}"
-                fix = "It serves as it did before. Publish another version, or roll back."
-                yield AlertLine(severity="problem", title=title, fix=fix, screen="models")
-        told: dict[str, float] = {}
-        for (name, _), value in samples.items():
+        error, told = self._backstage.watch.status.error, dict[str, float]()
+        if error:
+            yield AlertLine(severity="problem", title=error, fix="Look at the metadata database.", screen="")
+        for (name, _), value in self._backstage.metrics.samples().items():
             told[name] = told.get(name, 0.0) + value
         for name, severity, title, fix in _WATCHED:
             if told.get(name, 0.0) > 0:
                 count = f"{told[name]:,.0f} " if "{" in title else ""
                 yield AlertLine(severity=severity, title=title.format(count.strip()), fix=fix, screen="data")
+
+    def _alerts(self, shop: ShopKey) -> Iterator[AlertLine]:
+        """Campaigns of the account that cannot be loaded, events of the shop that were refused."""
+        for arn, failure in self._backstage.watch.status.failures.items():
+            if f":{shop.account.account}:" in arn:
+                title = f"{arn.rpartition('/')[2]} cannot be loaded: {failure.message}"
+                fix = "It serves as it did before. Publish another version, or roll back."
+                yield AlertLine(severity="problem", title=title, fix=fix, screen="models")
         refused = len(self._backstage.set_aside.newest(shop, 1000))
         if refused:
             many = f"{refused:,}" if refused < 1000 else "At least 1,000"

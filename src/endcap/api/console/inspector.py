@@ -39,7 +39,9 @@ from endcap.serving.why_not import why_not
 from endcap.types import ShopKey
 
 PATH = "/console/api/inspector"
-MOST_SHOWN, MOST_HISTORY = 100, 512
+MOST_SHOWN, MOST_HISTORY, MOST_FOUND = 100, 512, 50
+LATEST = 253_402_300_799_000
+"""Milliseconds since 1970 at the end of the year 9999."""
 TOKEN = "0" * 16
 """Repeats what is left to chance, so that two looks at the same thing see the same."""
 
@@ -126,12 +128,12 @@ class Inspector:
     def shoppers(self, call: Call, asked: shapes.ShoppersWanted) -> shapes.ShoppersMatched:
         """Raises `UnknownName`, `StateError`."""
         snapshot = self._trials.snapshot(self._shop(call, asked.shop))
-        return shapes.ShoppersMatched(shoppers=tuple(find_shoppers(snapshot, asked.q.strip(), min(asked.most, 50))))
+        return shapes.ShoppersMatched(shoppers=tuple(find_shoppers(snapshot, asked.q.strip(), _most(asked.most))))
 
     def items(self, call: Call, asked: shapes.ItemsSought) -> shapes.ItemsMatched:
         """Raises `UnknownName`, `StateError`."""
         snapshot = self._trials.snapshot(self._shop(call, asked.shop))
-        found = find_items(snapshot, asked.q.strip(), min(asked.most, 50))
+        found = find_items(snapshot, asked.q.strip(), _most(asked.most))
         return shapes.ItemsMatched(items=sights_of(snapshot, found))
 
     def inspect(self, call: Call, asked: shapes.InspectAsked) -> shapes.Inspected:
@@ -208,8 +210,8 @@ class Inspector:
     def _request(self, shop: ShopKey, snapshot: Snapshot, asked: shapes.InspectAsked | shapes.WhyNotAsked) -> Request:
         if not 1 <= asked.k <= MOST_SHOWN:
             raise invalid(f"k is {asked.k}, expected 1 to {MOST_SHOWN}.")
-        if asked.at < 0:
-            raise invalid("at is below 0, expected milliseconds since 1970.")
+        if not 0 <= asked.at <= LATEST:
+            raise invalid(f"at is {asked.at}, expected milliseconds since 1970, 0 to {LATEST}.")
         restriction = None
         if asked.filter.strip():
             values, about = asked.filter_values, bool(asked.about)
@@ -237,6 +239,10 @@ class Inspector:
         made = Restriction(shop.arn("filter", "inspector"), parsed, values)
         made.check(about="action" if snapshot.is_about_actions else "item", has_item=has_item)
         return made
+
+
+def _most(wanted: int) -> int:
+    return min(max(wanted, 1), MOST_FOUND)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.model_lines import (
@@ -39,8 +39,6 @@ from endcap.api.console.model_shapes import (
 )
 from endcap.api.console.operation import Call, Operation
 from endcap.api.console.uploads import shop_of
-from endcap.api.wire import Refusal
-from endcap.errors import StateError
 from endcap.jobs import comparing
 from endcap.jobs.asked_training import ask_training
 from endcap.jobs.publishing import publish
@@ -54,7 +52,6 @@ from endcap.registry.resources import Resource
 from endcap.registry.versions import Version
 from endcap.types import ShopKey
 
-T = TypeVar("T")
 LISTED = 200
 PAST = 30
 
@@ -158,10 +155,9 @@ class Models:
         )
 
     def train(self, call: Call, asked: TrainAsk) -> TrainingLine:
-        """Raises `UnknownName` for a recipe, `InputError` for a setting."""
+        """Raises `UnknownName` for a recipe, `InputError` for a setting, `StateError` without interactions."""
         shop = shop_of(call, asked.shop)
-        made = _done(lambda: ask_training(self._workspace, shop, asked.recipe, asked.settings, asked.solution))
-        return self._training(made)
+        return self._training(ask_training(self._workspace, shop, asked.recipe, asked.settings, asked.solution))
 
     def recipes(self, call: Call, asked: ModelAsk) -> RecipeList:
         """By name; settings worth a search first, the others are advanced."""
@@ -175,16 +171,15 @@ class Models:
         return CampaignList(campaigns=tuple(self._campaign(each) for each in found))
 
     def publish(self, call: Call, asked: PublishAsk) -> CampaignServed:
-        """Raises `UnknownName` for a version, `Refusal` (409) where it may not serve."""
+        """Raises `UnknownName` for a version, `StateError` where it may not serve."""
         shop = shop_of(call, asked.shop)
-        name = asked.campaign or None
-        deployed, _ = _done(lambda: publish(self._workspace, shop, asked.version, name, asked.weight))
+        deployed, _ = publish(self._workspace, shop, asked.version, asked.campaign or None, asked.weight)
         return self._campaign(deployed)
 
     def roll_back(self, call: Call, asked: CampaignAsk) -> CampaignServed:
-        """Raises `Refusal` (409) where nothing served before."""
+        """Raises `StateError` where nothing served before."""
         shop = shop_of(call, asked.shop)
-        return self._campaign(_done(lambda: self._workspace.campaigns.rollback(shop, asked.campaign)))
+        return self._campaign(self._workspace.campaigns.rollback(shop, asked.campaign))
 
     def compare(self, call: Call, asked: EvaluateAsk) -> Evaluation:
         """Raises `UnknownName`, `InputError` where it is too much."""
@@ -265,14 +260,6 @@ class Models:
             created=resource.created,
             **_progress(*_told(self._workspace, resource)),
         )
-
-
-def _done(work: Callable[[], T]) -> T:
-    """What is done, or `Refusal` (409) where the state of things forbids it."""
-    try:
-        return work()
-    except StateError as error:
-        raise Refusal(409, "ResourceInUseException", str(error)) from None
 
 
 def _told(workspace: Workspace, resource: Resource) -> tuple[Job | None, Resource]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,15 @@ import numpy as np
 
 from endcap.api.callers import NOBODY, Access
 from endcap.api.door import Exchange, Route
-from endcap.api.wire import Reply, invalid, read_json
+from endcap.api.wire import Refusal, Reply, invalid, read_json
+from endcap.errors import StateError
 from endcap.types import AccountKey
 
 LIMIT = 1 << 20
 """Bytes of a body, where an operation does not say otherwise."""
+CONSOLE = "/console/"
+_CONSOLE = ThreadPoolExecutor(8, thread_name_prefix="console")
+"""For what operators ask, which may take seconds: shoppers' requests and the access keys are read in other threads."""
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,7 +57,7 @@ class Operation:
     listens on loopback, `public` ones to everyone; every other needs a session or an access key whose role allows
     `access`. Names are unique and become those of the client's functions. `types` are further content types, whose
     body the handler reads itself (`call.exchange.body`), with what it asks in the query. With `streams` that body comes
-    in pieces (`call.exchange.chunks`), never whole.
+    in pieces (`call.exchange.chunks`), never whole. A `StateError` of the handler is answered with 409.
     """
 
     name: str
@@ -76,10 +81,10 @@ class Operation:
             caller = exchange.caller
             call = Call(account if caller is NOBODY else caller.account, exchange)
             asked = None if self.asks is None else self._read(exchange)
-            if inspect.iscoroutinefunction(self.handler):
-                found = await self.handler(call, asked)
-            else:
-                found = await asyncio.to_thread(self.handler, call, asked)
+            try:
+                found = await self._handled(call, asked)
+            except StateError as error:
+                raise Refusal(409, "ResourceInUseException", str(error)) from None
             return found if isinstance(found, Reply) else Reply(200, msgspec.json.encode(found, enc_hook=_plain))
 
         limit = 0 if self.method in ("GET", "DELETE") else self.limit
@@ -95,6 +100,12 @@ class Operation:
             types=self.types,
             streams=self.streams,
         )
+
+    async def _handled(self, call: Call, asked: Ask | None) -> Any:
+        if inspect.iscoroutinefunction(self.handler):
+            return await self.handler(call, asked)
+        pool = _CONSOLE if self.path.startswith(CONSOLE) else None
+        return await asyncio.get_running_loop().run_in_executor(pool, self.handler, call, asked)
 
     def _read(self, exchange: Exchange) -> Ask:
         assert self.asks is not None

@@ -7,6 +7,7 @@ UI kit carry the reply's own nonce. Files have their content's hash in their nam
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 from collections.abc import Callable
@@ -86,7 +87,7 @@ class Pages:
         ending = name.rpartition(".")[2]
         if not _NAME.fullmatch(name) or ending not in TYPES:
             raise Refusal(404, "ResourceNotFoundException", "There is no such file.")
-        whole, small = self._file(name)
+        whole, small = await asyncio.to_thread(self._file, name)  # reads and squeezes it the first time
         headers = ((b"content-type", TYPES[ending]), (b"cache-control", b"public, max-age=31536000, immutable"), *_SAFE)
         if small and b"gzip" in exchange.header(b"accept-encoding"):
             return Reply(200, small, (*headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 OWN = ("/console", "/web", "/healthz", "/readyz", "/metrics", "/favicon")
 """Beginnings of paths that are no traffic."""
 PERSONAL = ("personal", "similar", "general")
+_log = logging.getLogger("endcap.api")
 _COUNTED = {"endcap_answers_total": "answers", "endcap_events_total": "events", "endcap_stale_answers_total": "stale"}
 
 
@@ -29,7 +31,7 @@ class Reading:
     @classmethod
     def of(cls, at: float, samples: Samples) -> Reading:
         """Of what the metrics say."""
-        totals = dict.fromkeys(("answers", "events", "stale", "requests", "errors", "fallback"), 0.0)
+        totals = dict.fromkeys(("answers", "events", "stale", "fallback"), 0.0)
         buckets: dict[float, float] = {}
         for (name, labels), value in samples.items():
             told = dict(labels)
@@ -40,9 +42,6 @@ class Reading:
                     totals["fallback"] += value
             elif told.get("route", "").startswith(OWN) or told.get("route") in ("none", "/"):
                 continue
-            elif name == "endcap_requests_total":
-                totals["requests"] += value
-                totals["errors"] += value * (told["status"] >= "500")
             elif name == "endcap_request_seconds_bucket":
                 edge = float(told["le"])
                 buckets[edge] = buckets.get(edge, 0.0) + value
@@ -88,10 +87,12 @@ class Pulse:
         return self._held[0].at if self._held else 0.0
 
     def _run(self) -> None:
-        pause = threading.Event()
         while True:
-            self.take()
-            pause.wait(EVERY)
+            try:
+                self.take()
+            except Exception as error:  # a part that cannot be read now may be read the next time
+                _log.warning("The metrics cannot be read: %s", error)
+            time.sleep(EVERY)
 
 
 def _beat(before: Reading, after: Reading) -> Beat:

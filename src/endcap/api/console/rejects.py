@@ -12,27 +12,28 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-REJECTS = 100_000
-"""Rows of a download; all of them stay in Parquet files on the server."""
+REJECTS, BYTES = 100_000, 64 << 20
+"""Rows, and about how many bytes of them, a download has at most; all of them stay in Parquet files on the server."""
+TOLD = ("_row", "_dataset", "_reason", "_field")
 
 
 def rejects_csv(paths: Sequence[Path]) -> tuple[bytes, int, int]:
     """(CSV, how many rows it has, how many there are); bounded, so that no memory is taken for all of them."""
     total = sum(pq.read_metadata(path).num_rows for path in paths)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     names: dict[str, None] = {}
+    size = 0
     for dataset, row in _rejects(paths):
         raw = _members(row["raw"])
         names |= dict.fromkeys(raw)
-        told = {"row": row["row"], "dataset": dataset, "reason": row["reason"], "field": row["column"] or ""}
-        rows.append({**{f"_{name}": value for name, value in told.items()}, **raw})
-        if len(rows) >= REJECTS:
+        rows.append(((row["row"], dataset, row["reason"], row["column"] or ""), raw))
+        size += len(row["raw"] or "")
+        if len(rows) >= REJECTS or size >= BYTES:
             break
     text = io.StringIO()
-    columns = ["_row", "_dataset", "_reason", "_field", *names]
-    writer = csv.DictWriter(text, columns, restval="")
-    writer.writeheader()
-    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+    writer = csv.writer(text)
+    writer.writerow(map(_harmless, (*TOLD, *names)))
+    writer.writerows(map(_harmless, (*told, *(raw.get(name, "") for name in names))) for told, raw in rows)
     return text.getvalue().encode("utf-8", "replace"), len(rows), total
 
 

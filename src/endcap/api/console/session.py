@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -22,6 +23,8 @@ from endcap.registry.keys import AccessKey, Keys
 
 TRIES, WITHIN = 10, 60.0
 """So many attempts to sign in from one address within so many seconds."""
+ADDRESSES = 4096
+"""So many addresses are kept; the one that was quiet longest goes first."""
 
 
 class SignIn(Ask, frozen=True):
@@ -43,27 +46,31 @@ class SessionState(Shape, frozen=True):
 
 
 class Attempts:
-    """How often each address has guessed lately."""
+    """How often each address has guessed lately. Asked from any thread."""
 
     def __init__(self, tick: Callable[[], float] = time.monotonic) -> None:
-        self._tick, self._tries = tick, dict[str, deque[float]]()
+        self._tick, self._lock = tick, threading.Lock()
+        self._tries = OrderedDict[str, deque[float]]()
 
     def enter(self, address: str) -> None:
         """Count one try. Raises `Refusal` (429)."""
-        now, tries = self._tick(), self._tries.setdefault(address, deque())
-        while tries and tries[0] < now - WITHIN:
-            tries.popleft()
-        if len(tries) >= TRIES:
-            after = ((b"retry-after", str(int(WITHIN)).encode()),)
-            raise Refusal(429, "TooManyRequestsException", "Too many attempts to sign in; wait a minute.", after)
-        tries.append(now)
-        if len(self._tries) > 4096:
-            self._tries.clear()
+        with self._lock:
+            now, tries = self._tick(), self._tries.setdefault(address, deque())
+            while tries and tries[0] < now - WITHIN:
+                tries.popleft()
+            if len(tries) >= TRIES:
+                after = ((b"retry-after", str(int(WITHIN)).encode()),)
+                raise Refusal(429, "TooManyRequestsException", "Too many attempts to sign in; wait a minute.", after)
+            tries.append(now)
+            self._tries.move_to_end(address)
+            while len(self._tries) > ADDRESSES:
+                self._tries.popitem(last=False)
 
     def succeeded(self, address: str) -> None:
         """The last try was no guess."""
-        if tries := self._tries.get(address):
-            tries.pop()
+        with self._lock:
+            if tries := self._tries.get(address):
+                tries.pop()
 
 
 class SignInDesk:

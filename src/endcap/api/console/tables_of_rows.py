@@ -56,10 +56,11 @@ class RowsBrowser:
 
     def __init__(self, backstage: Backstage) -> None:
         self._backstage = backstage
-        self._made: Rows | None = None
 
     def operations(self) -> Sequence[Operation]:
         """Its one row."""
+        if self._backstage is not None:
+            self._rows = Rows(self._backstage.workspace.lake, self._backstage.home / "rows")
         said = "A page of the rows of a table, sorted and filtered."
         return (Operation("listRows", "GET", "/console/api/data/rows", said, self.page, RowsAsk, RowsPage),)
 
@@ -70,7 +71,7 @@ class RowsBrowser:
             raise invalid(f"offset must be at least 0 and limit from 1 to {MOST}.")
         wanted = Asked(asked.kind, asked.offset, asked.limit, asked.sort, asked.descending, _filters(asked.filters))
         try:
-            found = self._rows().page(shop_of(call, asked.shop), wanted)
+            found = self._rows.page(shop_of(call, asked.shop), wanted)
         except StateError as error:
             raise Refusal(404, "ResourceNotFoundException", str(error)) from None
         return RowsPage(
@@ -81,11 +82,6 @@ class RowsBrowser:
             preparing=found.preparing,
             ms=round((time.perf_counter() - started) * 1e3, 1),
         )
-
-    def _rows(self) -> Rows:
-        if self._made is None:
-            self._made = Rows(self._backstage.workspace.lake, self._backstage.home / "rows")
-        return self._made
 
 
 def _filters(text: str) -> tuple[Filter, ...]:

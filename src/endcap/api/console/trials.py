@@ -23,7 +23,8 @@ class Trials:
 
     def __init__(self, backstage: Backstage) -> None:
         self._backstage = backstage
-        self._held: OrderedDict[tuple[object, ...], Snapshot] = OrderedDict()
+        self._held: OrderedDict[tuple[object, ...], tuple[object, Snapshot]] = OrderedDict()
+        """What was loaded, each with what it was loaded over."""
         self._lock = threading.Lock()
 
     def snapshot(self, shop: ShopKey, campaign: str = "", version: str = "") -> Snapshot:
@@ -65,13 +66,15 @@ class Trials:
         return next((each for each in served if version in each.models), first)
 
     def _loaded(self, deployment: Deployment, served: Snapshot | None) -> Snapshot:
-        state = 0 if served is None else id(served.state)
-        key = (deployment.arn, deployment.generation, deployment.variants, state)
+        """Loaded anew when the shop is served from another state, or the data of one that is not served changed."""
+        lake, shop = self._backstage.workspace.lake, deployment.shop
+        over: object = lake.snapshot(shop) if served is None else served.state
+        key = (deployment.arn, deployment.generation, deployment.variants)
         with self._lock:  # one is loaded at a time: it takes memory and processor
-            found = self._held.get(key)
-            if found is None:
-                found = self._held[key] = self._backstage.watch.trial(deployment)
+            held = self._held.get(key)
+            if held is None or not (held[0] is over or (served is None and held[0] == over)):
+                held = self._held[key] = over, self._backstage.watch.trial(deployment)
                 while len(self._held) > KEPT:
                     self._held.popitem(last=False)
             self._held.move_to_end(key)
-            return found
+            return held[1]

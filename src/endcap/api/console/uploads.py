@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ from endcap.api.wire import Refusal, Reply, invalid
 from endcap.errors import EndcapError, InputError, StateError, UnknownName
 from endcap.jobs import file_imports
 from endcap.jobs.file_imports import Asked, uploads_of
-from endcap.jobs.uploads import LARGEST, Upload, known_endings
+from endcap.jobs.uploads import LARGEST, Arriving, Upload, known_endings
 from endcap.jobs.workspace import Workspace
 from endcap.lake.importers import dialect_names
 from endcap.lake.shop_schemas import SHOP
@@ -103,7 +104,7 @@ class FileImports:
         arriving = await asyncio.to_thread(
             uploads_of(self._workspace).begin, shop, asked.name, int(length) if length.isdigit() else 0
         )
-        with arriving:
+        async with _in_threads(arriving):
             waiting = bytearray()
             async for piece in chunks:
                 waiting += piece
@@ -218,6 +219,16 @@ class FileImports:
             kind=document.get("kind"),
             asked_dialect=document.get("dialect"),
         )
+
+
+@asynccontextmanager
+async def _in_threads(arriving: Arriving) -> AsyncIterator[None]:
+    """Entered and left off the event loop: removing what came of a large file takes a while."""
+    await asyncio.to_thread(arriving.__enter__)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(arriving.__exit__)
 
 
 def shop_of(call: Call, name: str) -> ShopKey:

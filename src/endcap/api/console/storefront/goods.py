@@ -23,6 +23,8 @@ ALONE = ("category", "product_category", "product_type", "department", "genres")
 PRICES = ("sale_price", "price")
 IMAGES = ("image_url", "image_link", "image")
 UNSOLD = ("out of stock", "out_of_stock", "sold out", "discontinued")
+LEAST = 0.005
+"""What is paid for a piece of what is sold by the millilitre is no price that could be shown."""
 KNOWN_SHOPS = 8
 """Shops whose aisles are kept."""
 
@@ -231,6 +233,6 @@ def _paid(state: ShopState, lake: Lake, shop: ShopKey) -> Float64 | None:
     found = np.full(len(state.catalogue), np.nan)
     places = state.catalogue.find_all(medians[ITEM_ID].to_pylist())
     values = medians["price_approximate_median"].to_numpy()
-    known = (places >= 0) & (values > 0)
+    known = (places >= 0) & (values >= LEAST)
     found[places[known]] = values[known]
     return found

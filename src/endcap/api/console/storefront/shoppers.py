@@ -41,6 +41,7 @@ PICKED = 20
 LONGEST = 64
 FOUND = 20
 SCANNED = 200_000
+_CONTENT = re.compile(r"\d[\d./ -]*(oz|lb|ml|cl|l|kg|g|ct|pk|ga|gal|qt|pt|dz|doz|load|sq ft)\b", re.IGNORECASE)
 _MARKS = re.compile(r"[|=\x00-\x1f]")
 
 
@@ -276,6 +277,8 @@ def _asked(question: Question, rules: RuleFile, state: ShopState) -> QuestionAsk
     elif not choices:
         choices = next((found for column in columns if (found := _values(state, column))), ())
         kind = "choice" if choices else "text"
+    if choices and sum(1 for each in choices if _CONTENT.match(each)) * 2 > len(choices):
+        return None  # how much is in a package, which nobody wears
     return QuestionAsked(
         name=question.name,
         ask=question.ask,
