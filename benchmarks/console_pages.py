@@ -2,9 +2,8 @@
 sorted, and filtered.
 
 A synthetic table of interactions (200,000 shoppers, 50,000 items, seven columns) is written to a temporary lake, then
-pages of a hundred rows are asked for in this process through `lake.rows.Rows`, the code behind
-GET /console/api/data/rows. The row is the slowest page of the kinds that need no preparation; what a sorted copy costs
-once, and its pages afterwards, stands in the detail.
+pages of a hundred rows are asked of the real server: GET /console/api/data/rows over one kept connection, the answer
+parsed. The row is the slowest kind of page; what a sorted copy costs once stands in the detail.
 
     python benchmarks/console_pages.py [--rows 10000000] [--runs 20]
 """
@@ -14,19 +13,26 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pyarrow as pa
 
-from endcap.lake.rows import Asked, Filter, Rows
+from endcap.jobs.workspace import open_workspace
 from endcap.lake.tables import Lake
-from endcap.types import AccountKey, ShopKey
+from endcap.settings import Settings
+from endcap.types import ShopKey
 
-SHOP = ShopKey(AccountKey(), "large")
+ROOT = Path(__file__).resolve().parents[1]
+
+SHOP = "large"
 SEED, SIZE, BATCH = 0, 100, 500_000
 SHOPPERS, ITEMS = 200_000, 50_000
 COLUMNS = pa.schema(
@@ -58,25 +64,47 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(columns, schema=COLUMNS)
 
 
-def ms(rows: Rows, asked: Asked, runs: int) -> list[float]:
-    """Milliseconds of each of several times the same page; the first is not counted."""
-    taken = []
-    for _ in range(runs + 1):
+class Pages:
+    """The operation, as a browser asks it."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def page(self, offset: int = 0, sort: str = "", descending: bool = False, filters: str = "[]") -> dict[str, Any]:
+        """One page of interactions."""
+        asked = {"shop": SHOP, "offset": offset, "limit": SIZE, "sort": sort, "filters": filters}
+        answer = self._http.get("/console/api/data/rows", params={**asked, "descending": str(descending).lower()})
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def ms(self, runs: int, **asked: Any) -> list[float]:
+        """Milliseconds of each of several times the same page; the first is not counted."""
+        taken = []
+        for _ in range(runs + 1):
+            started = time.perf_counter()
+            page = self.page(**asked)
+            taken.append((time.perf_counter() - started) * 1e3)
+            assert len(page["rows"]) == min(SIZE, page["total"] - asked.get("offset", 0)) and not page["preparing"]
+        return taken[1:]
+
+    def prepared(self, **asked: Any) -> tuple[float, float]:
+        """(seconds until its copy is there, milliseconds of the page that was asked for first)."""
         started = time.perf_counter()
-        page = rows.page(SHOP, asked)
-        taken.append((time.perf_counter() - started) * 1e3)
-        assert len(page.rows) == min(SIZE, page.total - asked.offset) and not page.preparing
-    return taken[1:]
+        self.page(**asked)
+        first = (time.perf_counter() - started) * 1e3
+        while self.page(**asked)["preparing"]:
+            time.sleep(0.05)
+        return time.perf_counter() - started, first
 
 
-def prepared(rows: Rows, asked: Asked) -> tuple[float, float]:
-    """(seconds until its copy is there, milliseconds of the page that was asked for first)."""
-    started = time.perf_counter()
-    rows.page(SHOP, asked)
-    first = (time.perf_counter() - started) * 1e3
-    while rows.page(SHOP, asked).preparing:
-        time.sleep(0.05)
-    return time.perf_counter() - started, first
+def stocked(settings: Settings, rows: int) -> tuple[Lake, ShopKey]:
+    """A home whose one shop has so many interactions."""
+    workspace = open_workspace(settings)
+    shop = workspace.new_shop(SHOP)
+    workspace.lake.commit(shop, "interactions", batches(rows), schema=COLUMNS, mode="FULL", job="synthetic")
+    workspace.database.close()
+    return workspace.lake, shop
 
 
 def main() -> None:
@@ -85,21 +113,27 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=20)
     asked = parser.parse_args()
+    sys.path[:0] = [str(ROOT / "tests" / "api"), str(ROOT / "tests")]
+    running = import_module("shop_server").running
+    last = asked.rows - SIZE
     with tempfile.TemporaryDirectory(prefix="endcap-pages-") as folder:
-        lake = Lake(Path(folder) / "lake")
-        lake.commit(SHOP, "interactions", batches(asked.rows), schema=COLUMNS, mode="FULL", job="synthetic")
-        rows, last = Rows(lake, Path(folder) / "rows"), asked.rows - SIZE
-        plain = {
-            name: ms(rows, Asked("interactions", offset), asked.runs)
-            for name, offset in (("first", 0), ("middle", asked.rows // 2), ("last", last))
-        }
-        by_time = Asked("interactions", sort="timestamp", descending=True)
-        seconds, first = prepared(rows, by_time)
-        sorted_last = ms(rows, Asked("interactions", last, sort="timestamp", descending=True), asked.runs)
-        of_item = Asked("interactions", sort="timestamp", filters=(Filter("item_id", "=", "i77"),))
-        filtering, filtered_first = prepared(rows, of_item)
-        filtered = ms(rows, of_item, asked.runs)
-        files = sum(Path(file).stat().st_size for file in lake.files(SHOP, "interactions"))
+        settings = Settings(home=Path(folder), port=0)
+        lake, shop = stocked(settings, asked.rows)
+        with (
+            running(settings) as server,
+            httpx.Client(base_url=server.address, headers=dict(server.headers), timeout=600, trust_env=False) as http,
+        ):
+            pages = Pages(http)
+            plain = {
+                name: pages.ms(asked.runs, offset=offset)
+                for name, offset in (("first", 0), ("middle", asked.rows // 2), ("last", last))
+            }
+            seconds, first = pages.prepared(sort="timestamp", descending=True)
+            sorted_last = pages.ms(asked.runs, offset=last, sort="timestamp", descending=True)
+            of_item = {"sort": "timestamp", "filters": '[["item_id", "=", "i77"]]'}
+            filtering, filtered_first = pages.prepared(**of_item)
+            filtered = pages.ms(asked.runs, **of_item)
+        files = sum(Path(file).stat().st_size for file in lake.files(shop, "interactions"))
     slowest = max([*plain.values(), sorted_last, filtered], key=statistics.median)
     row = {
         "row": f"a page of {SIZE} of {asked.rows / 1e6:g} million rows in the console, the slowest kind",

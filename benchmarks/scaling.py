@@ -73,7 +73,7 @@ def told(made: Events) -> tuple[pa.Table, np.ndarray]:
 def machine(table: pa.Table, target: np.ndarray) -> None:
     """Features of the rows and one pass of a factorization machine over them."""
     rows = Fields.learn(table, {name: Spec("category", unknown=False) for name in table.column_names}).encode(table)
-    order = np.random.default_rng(1).permutation(len(target)).astype(np.int32)
+    order = np.random.default_rng(1).permutation(np.arange(len(target), dtype=np.int32))
     worth = np.ones(len(target), np.float32)
     Machine.start(rows.shape[1], FACTORS, 0).learn(rows, target, worth, order, Plan("logistic"))
 

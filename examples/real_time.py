@@ -39,7 +39,18 @@ def prepare(folder: Path) -> dict[str, str]:
     size = ("--users", "600", "--items", "300", "--days", "45", "--seed", "7", "--until", "today")
     endcap("simulate", "--theme", "fashion", *size, "--no-impressions", "--out", str(folder))
     endcap("import", str(folder), "--shop", SHOP)
-    endcap("train", "ranked", "--shop", SHOP, "--solution", f"{SHOP}-ranked", "--set", "trees=80")
+    endcap(
+        "train",
+        "ranked",
+        "--shop",
+        SHOP,
+        "--solution",
+        f"{SHOP}-ranked",
+        "--set",
+        "trees=80",
+        "--set",
+        "questions=2000",
+    )
     endcap("publish", "--shop", SHOP, "--campaign", CAMPAIGN)
     with open(folder / "items.csv", newline="", encoding="utf-8") as file:
         return {row["ITEM_ID"]: row["CATEGORY_L1"] for row in csv.DictReader(file)}

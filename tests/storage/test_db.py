@@ -102,6 +102,14 @@ def test_the_same_key_twice_is_a_conflict_and_what_no_row_may_hold_is_refused(da
     assert not isinstance(caught.value, Conflict)
 
 
+def test_a_value_that_no_row_can_hold_is_the_callers_mistake(database: Database) -> None:
+    with pytest.raises(InputError, match="can keep"), database.read() as connection:
+        connection.execute(select(snapshots).offset(2**70).limit(1))
+    if database.url.startswith("postgresql"):
+        with pytest.raises(InputError, match="NUL"), database.read() as connection:
+            connection.execute(select(snapshots).where(snapshots.c.shop == "a\0"))
+
+
 def test_documents_come_back_as_they_were_and_nan_as_null(database: Database) -> None:
     report = {"rows": 2**53, "ids": ["é", "🛒", 'a,"b'], "ratio": float("nan")}
     with database.begin() as connection:

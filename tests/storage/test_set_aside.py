@@ -37,3 +37,16 @@ def test_processes_that_keep_at_once_lose_nothing_of_each_other(tmp_path: Path) 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert len(writers[0].read(SHOP).splitlines()) == 160
+
+
+def test_what_is_forgotten_is_gone_with_the_older_file_and_others_stay(tmp_path: Path) -> None:
+    kept = SetAside(tmp_path, limit=20)
+    kept.forget(SHOP)  # nothing was ever kept
+    kept.keep(OTHER, [b"theirs"])
+    for n in range(9):
+        kept.keep(SHOP, [b"%09d" % n])
+    assert kept.newest(SHOP, 1) == [b"%09d" % 8]
+    kept.forget(SHOP)
+    assert kept.read(SHOP) == b"" and kept.newest(SHOP, 5) == []
+    assert [path for path in tmp_path.rglob("*") if b"0000" in (path.read_bytes() if path.is_file() else b"")] == []
+    assert kept.read(OTHER) == b"theirs\n"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
@@ -144,8 +147,27 @@ class Dispatch:
 
 
 def application(workspace: Workspace) -> str:
-    """What this home is called in the jobs' database, which homes may share: by where its metadata is."""
-    return f"endcap-{hashlib.sha256(workspace.settings.database.encode()).hexdigest()[:8]}"
+    """What this home is called in the jobs' database, which homes may share: by where its metadata was at first.
+
+    A home that was moved or copied keeps its name where that database lies in it, or its own jobs would be another's.
+    """
+    settings = workspace.settings
+    path = Path(settings.jobs_database.partition("///")[2])
+    is_own = settings.jobs_database.startswith("sqlite") and path.absolute().parent == settings.home.absolute()
+    known = _named_in(path) if is_own else ""
+    return known or f"endcap-{hashlib.sha256(workspace.settings.database.encode()).hexdigest()[:8]}"
+
+
+def _named_in(path: Path) -> str:
+    """The application of a database that is one home's alone; empty where it has none yet."""
+    if not path.is_file():
+        return ""
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        try:
+            row = connection.execute("SELECT application_name FROM application_versions LIMIT 1").fetchone()
+        except sqlite3.OperationalError:  # it has no tables yet
+            return ""
+    return str(row[0] or "") if row else ""
 
 
 def config(workspace: Workspace, executor: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ done, its `report`.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -149,21 +150,22 @@ def _paths(workspace: Workspace, shop: ShopKey, uploads: Sequence[str]) -> list[
 def _told(report: ImportReport, workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
     """The report as the caller knows the files, by name."""
     text = json.dumps(report.json())
-    for folder in _folders(workspace, shop):
-        text = text.replace(json.dumps(folder)[1:-1], "")
-    found: dict[str, Any] = json.loads(text)
+    found: dict[str, Any] = json.loads(_named(text, json.dumps(_folder(workspace, shop))[1:-1]))
     return found
 
 
-def _folders(workspace: Workspace, shop: ShopKey) -> list[str]:
-    return [f"{upload.path.parent}/" for upload in uploads_of(workspace).list(shop)]
+def _folder(workspace: Workspace, shop: ShopKey) -> str:
+    return str(uploads_of(workspace).folder(shop))
+
+
+def _named(text: str, folder: str) -> str:
+    """A text with the files of a folder by the names they came with."""
+    return re.sub(rf"{re.escape(folder)}/[0-9a-f]{{16}}/", "", text)
 
 
 def _in_their_words(error: EndcapError, workspace: Workspace, shop: ShopKey) -> EndcapError:
     """The same error with files named as they came, not as they lie here."""
-    message, fix = error.message, error.fix
-    for folder in _folders(workspace, shop):
-        message, fix = message.replace(folder, ""), fix.replace(folder, "")
+    message, fix = (_named(text, _folder(workspace, shop)) for text in (error.message, error.fix))
     fix = "" if str(workspace.settings.home.absolute()) in fix else fix
     if isinstance(error, DataError):
         return type(error)(message, row=error.row, column=error.column, fix=fix)

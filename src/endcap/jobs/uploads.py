@@ -107,8 +107,8 @@ class Uploads:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _folders(self, shop: ShopKey) -> Iterator[Path]:
-        folder = self.folder(shop)
-        return iter(sorted(folder.iterdir())) if folder.is_dir() else iter(())
+        with suppress(FileNotFoundError):
+            yield from sorted(self.folder(shop).iterdir())
 
 
 @dataclass

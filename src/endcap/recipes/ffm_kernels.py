@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from endcap.recipes.fm_kernels import BLOCK, FAST, Rows, _step_bias, buffers, fetch, judge, step_weight
+from endcap.recipes.fm_kernels import AHEAD, FAST, Rows, _step_bias, judge, step_weight
+from endcap.recipes.prefetch import prefetch
 from endcap.types import Float32, Int32
 
 _ONE, _HALF, _NONE = np.float32(1), np.float32(0.5), np.float32(0)
@@ -33,22 +34,34 @@ def learn_rows(
     """One pass over the rows in this order, as `fm_kernels.learn_rows`."""
     total, mass = 0.0, 0.0
     said = np.empty((fields, fields, k), np.float32)
-    ends, indices, data, told = buffers(rows)
-    for start in range(0, len(order), BLOCK):
-        some = order[start : start + BLOCK]
-        fetch(some, rows, targets, table, ends, indices, data, told)
-        for at in range(len(some)):
-            low, high = ends[at], ends[at + 1]
-            said[:] = _NONE
-            alone = gather(indices[low:high], data[low:high], table[:, fields * k], table, field_of, said)
-            value, slope = judge(bias[0] + alone + _pairs(said), told[0, at], loss)
-            total += value * told[1, at]
-            mass += told[1, at]
-            slope *= told[1, at]
-            _step_bias(bias, slope, steps[0])
-            for place in range(low, high):
-                j = indices[place]
-                _step(table[j], data[place], slope, said, steps, field_of[j])
+    (indptr, features, data), (target, worth), width = rows, targets, table.shape[1]
+    for at in range(len(order)):
+        if at + AHEAD[0] < len(order):
+            later = order[at + AHEAD[0]]
+            prefetch(indptr, later, later + 2)
+            prefetch(target, later, later + 1)
+            prefetch(worth, later, later + 1)
+        if at + AHEAD[1] < len(order):
+            later = order[at + AHEAD[1]]
+            prefetch(features, indptr[later], indptr[later + 1])
+            prefetch(data, indptr[later], indptr[later + 1])
+        if at + AHEAD[2] < len(order):
+            later = order[at + AHEAD[2]]
+            for place in range(indptr[later], indptr[later + 1]):
+                start = np.int64(features[place]) * width
+                prefetch(table, start, start + width)
+        row = order[at]
+        low, high = indptr[row], indptr[row + 1]
+        said[:] = _NONE
+        alone = gather(features[low:high], data[low:high], table[:, fields * k], table, field_of, said)
+        value, slope = judge(bias[0] + alone + _pairs(said), target[row], loss)
+        total += value * worth[row]
+        mass += worth[row]
+        slope *= worth[row]
+        _step_bias(bias, slope, steps[0])
+        for place in range(low, high):
+            j = features[place]
+            _step(table[j], data[place], slope, said, steps, field_of[j])
     return total / max(mass, 1e-12)
 
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from endcap.recipes.prefetch import prefetch
 from endcap.types import Bool, Float32, Int32, Int64
 
 Rows = tuple[Int64, Int32, Float32]
 LOGISTIC, SQUARED, SOFTMAX = 0, 1, 2
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 """Sums may be reordered, so that they run in parallel lanes; what is no number stays so."""
-BLOCK = 64
-"""So many rows are fetched at once: rows in a random order are waited for together, not one after the other."""
-NEAR = 500_000
-"""A table of so many numbers stays in the cache of a core by itself."""
+AHEAD = (24, 12, 4)
+"""So many rows before a row is learnt from, memory is asked for where it lies, its features, what the table holds of
+them: rows in a random order are not waited for."""
 _ONE, _HALF, _NONE = np.float32(1), np.float32(0.5), np.float32(0)
 
 
@@ -41,63 +41,34 @@ def learn_rows(
     it is learnt from."""
     total, mass = 0.0, 0.0
     mean = np.empty(k, np.float32)
-    ends, indices, data, told = buffers(rows)
-    for start in range(0, len(order), BLOCK):
-        some = order[start : start + BLOCK]
-        fetch(some, rows, targets, table, ends, indices, data, told)
-        for at in range(len(some)):
-            low, high = ends[at], ends[at + 1]
-            mean[:] = _NONE
-            alone, squares = _gather(indices[low:high], data[low:high], table[:, k], table, mean)
-            score = bias[0] + alone + _HALF * (_square(mean) - squares)
-            value, slope = judge(score, told[0, at], loss)
-            total += value * told[1, at]
-            mass += told[1, at]
-            slope *= told[1, at]
-            _step_bias(bias, slope, steps[0])
-            _step(indices[low:high], data[low:high], slope, slope, mean, table, steps)
+    (indptr, features, data), (target, worth), width = rows, targets, table.shape[1]
+    for at in range(len(order)):
+        if at + AHEAD[0] < len(order):
+            later = order[at + AHEAD[0]]
+            prefetch(indptr, later, later + 2)
+            prefetch(target, later, later + 1)
+            prefetch(worth, later, later + 1)
+        if at + AHEAD[1] < len(order):
+            later = order[at + AHEAD[1]]
+            prefetch(features, indptr[later], indptr[later + 1])
+            prefetch(data, indptr[later], indptr[later + 1])
+        if at + AHEAD[2] < len(order):
+            later = order[at + AHEAD[2]]
+            for place in range(indptr[later], indptr[later + 1]):
+                start = np.int64(features[place]) * width
+                prefetch(table, start, start + width)
+        row = order[at]
+        low, high = indptr[row], indptr[row + 1]
+        mean[:] = _NONE
+        alone, squares = _gather(features[low:high], data[low:high], table[:, k], table, mean)
+        score = bias[0] + alone + _HALF * (_square(mean) - squares)
+        value, slope = judge(score, target[row], loss)
+        total += value * worth[row]
+        mass += worth[row]
+        slope *= worth[row]
+        _step_bias(bias, slope, steps[0])
+        _step(features[low:high], data[low:high], slope, slope, mean, table, steps)
     return total / max(mass, 1e-12)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def buffers(rows: Rows) -> tuple[Int64, Int32, Float32, Float32]:
-    """What `fetch` writes into: ends of rows, their features, how much of each, targets beside worth."""
-    longest = 0
-    for row in range(len(rows[0]) - 1):
-        longest = max(longest, rows[0][row + 1] - rows[0][row])
-    size = BLOCK * longest
-    told = np.zeros((3, BLOCK), np.float32)
-    return np.zeros(BLOCK + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.float32), told
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fetch(
-    some: Int32,
-    rows: Rows,
-    targets: tuple[Float32, Float32],
-    table: Float32,
-    ends: Int64,
-    indices: Int32,
-    data: Float32,
-    told: Float32,
-) -> None:
-    """Lay these rows out one after the other, and look once at what a large table holds of their features, so that it
-    is near when it is needed."""
-    for at in range(len(some)):
-        told[0, at], told[1, at] = targets[0][some[at]], targets[1][some[at]]
-        ends[at + 1] = rows[0][some[at] + 1] - rows[0][some[at]]
-    size = 0
-    for at in range(len(some)):
-        low = rows[0][some[at]]
-        for place in range(ends[at + 1]):
-            indices[size + place] = rows[1][low + place]
-            data[size + place] = rows[2][low + place]
-        size += ends[at + 1]
-        ends[at + 1] = size
-    if table.size > NEAR:
-        for at in range(size):
-            row = table[indices[at]]
-            told[2, at % BLOCK] = row[0] + row[-1]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")

@@ -148,7 +148,7 @@ def learn(
     chance = rng(plan.seed + 1)
 
     def one_pass() -> float:
-        order = chance.permutation(len(target)).astype(np.int32)
+        order = chance.permutation(np.arange(len(target), dtype=np.int32))
         return machine.learn(rows, target, worth, order, plan)
 
     def judge() -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endcap.errors import DataError, SchemaError
+from endcap.errors import DataError, InputError, SchemaError
 from endcap.lake.importers import Limits
 from importer_reading import read, written
 
@@ -149,3 +149,24 @@ def test_missing_columns_are_named_as_personalize_names_them(tmp_path: Path) -> 
 def test_a_column_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="price is in the header twice"):
         read(written(tmp_path, "user_id,item_id,timestamp,price,price\n"))
+
+
+@pytest.mark.parametrize("header", [b"\0" * 40, b"user_id,item\0_id,timestamp\n"])
+def test_a_header_of_nul_bytes_is_no_text(tmp_path: Path, header: bytes) -> None:
+    with pytest.raises(DataError, match="NUL"):
+        read(written(tmp_path, header + b"\na,b,1\n"))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("encoding=rot13", "no encoding"),
+        ("encoding=\0", "no encoding"),
+        ("time_format=%d%", "is none"),
+        ("time_format=%Q", "is none"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path: Path, said: str, why: str) -> None:
+    name, _, value = said.partition("=")
+    with pytest.raises(InputError, match=why):
+        read(written(tmp_path, "user_id,item_id,timestamp\na,b,1600000000\n"), mapping={name: value})

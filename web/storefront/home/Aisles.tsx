@@ -29,7 +29,7 @@ export function Aisles() {
                 <Picture key={card.item} item={pictured(card)} size={56} />
               ))}
             </span>
-            <Text fw={600} lineClamp={1} component="span" display="block">
+            <Text fw={600} truncate component="span" display="block">
               {named(aisle.name)}
             </Text>
             <Text size="xs" c="var(--quiet)" component="span">

@@ -10,7 +10,7 @@ interface Props {
 /** Who decided a list's order, in a line that is always there. */
 export function AnsweredBy({ answered, missing }: Props) {
   return (
-    <Text size="xs" c="var(--quiet)" mih={20} component="div">
+    <Text size="xs" c="var(--quiet)" mih={{ base: 40, sm: 20 }} component="div">
       {answered && (
         <>
           Ordered by {answered.recipe} in {answered.ms.toFixed(1)} ms

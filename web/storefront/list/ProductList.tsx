@@ -27,7 +27,7 @@ export function ProductList({ items, total, from, name, hasMore, isLoadingMore, 
   return (
     <>
       <div ref={grid} className={classes.grid}>
-        {!items && Array.from({ length: 12 }, (_, place) => <Skeleton key={place} h={296} radius="lg" />)}
+        {!items && Array.from({ length: 12 }, (_, place) => <Skeleton key={place} h="var(--card)" radius="lg" />)}
         {items?.map((each, place) => (
           <ProductCard
             key={each.card.item}

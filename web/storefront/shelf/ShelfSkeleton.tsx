@@ -9,7 +9,7 @@ export function ShelfSkeleton() {
       <Skeleton h={24} w={180} mb={12} mt={2} />
       <div className={classes.row} inert>
         {Array.from({ length: 7 }, (_, place) => (
-          <Skeleton key={place} h={296} radius="lg" />
+          <Skeleton key={place} h="var(--card)" radius="lg" />
         ))}
       </div>
     </div>

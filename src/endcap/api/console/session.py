@@ -56,13 +56,13 @@ class Attempts:
         """Count one try. Raises `Refusal` (429)."""
         with self._lock:
             now, tries = self._tick(), self._tries.setdefault(address, deque())
+            self._tries.move_to_end(address)
             while tries and tries[0] < now - WITHIN:
                 tries.popleft()
             if len(tries) >= TRIES:
                 after = ((b"retry-after", str(int(WITHIN)).encode()),)
                 raise Refusal(429, "TooManyRequestsException", "Too many attempts to sign in; wait a minute.", after)
             tries.append(now)
-            self._tries.move_to_end(address)
             while len(self._tries) > ADDRESSES:
                 self._tries.popitem(last=False)
 

@@ -32,6 +32,8 @@ class CsvSource(TextSource):
         except csv.Error as error:
             raise DataError(f"{file.path}: the header cannot be read: {error}.", row=0) from None
         self._columns = [name.strip() for name in self._columns]
+        if any("\0" in name for name in self._columns):
+            raise DataError(f"{file.path} holds NUL bytes where its header should be: it is no text.", row=0)
         twice = sorted({name for name in self._columns if name and self._columns.count(name) > 1})
         if twice:
             raise DataError(f"{file.path}: column {twice[0]} is in the header twice.", row=0, column=twice[0])

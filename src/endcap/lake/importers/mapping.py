@@ -190,6 +190,7 @@ def _with_fields(
     times = {key.removeprefix("time_"): mapping[key] for key in ("time_unit", "time_format") if key in mapping}
     if times:
         _known_unit(times.get("unit", "auto"))
+        _check_format(times.get("format", ""))
         for field in ("TIMESTAMP", "CREATION_TIMESTAMP"):
             if field in changed:
                 changed[field] = msgspec.structs.replace(changed[field], **times)
@@ -199,6 +200,19 @@ def _with_fields(
 def _known_unit(unit: str) -> None:
     if unit not in ("auto", "s", "ms", "us", "ns", "iso"):
         raise UnknownName("time unit", unit, ("auto", "s", "ms", "us", "ns", "iso"))
+
+
+def _check_format(text: str) -> None:
+    if not text:
+        return
+    import duckdb  # noqa: PLC0415 - a mapping without a format needs none
+
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("SELECT try_strptime('', ?)", [text]).fetchall()
+    except duckdb.Error as error:
+        said = str(error).partition(": ")[2] or str(error)
+        raise InputError(f"time_format {text!r} is none: {said}.", fix="Write it like '%d/%m/%Y %H:%M'.") from None
 
 
 def _check_value(value: Value, where: str) -> None:

@@ -67,7 +67,8 @@ class TextSource(Source):
         self.limits = limits
         try:
             self.encoding = codecs.lookup(encoding).name
-        except LookupError:
+            b"a".decode(self.encoding, errors="replace")  # some codecs are none of text
+        except (LookupError, ValueError):
             raise InputError(
                 f"There is no encoding {encoding!r}.", fix="utf-8, cp1252 and latin-1 are common."
             ) from None
@@ -81,7 +82,13 @@ class TextSource(Source):
         return None
 
     def _text_head(self) -> str:
-        return self.head.decode(self.encoding, errors="replace").removeprefix("\ufeff")
+        try:
+            return self.head.decode(self.encoding, errors="replace").removeprefix("\ufeff")
+        except UnicodeError as error:
+            raise self._other_encoding(error) from None
+
+    def _other_encoding(self, error: UnicodeError) -> DataError:
+        return DataError(f"{self.file.path} is not {self.encoding}: {error}.", fix="Give another encoding.")
 
     def _blocks(self, names: list[str], parse: dict[str, Any], header: bool, block: int) -> Iterator[Chunk]:
         """Chunks of binary columns, numbered; records that do not fit become rejects."""
@@ -122,6 +129,8 @@ class TextSource(Source):
                 self._refuse_open_quote(last, seen)
         except pa.ArrowInvalid as error:
             raise self._explained(error, seen) from None
+        except UnicodeError as error:
+            raise self._other_encoding(error) from None
         finally:
             stream.close()
 

@@ -79,8 +79,8 @@ class People:
 
     def unlike(self, count: int) -> Int32:
         """int32 rows of shoppers, each as unlike those before as can be; the first is the most unusual one."""
-        if not len(self.rows):
-            return self.rows
+        if not self.shares.size:  # nobody, or nothing that they could differ by
+            return self.rows[:count]
         lift = np.log1p(self.shares / np.maximum(self.usual, 1e-3))
         lift /= np.maximum(np.linalg.norm(lift, axis=1, keepdims=True), 1e-9)
         chosen = [int(np.argmax(self.shares.max(1) - self.usual[self.shares.argmax(1)]))]
