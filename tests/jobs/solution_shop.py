@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from endcap.jobs.solution_data import Solution
+from endcap.jobs.training_child import Request
 from endcap.jobs.workspace import Workspace, open_workspace
 from endcap.registry.resources import Resource
 from endcap.seams import rng
@@ -102,3 +104,21 @@ def version(workspace: Workspace, name: str, identity: str, **members: Any) -> R
         {"trainingMode": "FULL", **members},
     )
     return workspace.resources.create(record, verb="create")
+
+
+def request(workspace: Workspace, staging: Path, recipe: str, **members: Any) -> Request:
+    """What the parent would send for a solution of this recipe; `members` are those of the solution."""
+    key = workspace.new_shop("mine")
+    staging.mkdir(parents=True, exist_ok=True)
+    return Request(
+        home=str(workspace.settings.home.absolute()),
+        account=key.account.account,
+        region=key.account.region,
+        group=key.group,
+        snapshot=workspace.lake.snapshot(key).text,
+        identity="0000beef",
+        solution=Solution.of({"recipeArn": RECIPE + recipe, **members}),
+        staging=str(staging),
+        tuning=str(staging / "search.db"),
+        least_interactions=100,
+    )

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from solution_shop import RECIPE, made
+from solution_shop import made, request
 
-from endcap.jobs.solution_data import Solution
-from endcap.jobs.training_child import Request, run_training
+from endcap.jobs.training_child import run_training
 from endcap.recipes.als import ALS
 from endcap.recipes.base import Recipe
 from endcap.recipes.queries import Queries
@@ -24,24 +23,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(home: Path, name: str, objective: dict[str, Any] | None) -> tuple[Recipe, Any]:
-    workspace, key = made(home / name)
+    workspace, _ = made(home / name)
     staging = home / f"{name}-staging"
-    staging.mkdir()
     config: dict[str, Any] = {"algorithmHyperParameters": {"hidden_dimension": "32"}}
     if objective is not None:
         config["optimizationObjective"] = objective
-    asked = Request(
-        home=str(workspace.settings.home.absolute()),
-        account=key.account.account,
-        region=key.account.region,
-        group=key.group,
-        snapshot=workspace.lake.snapshot(key).text,
-        identity="0000beef",
-        solution=Solution.of({"recipeArn": RECIPE + "aws-user-personalization", "solutionConfig": config}),
-        staging=str(staging),
-        tuning=str(staging / "search.db"),
-        least_interactions=100,
-    )
+    asked = request(workspace, staging, "aws-user-personalization", solutionConfig=config)
     read = artefacts.read(staging, "0000beef", run_training(asked, no_progress).manifest)
     return read.recipe, read.items
 

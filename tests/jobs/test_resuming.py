@@ -15,9 +15,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from solution_shop import RECIPE, made
+from solution_shop import made, request
 
-from endcap.jobs.solution_data import Solution
 from endcap.jobs.training import train_command
 from endcap.jobs.training_child import Report, Request, run_training
 from endcap.jobs.workspace import Workspace
@@ -59,25 +58,11 @@ class Epochs:
         yield tick
 
 
-def request(workspace: Workspace, key: ShopKey, folder: Path, checkpoints: str) -> Request:
+def network(shop: tuple[Workspace, ShopKey], folder: Path, checkpoints: str) -> Request:
     """What a job would send; a checkpoint after each epoch."""
-    folder.mkdir(parents=True)
-    return Request(
-        home=str(workspace.settings.home.absolute()),
-        account=key.account.account,
-        region=key.account.region,
-        group=key.group,
-        snapshot=workspace.lake.snapshot(key).text,
-        identity="0000beef",
-        solution=Solution.of(
-            {"recipeArn": f"{RECIPE}endcap-sasrec", "solutionConfig": {"algorithmHyperParameters": NETWORK}}
-        ),
-        staging=str(folder),
-        tuning=str(folder / "search.db"),
-        least_interactions=100,
-        checkpoints=checkpoints,
-        checkpoint_seconds=0.0,
-    )
+    config = {"algorithmHyperParameters": NETWORK}
+    asked = request(shop[0], folder, "endcap-sasrec", solutionConfig=config)
+    return msgspec.structs.replace(asked, checkpoints=checkpoints, checkpoint_seconds=0.0)
 
 
 def weights(folder: Path, report: Report) -> str:
@@ -85,7 +70,7 @@ def weights(folder: Path, report: Report) -> str:
 
 
 def test_a_killed_job_goes_on_and_ends_as_if_it_had_not_been(shop: tuple[Workspace, ShopKey], tmp_path: Path) -> None:
-    asked = request(*shop, tmp_path / "killed", str(tmp_path / "checkpoints"))
+    asked = network(shop, tmp_path / "killed", str(tmp_path / "checkpoints"))
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "endcap.jobs.training_child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
@@ -102,7 +87,7 @@ def test_a_killed_job_goes_on_and_ends_as_if_it_had_not_been(shop: tuple[Workspa
     assert len(epochs.first) == 2 and epochs.first[0] >= 4
     assert len(list((tmp_path / "checkpoints").glob("*.safetensors"))) == 2
     whole = Epochs()
-    plain = run_training(request(*shop, tmp_path / "whole", ""), whole)
+    plain = run_training(network(shop, tmp_path / "whole", ""), whole)
     assert whole.first == [0, 0]
     assert weights(tmp_path / "killed", resumed) == weights(tmp_path / "whole", plain)
 

@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
-from solution_shop import ITEMS, RECIPE, catalogue, commit, interactions, made, solution, version
+from solution_shop import ITEMS, RECIPE, catalogue, commit, interactions, made, request, solution, version
 
 from endcap.errors import InputError, StateError, UnknownName
 from endcap.jobs.children import Stopped
 from endcap.jobs.solution_data import MINIMUM, EventRule, Minimum, Solution, View, training_data
 from endcap.jobs.solution_training import own_version, train_recommender, train_version
-from endcap.jobs.training_child import Request, candidates, run_training
+from endcap.jobs.training_child import candidates, run_training
 from endcap.jobs.workspace import Workspace
 from endcap.recipes.action_rate import TAKEN
 from endcap.recipes.affinity import segments
@@ -39,22 +39,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, ShopKey]:
     return made(tmp_path_factory.mktemp("solutions") / "home")
 
 
-def request(workspace: Workspace, staging: Path, recipe: str, **members: Any) -> Request:
-    """What the parent would send for a solution of this recipe."""
-    key = workspace.new_shop("mine")
-    staging.mkdir(parents=True, exist_ok=True)
-    return Request(
-        home=str(workspace.settings.home.absolute()),
-        account=key.account.account,
-        region=key.account.region,
-        group=key.group,
-        snapshot=workspace.lake.snapshot(key).text,
-        identity="0000beef",
-        solution=Solution.of({"recipeArn": RECIPE + recipe, **members}),
-        staging=str(staging),
-        tuning=str(staging / "search.db"),
-        least_interactions=100,
-    )
+QUICK = {"endcap-ranked": {"retrieval": "item-item", "questions": "500", "trees": "20"}}
+"""Of what takes long otherwise."""
 
 
 @pytest.mark.parametrize("each", offers(), ids=lambda each: each.name)
@@ -62,7 +48,8 @@ def test_every_recipe_trains_something_that_answers(
     shop: tuple[Workspace, ShopKey], tmp_path: Path, each: Offer
 ) -> None:
     workspace, key = shop
-    report = run_training(request(workspace, tmp_path / "staging", each.name), no_progress)
+    config = {"algorithmHyperParameters": QUICK[each.name]} if each.name in QUICK else {}
+    report = run_training(request(workspace, tmp_path / "staging", each.name, solutionConfig=config), no_progress)
     read = artefacts.read(tmp_path / "staging", "0000beef", report.manifest)
     notes = msgspec.json.decode((tmp_path / "staging/lineage.json").read_bytes())["metrics"]
     assert notes["standsIn"] == each.stands_in and notes["native"] == each.native and notes["recipeArn"] == each.arn

@@ -1,12 +1,14 @@
 """The jobs process: what is asked for is done once, in order, whoever is killed; queues have limits."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +16,10 @@ import pytest
 
 from databases import new_postgres_database
 from endcap.errors import StateError
+from endcap.jobs.dispatch import application
 from endcap.jobs.supervisor import JobsProcess
 from endcap.jobs.worker import request, sole
+from endcap.jobs.workspace import open_workspace
 from endcap.registry.jobs import ENDED
 from endcap.registry.ownership import Lost, settle
 from jobs_home import SHOP, JobsHome
@@ -93,6 +97,11 @@ def test_what_the_jobs_database_forgot_is_begun_again_by_the_one_process_and_not
     kinds += connection.execute("SELECT DISTINCT serialization FROM operation_outputs").fetchall()
     connection.close()
     assert {kind for (kind,) in kinds} == {"portable_json"}
+    copy = home.settings.home.with_name("copy")
+    shutil.copytree(home.settings.home, copy)
+    moved = open_workspace(replace(home.settings, home=copy))
+    assert application(moved) == application(home.workspace)  # or the copy's jobs would not be its own
+    moved.database.close()
 
 
 def test_long_work_waits_for_its_turn_and_quick_work_does_not(tmp_path: Path) -> None:

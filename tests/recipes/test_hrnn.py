@@ -30,12 +30,12 @@ def test_a_session_through_onnx_is_one_of_pytorch() -> None:
     with torch.no_grad():
         states = module(module.items(), {"item": item, "next_gap": begins * 20})[0, :, :-1].numpy()
     steps = (module.vectors().detach() * 8**0.5)[item[0]].numpy()[:, None]
-    network, session = OnnxModel(session_graph(module.session)), np.zeros((1, 1, 8), np.float32)
-    shopper = session
+    lasting, ending = (OnnxModel(session_graph(module.session, begins=begins)) for begins in (False, True))
+    session = shopper = np.zeros((1, 1, 8), np.float32)
     for low, high in ((0, 2), (2, 5)):
-        state, session, shopper = network.run(
-            steps=steps[low:high], begins=np.ones(1, np.bool_), session=session, shopper=shopper
-        )
+        (state,) = lasting.run(steps=steps[low : high - 1], session=session, shopper=shopper)
+        np.testing.assert_allclose(state[0, 0], states[high - 2], atol=1e-5)
+        state, session, shopper = ending.run(steps=steps[low:high], session=session, shopper=shopper)
         np.testing.assert_allclose(state[0, 0], states[high - 1], atol=1e-5)
 
 

@@ -155,6 +155,18 @@ class TestBuying:
         open_shop(page, shop_site, "/account", tab="orders")
         expect(page.get_by_text(f"{len(bought)} products")).to_be_visible()
 
+    def test_what_is_sold_out_offers_others_in_its_place(self, page: Page, shop_site):
+        client = shop_site.server.client("personalize-events")
+        arn = f"arn:aws:personalize:us-east-1:000000000000:dataset/{shop_site.name}/ITEMS"
+        client.put_items(datasetArn=arn, items=[{"itemId": "P00150", "properties": '{"stock": 0}'}])
+        open_shop(page, shop_site, "/p/P00150")
+        expect(page.get_by_role("heading", name="In stock instead")).to_be_visible()
+        expect(page.get_by_role("button", name="Add to cart", exact=True)).to_be_disabled()
+        assert "P00150" not in shown(page, "alternatives")
+        expect(shelf(page, "bought-together")).to_have_count(0)
+        shelf(page, "alternatives").get_by_role("button", name=re.compile("^Add .* to the cart$")).first.click()
+        expect(page.get_by_role("button", name="Cart, 1 product")).to_be_visible()
+
     def test_categories_and_search_follow_the_shopper_or_do_not(self, page: Page, shop_site, household: str):
         open_shop(page, shop_site, "", **{"as": household})
         page.locator("section[aria-labelledby=aisles] a").first.click()

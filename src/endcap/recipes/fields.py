@@ -156,7 +156,7 @@ class Fields:
                 np.add(places[some], self.starts[number], out=indices[some, number])
                 if values is not None:
                     data[some, number] = values[some]
-        ends = np.arange(rows + 1, dtype=kind) * kind(len(ones))
+        ends = np.arange(0, rows * len(ones) + 1, len(ones), dtype=kind)
         return sparse.csr_matrix((data.ravel(), indices.ravel(), ends), shape=(rows, len(self)))
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -65,7 +66,9 @@ class HRNN(InnerProductRecipe):
     kinds_: Float32 = fitted()
     """float32 [types + 1, d]: what an event's type adds; one row where there is one type."""
     session_: UInt8 = fitted()
-    """uint8 [bytes]: one session further as ONNX (`neural.recurrent.Session`)."""
+    """uint8 [bytes]: one session and where the next one begins, as ONNX (`neural.recurrent.session_graph`)."""
+    lasting_: UInt8 = fitted()
+    """uint8 [bytes]: one session that goes on."""
     timed_: UInt8 = fitted()
     """uint8 [1]: whether events have times, so that sessions can be told apart."""
 
@@ -101,13 +104,14 @@ class HRNN(InnerProductRecipe):
             new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions
             self.item_vectors_[new, :width] = model.vectors.of_features_alone().detach().numpy()[new]
         self.kinds_ = model.kinds.detach().numpy().copy()
-        self.session_ = session_graph(model.session)
-        self.__dict__.pop("_network", None)
+        self.session_ = session_graph(model.session, begins=True)
+        self.lasting_ = session_graph(model.session, begins=False)
+        self.__dict__.pop("_networks", None)
 
     @property
     def _session_gap(self) -> int:
         """The first bucket of `sequences.gaps` that is longer than a pause within a session."""
-        return int(np.clip(2 + np.floor(np.log2(max(self.session_minutes * 60, 1.0))), 1, GAPS - 1))
+        return min(2 + int(math.log2(max(self.session_minutes * 60, 1.0))), GAPS - 1)
 
     def _steps(self, dataset: Dataset) -> Steps:
         """What is learned from: histories of middling length, weighted by recency."""
@@ -124,24 +128,21 @@ class HRNN(InnerProductRecipe):
         return steps.only(np.flatnonzero((lengths >= low) & (lengths <= high)))
 
     @cached_property
-    def _network(self) -> OnnxModel:
-        return OnnxModel(self.session_)
+    def _networks(self) -> tuple[OnnxModel, OnnxModel]:
+        """By whether another session begins."""
+        return OnnxModel(self.lasting_, arena=False), OnnxModel(self.session_, arena=False)
 
     def query_vectors(self, queries: Queries) -> Float32:
         gap = self._session_gap if self.timed_[0] else 0
         asked = sessions(queries, self.length, gap, self.item_vectors_, self.kinds_)
         vectors = np.full((len(queries), self.item_vectors_.shape[1]), np.nan, np.float32)
-        session = shopper = nothing = np.zeros((1, 1, self.kinds_.shape[1]), np.float32)
-        cuts, whose = asked.cuts.tolist(), asked.query.tolist()
-        for place, row in enumerate(whose):
-            if place == 0 or whose[place - 1] != row:
-                session = shopper = nothing
-            state, session, shopper = self._network.run(
-                steps=asked.steps[cuts[place] : cuts[place + 1]],
-                begins=asked.begins[place : place + 1],
-                session=session,
-                shopper=shopper,
-            )
-            if place + 1 == len(whose) or whose[place + 1] != row:
-                vectors[row, :-1], vectors[row, -1] = state, 1.0
+        nothing = np.zeros((1, 1, self.kinds_.shape[1]), np.float32)
+        low, before, following = 0, -1, (nothing, nothing)
+        networks, cuts = self._networks, asked.cuts.tolist()
+        for row, begins, high in zip(asked.query.tolist(), asked.begins.tolist(), cuts[1:], strict=True):
+            session, shopper = following if row == before else (nothing, nothing)
+            state, *following = networks[begins].run(steps=asked.steps[low:high], session=session, shopper=shopper)
+            vectors[row, :-1] = state  # that of the last session stays
+            low, before = high, row
+        vectors[asked.query, -1] = 1.0
         return vectors

@@ -78,6 +78,8 @@ class TestOpening:
         ]
         similar = next(each for each in shelves if each["key"] == "similar")
         assert "mug" in similar["items"][0]["card"]["title"]
+        home = call(server, "POST", "/shop/api/shelves", {"shop": "mine", "page": "home"})[1]["shelves"]
+        assert [each["title"] for each in home] == ["From the catalogue"]  # nothing happened that could be a trend
 
     def test_rejected_rows_are_told_and_can_be_taken_along(self, server: Server) -> None:
         shop = opened(server, "mine")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pyarrow as pa
 import pytest
 
 from endcap.errors import InputError, UnknownName
-from endcap.lake.rows import Asked, Filter, Rows
+from endcap.lake.rows import WAITING, Asked, Filter, Rows
 from endcap.lake.tables import Lake
 from endcap.types import AccountKey, ShopKey
 
@@ -81,7 +80,7 @@ class TestPages:
         asked = {"sort": "timestamp", "descending": True}
         prepared = all_of(rows, **asked)
         monkeypatch.setattr(Rows, "_path", lambda self, *_: self.root / "nowhere")
-        monkeypatch.setattr(Rows, "_prepare", lambda *_: threading.Thread())
+        monkeypatch.setattr(Rows, "_prepare", lambda *_, **__: None)
         monkeypatch.setattr("endcap.lake.rows.LARGE", 0)
         for offset in (0, 130, len(prepared) - 30):
             page = rows.page(SHOP, Asked("interactions", offset=offset, limit=70, **asked))
@@ -99,3 +98,28 @@ class TestPages:
     def test_a_time_may_be_said_in_words(self, rows):
         found = all_of(rows, filters=(Filter("timestamp", ">=", "2001-09-09T01:46:40.000250Z"),))
         assert found and all(row[2] >= 10**15 + 250 for row in found)
+
+
+class TestCopies:
+    """The sorted copies, made for a while and made again."""
+
+    def test_one_that_is_removed_or_half_written_is_made_again(self, rows):
+        first = all_of(rows, sort="item_id")
+        path = rows._path(SHOP, Asked("interactions", sort="item_id"), *_version(rows), "")
+        path.unlink()
+        assert all_of(rows, sort="item_id") == first
+        path.write_bytes(b"")  # what a power cut may leave
+        assert all_of(rows, sort="item_id") == first
+
+    def test_one_is_sorted_at_a_time_and_few_wait_for_it(self, rows):
+        before = {"sort": "user_id", "descending": True}
+        with rows._turn:
+            for letter in "abcdefgh":
+                rows._prepare(rows.root / letter / "x.parquet", Asked("interactions", **before), *_version(rows), "")
+            assert len(rows._making) == WAITING
+        assert all_of(rows, **before)
+
+
+def _version(rows: Rows) -> tuple[int, tuple[str, ...]]:
+    table = rows.lake.open(SHOP, "interactions")
+    return table.version(), tuple(sorted(table.file_uris()))

@@ -90,6 +90,16 @@ class TestSession:
         now[0] += WITHIN + 1
         attempts.enter("here")
 
+    def test_others_who_come_do_not_make_it_forget_who_guesses(self, monkeypatch):
+        monkeypatch.setattr("endcap.api.console.session.ADDRESSES", 3)
+        attempts = Attempts(tick=lambda: 0.0)
+        for _ in range(TRIES):
+            attempts.enter("here")
+        for number in range(10):
+            attempts.enter(f"elsewhere {number}")
+            with pytest.raises(Refusal, match="Too many"):
+                attempts.enter("here")
+
 
 class TestPages:
     def test_a_page_lets_in_nothing_from_elsewhere_and_each_reply_has_its_own_nonce(self, client):

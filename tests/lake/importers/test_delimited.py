@@ -151,7 +151,7 @@ def test_a_column_twice_is_refused(tmp_path: Path) -> None:
         read(written(tmp_path, "user_id,item_id,timestamp,price,price\n"))
 
 
-@pytest.mark.parametrize("header", [b"\0" * 40, b"user_id,item\0_id,timestamp\n"])
+@pytest.mark.parametrize("header", [b"\0" * 40, b"user_id,item\0_id,timestamp\n"], ids=["all", "one"])
 def test_a_header_of_nul_bytes_is_no_text(tmp_path: Path, header: bytes) -> None:
     with pytest.raises(DataError, match="NUL"):
         read(written(tmp_path, header + b"\na,b,1\n"))

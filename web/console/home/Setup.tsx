@@ -63,7 +63,16 @@ function One({ step, place, shop }: { step: SetupStep; place: number; shop: stri
         {step.state === "next" && (
           <CopyButton value={step.command}>
             {({ copied, copy }) => (
-              <Button variant="transparent" size="compact-xs" px={0} mt={4} onClick={copy} aria-label={`Copy ${step.command}`}>
+              <Button
+                variant="transparent"
+                size="compact-xs"
+                h="auto"
+                px={0}
+                mt={4}
+                styles={{ label: { whiteSpace: "normal", textAlign: "left", overflowWrap: "anywhere" } }}
+                onClick={copy}
+                aria-label={`Copy ${step.command}`}
+              >
                 <Code>{step.command}</Code>
                 {copied ? " copied" : ""}
               </Button>

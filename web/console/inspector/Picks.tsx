@@ -11,10 +11,12 @@ interface Props {
   subject: Subject;
   change: Change;
   inspectable: Inspectable | undefined;
+  /** The version that answers now: nothing is compared with itself. */
+  answering: string;
 }
 
 /** Who is looked at, what answers them, and what that is compared with. */
-export function Picks({ subject, change, inspectable }: Props) {
+export function Picks({ subject, change, inspectable, answering }: Props) {
   const versions = (inspectable?.versions ?? []).map((version) => ({
     value: version.id,
     label: `${version.recipe} ${version.id}${version.served ? " · served" : ""} · ${moment(version.created)}`,
@@ -47,7 +49,7 @@ export function Picks({ subject, change, inspectable }: Props) {
       <Select
         label="Beside it"
         placeholder="another version"
-        data={versions.filter(({ value }) => value !== subject.version)}
+        data={versions.filter(({ value }) => value !== (subject.version || answering))}
         value={subject.against || null}
         onChange={(against) => change({ against })}
         searchable
@@ -58,7 +60,7 @@ export function Picks({ subject, change, inspectable }: Props) {
   );
 }
 
-function ShopperPick({ subject, change }: Omit<Props, "inspectable">) {
+function ShopperPick({ subject, change }: Omit<Props, "inspectable" | "answering">) {
   const [text, setText] = useState(subject.user);
   const [sought] = useDebouncedValue(text === subject.user ? "" : text.trim(), 180);
   const found = useShoppers(subject.shop, sought);

@@ -53,7 +53,7 @@ export default function Inspector() {
         <>
           <Card>
             <Stack gap="sm">
-              <Picks subject={subject} change={change} inspectable={inspectable.data} />
+              <Picks subject={subject} change={change} inspectable={inspectable.data} answering={shown?.version ?? ""} />
               <Grid gap="md">
                 <Grid.Col span={{ base: 12, md: 5 }}>
                   <When subject={subject} change={change} found={shown} />

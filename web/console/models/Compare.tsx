@@ -10,6 +10,7 @@ import { ago, count, left } from "../data/format";
 import { hasEnded } from "../data/queries";
 import { useAddress } from "../where";
 import { Comparison } from "./Comparison";
+import { Report } from "./Report";
 import { useCompare, useEvaluations, useModels, useRecipes } from "./queries";
 
 /** Judge versions beside each other on the shop's own last weeks, and read what came of it. */
@@ -33,7 +34,8 @@ export function Compare({ shop }: { shop: string }) {
           onChange={(id) => change({ evaluation: id })}
         />
       )}
-      {!shown && (
+      {!shown && models.data.report.length > 0 && <Report rows={models.data.report} shop={shop} />}
+      {!shown && !models.data.report.length && (
         <EmptyState title="Nothing was compared yet" command={`endcap evaluate --shop ${shop}`}>
           Choose versions above: each is trained again on what came before the last weeks, and judged on those, beside popularity and what serves now.
         </EmptyState>

@@ -59,7 +59,7 @@ export function Versions({ shop }: { shop: string }) {
                   <Table.Th miw={190}>Recipe</Table.Th>
                   <Table.Th>Learned from</Table.Th>
                   <Table.Th miw={240}>Quality, with 95 % interval</Table.Th>
-                  <Table.Th>Serves</Table.Th>
+                  <Table.Th miw={170}>Serves</Table.Th>
                   <Table.Th aria-label="Actions" />
                 </Table.Tr>
               </Table.Thead>

@@ -8,6 +8,7 @@ import icon from "../../ui/icon.svg";
 import { CartDrawer } from "../cart/CartDrawer";
 import { useFront } from "../front";
 import { useLinks } from "../links";
+import { counted } from "../named";
 import { Picker } from "../picker";
 import { useVisit } from "../visit";
 import { AisleMenu } from "./AisleMenu";
@@ -49,7 +50,7 @@ export function Header() {
             <SchemeSwitch />
           </span>
           <Indicator label={count} size={18} disabled={!count} offset={4}>
-            <ActionIcon size="lg" variant="light" onClick={drawer.open} aria-label={`Cart, ${count} products`}>
+            <ActionIcon size="lg" variant="light" onClick={drawer.open} aria-label={`Cart, ${counted(count, "product")}`}>
               <IconShoppingCart size={20} />
             </ActionIcon>
           </Indicator>

@@ -16,6 +16,7 @@ from endcap.errors import StateError
 from endcap.jobs import comparing
 from endcap.jobs.judging import report_paths
 from endcap.lake.checks import Finding, run_checks
+from endcap.lake.offsets import LINKING
 from endcap.types import DAY, ITEM_ID, TIMESTAMP, ShopKey
 
 PATH = "/console/api/home"
@@ -187,6 +188,10 @@ class Home:
         trackers = self._backstage.workspace.resources.list(shop.account, "event-tracker", shop=shop.group)
         if last:
             return "done", "Events come in"
+        log = self._backstage.log
+        held = self._backstage.workspace.lake.offsets(shop, log.identity, log.partitions).tables
+        if any(offset for kind in LINKING for offset in held.get(kind, {}).values()):
+            return "done", "Events have come in"
         return "open", "Waiting for the first event" if trackers else "No event has come in yet"
 
     def _counted(self, shop: ShopKey, now: int) -> Shelf:

@@ -119,10 +119,13 @@ class _quiet:  # noqa: N801
 
 
 class OnnxModel:
-    """A model from `export`'s bytes. The session is opened on the first run; one may be shared by threads."""
+    """A model from `export`'s bytes. The session is opened on the first run; one may be shared by threads.
 
-    def __init__(self, data: UInt8 | bytes, *, threads: int = 1) -> None:
-        self._data, self._threads, self._opening = data, threads, threading.Lock()
+    `arena`: whether memory is kept from run to run. Small networks are faster without.
+    """
+
+    def __init__(self, data: UInt8 | bytes, *, threads: int = 1, arena: bool = True) -> None:
+        self._data, self._threads, self._arena, self._opening = data, threads, arena, threading.Lock()
 
     @cached_property
     def _opened(self) -> Any:
@@ -132,13 +135,15 @@ class OnnxModel:
         # Spinning threads would take the cores of whatever else answers requests.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = self._arena
         try:
-            return runtime.InferenceSession(bytes(self._data), options, providers=["CPUExecutionProvider"])
+            session = runtime.InferenceSession(bytes(self._data), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own errors share no base
             raise ArtefactError(f"The ONNX model cannot be read: {error}.", fix="Train it again.") from error
+        return session, [each.name for each in session.get_outputs()]
 
     def run(self, **arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """The outputs in the order they were exported in, for inputs by name (of the exported dtypes)."""
         with self._opening:
-            session = self._opened
-        return tuple(session.run(None, {name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+            session, outputs = self._opened
+        return tuple(session.run(outputs, {name: np.ascontiguousarray(array) for name, array in arrays.items()}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +24,9 @@ SHORTLY = 6
 """So many products, the last that were looked at, stand among the recently viewed and so not on *For you*."""
 SPARE = 2
 """So many times the items of a shelf are asked for: some stand on another shelf, or are sold out."""
+
+FALLEN = {"catalogue": "From the catalogue", "popular": "Best sellers"}
+"""What *Trending now* is called where most of it comes from that rung."""
 
 
 class ShelvesWanted(Ask, frozen=True):
@@ -196,7 +200,14 @@ class _Page:
             return Shelf(key=plan.key, title=plan.title, about=plan.about, missing=missing)
         slate, answered = found
         items = tuple(placed(self.goods, slate))
-        return Shelf(key=plan.key, title=plan.title, about=plan.about, items=items, answered=answered)
+        title = _honest(slate.rungs, plan.title) if plan.key == "trending" else plan.title
+        return Shelf(key=plan.key, title=title, about=plan.about, items=items, answered=answered)
+
+
+def _honest(rungs: Sequence[str], title: str) -> str:
+    """What a shelf is called whose items come from further down than it promises: a shop that is new has no trend."""
+    told = Tally(rungs).most_common(1)
+    return FALLEN.get(told[0][0], title) if told else title
 
 
 def placed(goods: Goods, slate: Slate) -> list[Placed]:
