@@ -43,7 +43,7 @@ def frappe(folder: Path) -> tuple[sparse.csr_matrix, np.ndarray]:
 
 def ours(rows: sparse.csr_matrix, target: np.ndarray) -> Callable[[], float]:
     machine, plan = Machine.start(rows.shape[1], FACTORS, 0), Plan("logistic")
-    worth, draws = np.ones(len(target), np.float32), np.random.default_rng(0)
+    worth, draws = np.ones(1, np.float32), np.random.default_rng(0)
     return lambda: machine.learn(rows, target, worth, draws.permutation(len(target)).astype(np.int32), plan)
 
 

@@ -26,7 +26,7 @@ from endcap.lake.dataset import Dataset, Interactions, Vocabulary
 from endcap.recipes import create
 from endcap.recipes.als import ALS
 from endcap.recipes.fields import Fields, Spec
-from endcap.recipes.fm_training import Machine, Plan
+from endcap.recipes.fm_training import Machine, Plan, shuffled
 from endcap.recipes.item_item_kernels import neighbours
 from synthetic import Events, Shop, events
 
@@ -73,8 +73,8 @@ def told(made: Events) -> tuple[pa.Table, np.ndarray]:
 def machine(table: pa.Table, target: np.ndarray) -> None:
     """Features of the rows and one pass of a factorization machine over them."""
     rows = Fields.learn(table, {name: Spec("category", unknown=False) for name in table.column_names}).encode(table)
-    order = np.random.default_rng(1).permutation(np.arange(len(target), dtype=np.int32))
-    worth = np.ones(len(target), np.float32)
+    order = shuffled(len(target), np.random.default_rng(1))
+    worth = np.ones(1, np.float32)
     Machine.start(rows.shape[1], FACTORS, 0).learn(rows, target, worth, order, Plan("logistic"))
 
 

@@ -25,6 +25,8 @@ from endcap.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, NAME = 7, "corner"
+DESKTOP, PHONE = (1280, 900), (390, 844)
+"""Pixels of the window."""
 WATCH = """
 window.seen = { paint: 0, shift: 0 };
 new PerformanceObserver(list => { for (const each of list.getEntries()) window.seen.paint = each.startTime; })
@@ -40,9 +42,9 @@ def row(name: str, measured: float, must: float, unit: str, detail: str) -> None
     print(json.dumps({**line, "detail": detail}), flush=True)
 
 
-def load(browser: Browser, url: str) -> dict[str, float]:
+def load(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> dict[str, float]:
     """One first visit: bytes of script as sent, milliseconds of the largest paint, summed shifts."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     context.add_init_script(WATCH)
     page = context.new_page()
     sizes: dict[str, int] = {}
@@ -74,6 +76,8 @@ def views(browser: Browser, address: str) -> None:
         row(f"First view, {name}: script, gzipped", middle["script"] / 1000, 250, "kB", "as sent, headers included")
         row(f"First view, {name}: largest paint", middle["paint"], 1500, "ms", f"worst of {RUNS}: {worst:.0f} ms")
         row(f"First view, {name}: layout shift", max(each["shift"] for each in found), 0.01, "", f"worst of {RUNS}")
+        narrow = max(load(browser, address + path, PHONE)["shift"] for _ in range(RUNS))
+        row(f"First view, {name}, phone: layout shift", narrow, 0.01, "", f"worst of {RUNS}")
 
 
 def clicks(browser: Browser, address: str) -> None:

@@ -233,7 +233,8 @@ class TestOnce:
             sink(log, lake)
         assert len(lake.files(SHOP, "interactions")) == 3 and lake.read(SHOP, "interactions").num_rows == 19
         assert (
-            lake.history(SHOP, "interactions")[0].rows == 19
+            lake.history(SHOP, "interactions")[0] == lake.newest(SHOP, "interactions")
+            and lake.newest(SHOP, "interactions").rows == 19
             and lake.read(SHOP, "interactions", version=4).num_rows == 5
         )
 

@@ -191,6 +191,7 @@ class TestCommit:
         log = lake.directory(SHOP) / "users" / "_delta_log"
         assert (log / "_last_checkpoint").exists()
         assert lake.read(SHOP, "users").num_rows == CHECKPOINT_EVERY + 3
+        assert lake.newest(SHOP, "users") == lake.history(SHOP, "users")[0] and lake.newest(SHOP, "items") is None
         assert lake.read(SHOP, "users", version=2).num_rows == 3
         assert put(lake, "users", pa.table({"user_id": ["x"]}), "1", "INCREMENTAL") == 1
 
@@ -318,6 +319,8 @@ def test_any_sequence_of_imports_equals_a_dictionary(
         )
         records = {**(records if mode == "INCREMENTAL" else {}), **dict(rows)}
         seen = (seen if mode == "INCREMENTAL" else set()) | set(rows)
+        for kind in ("items", "interactions"):
+            assert lake.newest(SHOP, kind) == lake.history(SHOP, kind)[0]
     assert {row["item_id"]: row["stock"] for row in lake.read(SHOP, "items").to_pylist()} == records
     stored = [(row["item_id"], row["timestamp"] - START) for row in lake.read(SHOP, "interactions").to_pylist()]
     assert sorted(stored) == sorted(seen)

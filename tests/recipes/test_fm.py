@@ -14,7 +14,7 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe
 from endcap.recipes.fm import FM
 from endcap.recipes.fm_rows import clock
-from endcap.recipes.fm_training import HeldBack, Machine, Plan, learn
+from endcap.recipes.fm_training import LARGE, HeldBack, Machine, Plan, learn, shuffled
 from endcap.recipes.queries import Queries
 from endcap.testing.datasets import checkerboard, random_shop
 from endcap.testing.recipes import RecipeContract
@@ -96,6 +96,16 @@ def test_a_pass_is_one_row_after_another(field_of: np.ndarray | None) -> None:
     each = [single.learn(given, target, worth, order[at : at + 1], plan) for at in range(170)]
     assert loss == pytest.approx(np.average(each, weights=worth[order]), rel=1e-5)
     np.testing.assert_allclose(whole.table, single.table, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, 1000, LARGE + 7])
+def test_an_order_holds_every_row_once(n: int) -> None:
+    order = shuffled(n, np.random.default_rng(0))
+    assert (np.bincount(order, minlength=n) == 1).all()
+    if n > LARGE:
+        assert abs(np.corrcoef(order, np.arange(n))[0, 1]) < 0.005
+        assert np.count_nonzero(order[LARGE:] < LARGE) > 0
+        assert (order == shuffled(n, np.random.default_rng(0))).all()
 
 
 def test_learning_stops_when_what_is_held_back_gets_worse() -> None:

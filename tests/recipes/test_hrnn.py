@@ -11,7 +11,7 @@ from endcap.recipes.base import Recipe
 from endcap.recipes.hrnn import HRNN
 from endcap.recipes.neural.layers import ItemVectors
 from endcap.recipes.neural.onnx_model import OnnxModel
-from endcap.recipes.neural.recurrent import HierarchicalModel, session_graph
+from endcap.recipes.neural.recurrent import HierarchicalModel, ended_graph, first_graph, lasting_graph
 from endcap.recipes.queries import Queries
 from endcap.testing.datasets import START
 from endcap.testing.recipes import RecipeContract
@@ -30,12 +30,17 @@ def test_a_session_through_onnx_is_one_of_pytorch() -> None:
     with torch.no_grad():
         states = module(module.items(), {"item": item, "next_gap": begins * 20})[0, :, :-1].numpy()
     steps = (module.vectors().detach() * 8**0.5)[item[0]].numpy()[:, None]
-    lasting, ending = (OnnxModel(session_graph(module.session, begins=begins)) for begins in (False, True))
+    first, ended, lasting = (OnnxModel(graph(module.session)) for graph in (first_graph, ended_graph, lasting_graph))
+    for each, known in zip(
+        first.run(steps=steps[:2]), ended.run(steps=steps, starts=np.array([[0]]), ends=np.array([[2]])), strict=True
+    ):
+        np.testing.assert_allclose(each, known, atol=1e-6)
+    cuts = np.array([[0], [2], [5]])
     session = shopper = np.zeros((1, 1, 8), np.float32)
-    for low, high in ((0, 2), (2, 5)):
+    for place, (low, high) in enumerate(((0, 2), (2, 5))):
         (state,) = lasting.run(steps=steps[low : high - 1], session=session, shopper=shopper)
         np.testing.assert_allclose(state[0, 0], states[high - 2], atol=1e-5)
-        state, session, shopper = ending.run(steps=steps[low:high], session=session, shopper=shopper)
+        state, session, shopper = ended.run(steps=steps, starts=cuts[: place + 1], ends=cuts[1 : place + 2])
         np.testing.assert_allclose(state[0, 0], states[high - 1], atol=1e-5)
 
 

@@ -7,7 +7,7 @@ export function NotHere() {
     <Stack>
       <Title order={1}>There is no such screen</Title>
       <Text>
-        <Anchor component={Link} href="/console/home">
+        <Anchor component={Link} href="/console/home" underline="always">
           Home
         </Anchor>{" "}
         lists what there is.

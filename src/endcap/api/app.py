@@ -37,6 +37,7 @@ from endcap.registry.feature_windows import ShopWindows
 from endcap.registry.keys import Keys
 from endcap.seams import Clock
 from endcap.serving.decisions import Decisions
+from endcap.serving.forgetting import Forgetting
 from endcap.serving.lake_shops import LakeShops
 from endcap.serving.lease import Lease
 from endcap.serving.live_shops import LiveShops
@@ -164,5 +165,6 @@ def _watch(workspace: Workspace, log: Log, live: LiveShops, slot: Slot | None) -
         loader,
         announced=workspace.snapshots,
         lease=Lease(workspace.servers, identity=slot.identity if slot is not None else ""),
+        heed=Forgetting(workspace.jobs, workspace.resources),
         trim=together if is_shared else lambda: trim_sunk(log, workspace.lake),
     )

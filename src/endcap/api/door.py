@@ -174,12 +174,12 @@ class Door:
 
     async def _enter(self, route: Route, scope: Scope, receive: Receive) -> Reply:
         kind = self._admit(route, scope["headers"])
-        if self._loopback and not (route.public or route.method in HARMLESS or _is_signed(scope)):
-            _require_own_page(scope["headers"])
         query, claim = scope.get("query_string", b""), None
         if not (route.public or (route.local and self._loopback)) or (route.claims and _is_signed(scope)):
             received = Received(scope["method"], scope["raw_path"], query, scope["headers"])
             claim = await self._authenticator.claim(received)
+        if (claim is None or self._authenticator.is_open) and not (route.public or route.method in HARMLESS):
+            _require_own_page(scope["headers"])
         body = b""
         if route.method not in BODILESS:
             if kind.partition(b";")[0].strip().lower() not in (*JSON_TYPES, *route.types):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from endcap.cli import evaluate_command, import_command
+from endcap.cli import import_command
 from endcap.cli.check_command import MARKS
 from endcap.cli.demo_judging import begin
+from endcap.cli.evaluate_command import show_judgement
 from endcap.cli.output import ScreenProgress, say, settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def command(
         return
     if fresh or not _is_judged(workspace, key):
         say(f"\n4  {JUDGING} (minutes)")
-        evaluate_command.command(shop=key.group)
+        evaluate(shop)
     _what_to_try(workspace, key)
 
 
@@ -61,7 +62,7 @@ def _serve(workspace: Workspace, key: ShopKey, fresh: bool) -> None:
     _what_to_try(workspace, key)
     if fresh or not _is_judged(workspace, key):
         say(f"4  {JUDGING}: beside the server, the table comes below (minutes)")
-        begin(key.group)
+        begin(key.group, settings().home)
     say("Loading the models; open the shop when it says that it serves.")
     run(settings())
 
@@ -78,6 +79,23 @@ def _is_judged(workspace: Workspace, key: ShopKey) -> bool:
     from endcap.jobs.judging import report_paths
 
     return report_paths(workspace, key)[1].exists()
+
+
+def evaluate(name: str) -> None:
+    """Judge the demo's recipes on what its models were trained on: what happened in the shop since is years later."""
+    from endcap.jobs.demo import JUDGED
+    from endcap.jobs.judging import judge_shop, report_paths
+    from endcap.jobs.workspace import open_workspace
+    from endcap.lake.tables import Snapshot
+
+    workspace = open_workspace(settings())
+    key = workspace.shop(name)
+    serving = workspace.campaigns.current(key, key.name_of("for-you")).variants[0].version_id
+    snapshot = Snapshot.parse(workspace.versions.get(key, serving).lineage.snapshot)
+    dataset = workspace.lake.dataset(key, snapshot=snapshot)
+    judgement = judge_shop(workspace, key, JUDGED, dataset=dataset, progress=ScreenProgress())
+    show_judgement(judgement.json())
+    say(f"\n  As a page: {report_paths(workspace, key)[1]}")
 
 
 def _build(workspace: Workspace, key: ShopKey, dialect: str, files: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""What `endcap demo` judges while its shop is served already: `python -m endcap.cli.demo_judging SHOP SERVER`.
+"""What `endcap demo` judges while its shop is served already: `python -m endcap.cli.demo_judging SHOP SERVER HOME`.
 
 The process that was started ends at once, and another, which nobody waits for, does the work: the server takes the
 place of the process that started this one, and would not notice that it is done.
@@ -6,20 +6,22 @@ place of the process that started this one, and would not notice that it is done
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 QUIETER = 10
 """How much nicer than the server it is."""
 LOOK_SECONDS = 0.5
 
 
-def begin(shop: str) -> None:
-    """Judge a shop beside what this process becomes, and print it here; it ends with this process."""
-    subprocess.run([sys.executable, "-P", "-m", __name__, shop, str(os.getpid())], check=True)
+def begin(shop: str, home: Path) -> None:
+    """Judge a shop as soon as what this process becomes serves the home, and print it here; it ends with it."""
+    subprocess.run([sys.executable, "-P", "-m", __name__, shop, str(os.getpid()), str(home)], check=True)
 
 
 def _end_with(server: int) -> None:
@@ -31,15 +33,34 @@ def _end_with(server: int) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _main(shop: str, server: int) -> None:
+def _serves(server: int, home: Path) -> bool:
+    """Whether the server has left its note, which it does once its models are loaded."""
+    try:
+        return bool(json.loads((home / "server.json").read_bytes())["process"] == server)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _main(shop: str, server: int, home: Path) -> None:
     if os.fork():
         os._exit(0)
-    from endcap.cli import main
-
     os.nice(QUIETER)
     threading.Thread(target=_end_with, args=(server,), daemon=True).start()
-    main(["evaluate", "--shop", shop])
+    while not _serves(server, home):  # loading comes first: a page waits for it
+        time.sleep(LOOK_SECONDS)
+    from endcap.cli.demo_command import evaluate
+    from endcap.cli.output import complain
+    from endcap.errors import EndcapError
+    from endcap.processes import without_pandas
+
+    without_pandas()
+    try:
+        evaluate(shop)
+    except EndcapError as error:
+        complain(error.message, error.fix, error.exit_code)
+    except KeyboardInterrupt:
+        return
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]))
+    _main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -12,6 +12,7 @@ from endcap.jobs.datasets import announce, announce_deletion, dataset_of, kind_o
 from endcap.jobs.importing import import_source
 from endcap.jobs.lifecycles import Work
 from endcap.jobs.removing import copies, states
+from endcap.registry.erasures import MEMBER
 from endcap.storage.objects import open_objects
 
 LARGEST_LIST = 100 << 20
@@ -99,7 +100,7 @@ def delete_users(work: Work) -> None:
     with work.progress("deleting users", total=len(users), unit="users"):
         erase_features(work.workspace, shop, users)  # first: it asks whose the sessions are
         removed = work.workspace.lake.remove_users(shop, users, work.job.id)
-    work.facts["members"] = {"numDeleted": int(removed)}
+    work.facts["members"] = {"numDeleted": int(removed), MEMBER: None}
     # Raw rows that an import refused may be anyone's.
     shutil.rmtree(work.workspace.lake.directory(shop) / "rejects", ignore_errors=True)
     copies(work.workspace, shop)

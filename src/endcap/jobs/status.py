@@ -37,7 +37,7 @@ def _events_of_users(workspace: Workspace, shop: ShopKey) -> pa.Table:
 
 
 def _shop(workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
-    history = workspace.lake.history(shop, "interactions") if workspace.lake.exists(shop, "interactions") else []
+    newest = workspace.lake.newest(shop, "interactions")
     versions = [
         {
             "id": each.id,
@@ -50,9 +50,9 @@ def _shop(workspace: Workspace, shop: ShopKey) -> dict[str, Any]:
     ]
     return {
         "name": shop.group,
-        "interactions": history[0].rows if history else 0,
+        "interactions": newest.rows if newest else 0,
         "items": len(workspace.lake.catalogue(shop)),
-        "users": _events_of_users(workspace, shop).num_rows if history else 0,
+        "users": _events_of_users(workspace, shop).num_rows if newest else 0,
         "snapshot": workspace.lake.snapshot(shop).text,
         "versions": versions,
     }

@@ -10,6 +10,7 @@ import pyarrow as pa
 from endcap.lake.checks.view import TablesView
 from endcap.lake.event_types import is_left_out, plain
 from endcap.lake.intake import parquet
+from endcap.lake.offsets import TableKind
 from endcap.lake.tables import Lake
 from endcap.types import DAY, Micros, ShopKey
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BOUGHT = frozenset({"purchase", "order", "checkout"})
 LOOKED = frozenset({"view", "detailpageview", "viewitem", "click", "selectitem"})
+_COUNTED: Mapping[str, TableKind] = {"answers": "decisions", "actions": "action_interactions"}
 
 
 def measure(lake: Lake, shop: ShopKey, now: Micros) -> dict[str, int]:
@@ -25,10 +27,9 @@ def measure(lake: Lake, shop: ShopKey, now: Micros) -> dict[str, int]:
     with TablesView(lake, shop, now) as view:
         found = _of_interactions(view)
         found |= _of_tables(view)
-    if lake.exists(shop, "decisions"):
-        found["answers"] = lake.history(shop, "decisions")[0].rows
-    if lake.exists(shop, "action_interactions"):
-        found["actions"] = lake.history(shop, "action_interactions")[0].rows
+    for name, kind in _COUNTED.items():
+        if (newest := lake.newest(shop, kind)) is not None:
+            found[name] = newest.rows
     if lake.exists(shop, "other_events"):
         found["searches"] += _searches(lake, shop)
     return found

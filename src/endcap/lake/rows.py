@@ -51,7 +51,8 @@ WAITING = 4
 """Copies that are being made or wait for it, of all tables: each is sorted with `memory_mb`, one after the other."""
 _SAFE = 2**53
 _WRITER = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480"
-_PLACE = "file_row_number"
+_PLACE, _FILE = "file_row_number", "_endcap_file"
+"""Columns that tell where a row lies; the second only where there are several files."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ class Rows:
         with self._lock:
             thread = self._making.get(path)
             if thread is None and len(self._making) < WAITING:
-                order = _order(asked.sort, asked.descending)
-                query = f"SELECT * EXCLUDE ({_PLACE}) FROM {_source(files)} WHERE {where or 'true'} ORDER BY {order}"
+                order = _order(files, asked)
+                query = f"{_select(files)} WHERE {where or 'true'} ORDER BY {order}"
                 thread = threading.Thread(target=self._make, args=(path, query, version), daemon=True, name="rows")
                 self._making[path] = thread
                 thread.start()
@@ -208,7 +209,7 @@ def _copied(path: Path, offset: int, limit: int) -> tuple[list[tuple[Cell, ...]]
 def _columns(files: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """(name, DuckDB's type) of each column; files of one version may differ, later ones have more."""
     with _cursor() as connection:
-        rows = connection.execute(f"DESCRIBE SELECT * EXCLUDE ({_PLACE}) FROM {_source(files)}").fetchall()
+        rows = connection.execute(f"DESCRIBE {_select(files)}").fetchall()
     return tuple((str(row[0]), str(row[1])) for row in rows)
 
 
@@ -234,10 +235,10 @@ def _straight(files: tuple[str, ...], offset: int, limit: int) -> list[tuple[Cel
             if first > last:
                 continue
             # All files are named, so that a file without a later column gives it as empty.
-            source = f"read_parquet([{everything}], union_by_name=true, {_PLACE}=true, filename=true)"
+            source = f"read_parquet([{everything}], union_by_name=true, {_PLACE}=true, filename={literal(_FILE)})"
             if len(files) == 1:
                 source = f"read_parquet({literal(file)}, {_PLACE}=true)"
-            own = "true" if len(files) == 1 else f"filename = {literal(file)}"
+            own = "true" if len(files) == 1 else f"{_FILE} = {literal(file)}"
             query = (
                 f"SELECT {names} FROM {source} WHERE {own} AND {_PLACE} BETWEEN {first} AND {last} ORDER BY {_PLACE}"
             )
@@ -252,9 +253,9 @@ def _near_end(files: tuple[str, ...], where: str, asked: Asked, limit: int, tota
     skip, wanted = (max(from_end, 0), min(limit, total - asked.offset)) if turned else (asked.offset, limit)
     if skip > NEAR or wanted < 1:
         return []
-    order = _order(asked.sort, asked.descending, turned=turned)
+    order = _order(files, asked, turned=turned)
     if len(files) > 1:
-        query = f"SELECT * EXCLUDE ({_PLACE}) FROM {_source(files)} WHERE {where or 'true'} ORDER BY {order}"
+        query = f"{_select(files)} WHERE {where or 'true'} ORDER BY {order}"
         query += f" LIMIT {wanted} OFFSET {skip}"
     else:
         places = f"SELECT {_PLACE} AS p FROM {_source(files)} WHERE {where or 'true'} ORDER BY {order}"
@@ -264,16 +265,17 @@ def _near_end(files: tuple[str, ...], where: str, asked: Asked, limit: int, tota
             numbers = ", ".join(str(row[0]) for row in connection.execute(places).fetchall())
             if not numbers:
                 return []
-            query = f"SELECT * EXCLUDE ({_PLACE}) FROM {_source(files)} WHERE {_PLACE} IN ({numbers}) ORDER BY {order}"
+            query = f"{_select(files)} WHERE {_PLACE} IN ({numbers}) ORDER BY {order}"
         rows = [tuple(map(_cell, row)) for row in connection.execute(query).fetchall()]
     return rows[::-1] if turned else rows
 
 
-def _order(sort: str, descending: bool, *, turned: bool = False) -> str:
+def _order(files: Sequence[str], asked: Asked, *, turned: bool = False) -> str:
     """The order, total by the row's own place; `turned` upside down."""
-    down, nulls = (descending != turned), ("FIRST" if turned else "LAST")
-    place = f"{_PLACE} DESC" if turned else _PLACE
-    return f"{quoted(sort)} {'DESC' if down else 'ASC'} NULLS {nulls}, {place}" if sort else place
+    down, nulls = (asked.descending != turned), ("FIRST" if turned else "LAST")
+    places = (_FILE, _PLACE) if len(files) > 1 else (_PLACE,)
+    place = ", ".join(f"{each} DESC" if turned else each for each in places)
+    return f"{quoted(asked.sort)} {'DESC' if down else 'ASC'} NULLS {nulls}, {place}" if asked.sort else place
 
 
 def _matching(files: tuple[str, ...], where: str) -> int:
@@ -282,8 +284,13 @@ def _matching(files: tuple[str, ...], where: str) -> int:
     return int(rows[0][0])
 
 
+def _select(files: Sequence[str]) -> str:
+    """The table's own columns."""
+    return f"SELECT * EXCLUDE ({_PLACE if len(files) == 1 else f'{_PLACE}, {_FILE}'}) FROM {_source(files)}"
+
+
 def _source(files: Sequence[str]) -> str:
-    together = "" if len(files) == 1 else ", union_by_name=true"
+    together = "" if len(files) == 1 else f", union_by_name=true, filename={literal(_FILE)}"
     return f"read_parquet([{', '.join(literal(file) for file in files)}], {_PLACE}=true{together})"
 
 

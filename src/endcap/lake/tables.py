@@ -19,11 +19,12 @@ from endcap.lake.columns import INGESTION, NUMBERS, REQUIRED, combinable, conver
 from endcap.lake.commits import drop, has_table, open_table, sweep
 from endcap.lake.intake import BATCH_ROWS, Intake, Staged, listed
 from endcap.lake.offsets import LINKING, TABLES, LakeOffsets, TableKind, transaction
+from endcap.lake.past import Commit, commits, newest
 from endcap.lake.places import Places
 from endcap.lake.schemas import KINDS, DatasetKind
 from endcap.lake.writing import TableWriter, put_rows, schema_of
 from endcap.seams import Clock, Disk, SystemClock
-from endcap.types import DAY, EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID, AccountKey, Micros, ShopKey
+from endcap.types import DAY, EVENT_TYPE, ITEM_ID, ORDER_ID, SESSION_ID, TIMESTAMP, USER_ID, AccountKey, ShopKey
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -66,18 +67,6 @@ class Snapshot:
                 raise InputError(f"Snapshot {text!r} is not of the form interactions@3,items@1.")
             versions[kind] = int(version)
         return cls(versions)
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One version of a table: `rows` is how many the table has held since, `received` how many the import brought."""
-
-    version: int
-    time: Micros
-    job: str
-    mode: str
-    rows: int
-    received: int
 
 
 class Lake:
@@ -293,18 +282,11 @@ class Lake:
 
     def history(self, shop: ShopKey, kind: TableKind) -> list[Commit]:
         """The table's versions, newest first."""
-        found: list[Commit] = []
-        rows = 0
-        for entry in reversed(self.open(shop, kind).history()):
-            metrics = entry.get("operationMetrics", {})
-            kept = rows if entry.get("operationParameters", {}).get("mode") == "Append" else None
-            rows = int(metrics.get("num_added_rows", 0))
-            if kept is not None:
-                rows += kept - int(metrics.get("num_removed_rows", 0))
-            version, time = int(entry["version"]), Micros(int(entry["timestamp"]) * 1000)
-            job, mode = str(entry.get("job", "")), str(entry.get("mode", ""))
-            found.append(Commit(version, time, job, mode, rows, int(entry.get("received", 0))))
-        return found[::-1]
+        return commits(self.open(shop, kind))
+
+    def newest(self, shop: ShopKey, kind: TableKind) -> Commit | None:
+        """The table's newest version, None where there is no table; quick however many there were before."""
+        return newest(self.open(shop, kind)) if self.exists(shop, kind) else None
 
     def signals(self, shop: ShopKey) -> Signals:
         """What numbers beside the shop's events mean: as declared, else the default."""

@@ -35,12 +35,13 @@ def learn_rows(
     total, mass = 0.0, 0.0
     said = np.empty((fields, fields, k), np.float32)
     (indptr, features, data), (target, worth), width = rows, targets, table.shape[1]
+    each = np.int64(len(worth) > 1)
     for at in range(len(order)):
         if at + AHEAD[0] < len(order):
             later = order[at + AHEAD[0]]
             prefetch(indptr, later, later + 2)
             prefetch(target, later, later + 1)
-            prefetch(worth, later, later + 1)
+            prefetch(worth, each * later, each * later + 1)
         if at + AHEAD[1] < len(order):
             later = order[at + AHEAD[1]]
             prefetch(features, indptr[later], indptr[later + 1])
@@ -55,9 +56,9 @@ def learn_rows(
         said[:] = _NONE
         alone = gather(features[low:high], data[low:high], table[:, fields * k], table, field_of, said)
         value, slope = judge(bias[0] + alone + _pairs(said), target[row], loss)
-        total += value * worth[row]
-        mass += worth[row]
-        slope *= worth[row]
+        total += value * worth[each * row]
+        mass += worth[each * row]
+        slope *= worth[each * row]
         _step_bias(bias, slope, steps[0])
         for place in range(low, high):
             j = features[place]

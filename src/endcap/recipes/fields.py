@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -40,8 +40,6 @@ FARTHEST = 5.0
 """A standardised number is cut off at so many standard deviations."""
 TOGETHER = 1 << 16
 """So many rows are laid out at once."""
-_One = tuple[Int32, Float32 | None]
-"""(the place of the one feature of each row, past the last where it has none; how much of it, None: 1 everywhere)."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,19 @@ class Field:
         return (*found, *([f"{self.column}?"] if self.width > self.known else []))
 
 
+class _One(NamedTuple):
+    """One feature of each row: `places[codes]`, past the last where it has none; `values`, how much of it, None: 1."""
+
+    codes: Int32
+    places: Int32
+    values: Float32 | None = None
+
+    def always(self, width: int) -> bool:
+        """Whether every row has one of so many."""
+        used = self.places if self.codes.min(initial=0) < 0 else self.places[: self.codes.max(initial=-1) + 1]
+        return bool((used < width).all())
+
+
 @dataclass(frozen=True)
 class Fields:
     """Fields in order, learnt from a table; feature numbers run on from field to field."""
@@ -129,15 +140,13 @@ class Fields:
             for field in self.fields
         ]
         ones = [_ONE[field.spec.kind](field, column) for field, column in zip(self.fields, given, strict=True)]
-        if ones and all(
-            one is not None and one[0].max(initial=-1) < field.width
-            for field, one in zip(self.fields, ones, strict=True)
-        ):
-            return self._one_of_each([one for one in ones if one is not None], table.num_rows)
+        single = [one for one in ones if one is not None]
+        if ones and len(single) == len(ones) and all(map(_One.always, single, np.diff(self.starts).tolist())):
+            return self._one_of_each(single, table.num_rows)
         blocks = [
             (_some_words if field.spec.kind == "text" else _some_values)(field, column)
             if one is None
-            else _one_each(field, *one)
+            else _one_each(field, one)
             for field, column, one in zip(self.fields, given, ones, strict=True)
         ]
         if not blocks:
@@ -150,12 +159,13 @@ class Fields:
         shape = (rows, len(ones))
         kind = np.int32 if rows * len(ones) < np.iinfo(np.int32).max else np.int64
         indices, data = np.empty(shape, kind), np.ones(shape, np.float32)
+        features = [one.places + start for one, start in zip(ones, self.starts, strict=False)]
         for low in range(0, rows, TOGETHER):
             some = slice(low, low + TOGETHER)
-            for number, (places, values) in enumerate(ones):
-                np.add(places[some], self.starts[number], out=indices[some, number])
-                if values is not None:
-                    data[some, number] = values[some]
+            for number, one in enumerate(ones):
+                indices[some, number] = features[number][one.codes[some]]
+                if one.values is not None:
+                    data[some, number] = one.values[some]
         ends = np.arange(0, rows * len(ones) + 1, len(ones), dtype=kind)
         return sparse.csr_matrix((data.ravel(), indices.ravel(), ends), shape=(rows, len(self)))
 
@@ -282,8 +292,8 @@ def _one_value(field: Field, column: pa.ChunkedArray) -> _One | None:
 
 def _placed(field: Field, found: Coded, values: pa.Array) -> _One:
     places = pc.index_in(values, value_set=field.values).fill_null(field.known)
-    of_codes = np.append(np.asarray(places, np.int32), np.int32(field.known))  # a code of -1 takes the last place
-    return of_codes[found.codes], None
+    # A code of -1 takes the last place.
+    return _One(found.codes, np.append(np.asarray(places, np.int32), np.int32(field.known)))
 
 
 def _some_values(field: Field, column: pa.ChunkedArray) -> sparse.csr_matrix:
@@ -323,17 +333,20 @@ def _one_number(field: Field, column: pa.ChunkedArray) -> _One:
     given = numbers(column)
     known = np.isfinite(given)
     scaled = np.clip((given - field.weights[0]) / field.weights[1], -FARTHEST, FARTHEST)
-    return np.where(known, 0, 1).astype(np.int32), np.where(known, scaled, 1.0).astype(np.float32)
+    places = np.arange(2, dtype=np.int32)
+    return _One(np.where(known, 0, 1).astype(np.int32), places, np.where(known, scaled, 1.0).astype(np.float32))
 
 
 def _one_bin(field: Field, column: pa.ChunkedArray) -> _One:
     given = numbers(column)
     places = np.searchsorted(field.weights, given, side="right")
-    return np.where(np.isfinite(given), places, field.known).astype(np.int32), None
+    codes = np.where(np.isfinite(given), places, field.known).astype(np.int32)
+    return _One(codes, np.arange(field.known + 1, dtype=np.int32))
 
 
-def _one_each(field: Field, places: Int32, values: Float32 | None) -> sparse.csr_matrix:
+def _one_each(field: Field, one: _One) -> sparse.csr_matrix:
     """Rows of one feature at most."""
+    places, values = one.places[one.codes], one.values
     there = places < field.width
     indptr = np.concatenate(([0], np.cumsum(there))).astype(np.int32)
     data = np.ones(int(indptr[-1]), np.float32) if values is None else values[there]

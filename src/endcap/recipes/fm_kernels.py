@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from endcap.recipes.prefetch import prefetch
-from endcap.types import Bool, Float32, Int32, Int64
+from endcap.types import Bool, Float32, Float64, Int32, Int64
 
 Rows = tuple[Int64, Int32, Float32]
 LOGISTIC, SQUARED, SOFTMAX = 0, 1, 2
@@ -36,18 +36,19 @@ def learn_rows(
     steps: Float32,
     loss: int,
 ) -> float:
-    """One pass over the rows in this order; `targets` are what rows shall score and what they are worth, `k` is the
-    length of vectors, `steps` float32 [3]: rate, ridge of w, ridge of v. Returns the mean loss, each row judged before
-    it is learnt from."""
+    """One pass over the rows in this order; `targets` are what rows shall score and what each is worth (one number: all
+    the same), `k` is the length of vectors, `steps` float32 [3]: rate, ridge of w, ridge of v. Returns the mean loss,
+    each row judged before it is learnt from."""
     total, mass = 0.0, 0.0
     mean = np.empty(k, np.float32)
     (indptr, features, data), (target, worth), width = rows, targets, table.shape[1]
+    each = np.int64(len(worth) > 1)
     for at in range(len(order)):
         if at + AHEAD[0] < len(order):
             later = order[at + AHEAD[0]]
             prefetch(indptr, later, later + 2)
             prefetch(target, later, later + 1)
-            prefetch(worth, later, later + 1)
+            prefetch(worth, each * later, each * later + 1)
         if at + AHEAD[1] < len(order):
             later = order[at + AHEAD[1]]
             prefetch(features, indptr[later], indptr[later + 1])
@@ -63,12 +64,24 @@ def learn_rows(
         alone, squares = _gather(features[low:high], data[low:high], table[:, k], table, mean)
         score = bias[0] + alone + _HALF * (_square(mean) - squares)
         value, slope = judge(score, target[row], loss)
-        total += value * worth[row]
-        mass += worth[row]
-        slope *= worth[row]
+        total += value * worth[each * row]
+        mass += worth[each * row]
+        slope *= worth[each * row]
         _step_bias(bias, slope, steps[0])
         _step(features[low:high], data[low:high], slope, slope, mean, table, steps)
     return total / max(mass, 1e-12)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def swap_back(order: Int32, high: int, draws: Float64) -> None:
+    """Of each place from `high` - 1 down, as many as there are `draws` in 0 … 1, a swap with one up to it."""
+    for at in range(len(draws)):
+        last, later = high - 1 - at, high - 1 - at - AHEAD[1]
+        if at + AHEAD[1] < len(draws):
+            drawn = int(draws[at + AHEAD[1]] * (later + 1))
+            prefetch(order, drawn, drawn + 1)
+        other = int(draws[at] * (last + 1))
+        order[last], order[other] = order[other], order[last]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.onnx_model import OnnxModel, UInt8
-from endcap.recipes.neural.packing import sessions
+from endcap.recipes.neural.packing import Sessions, sessions
 from endcap.recipes.neural.sequences import GAPS, Steps
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
@@ -65,17 +66,19 @@ class HRNN(InnerProductRecipe):
 
     kinds_: Float32 = fitted()
     """float32 [types + 1, d]: what an event's type adds; one row where there is one type."""
-    session_: UInt8 = fitted()
-    """uint8 [bytes]: one session and where the next one begins, as ONNX (`neural.recurrent.session_graph`)."""
+    first_: UInt8 = fitted()
+    """uint8 [bytes]: a first session and where the next one begins, as ONNX (`neural.recurrent.first_graph`)."""
+    ended_: UInt8 = fitted()
+    """uint8 [bytes]: several sessions, likewise (`neural.recurrent.ended_graph`)."""
     lasting_: UInt8 = fitted()
-    """uint8 [bytes]: one session that goes on."""
+    """uint8 [bytes]: a session that goes on (`neural.recurrent.lasting_graph`)."""
     timed_: UInt8 = fitted()
     """uint8 [1]: whether events have times, so that sessions can be told apart."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         torch = needed("torch")
         from endcap.recipes.neural.layers import ItemVectors  # noqa: PLC0415
-        from endcap.recipes.neural.recurrent import HierarchicalModel, session_graph  # noqa: PLC0415
+        from endcap.recipes.neural.recurrent import HierarchicalModel, ended_graph, first_graph, lasting_graph  # noqa: PLC0415
         from endcap.recipes.neural.sequence_fit import Lesson, item_features, teach  # noqa: PLC0415
         from endcap.recipes.neural.training import seeded  # noqa: PLC0415
 
@@ -104,8 +107,8 @@ class HRNN(InnerProductRecipe):
             new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions
             self.item_vectors_[new, :width] = model.vectors.of_features_alone().detach().numpy()[new]
         self.kinds_ = model.kinds.detach().numpy().copy()
-        self.session_ = session_graph(model.session, begins=True)
-        self.lasting_ = session_graph(model.session, begins=False)
+        self.first_, self.ended_ = first_graph(model.session), ended_graph(model.session)
+        self.lasting_ = lasting_graph(model.session)
         self.__dict__.pop("_networks", None)
 
     @property
@@ -128,21 +131,36 @@ class HRNN(InnerProductRecipe):
         return steps.only(np.flatnonzero((lengths >= low) & (lengths <= high)))
 
     @cached_property
-    def _networks(self) -> tuple[OnnxModel, OnnxModel]:
-        """By whether another session begins."""
-        return OnnxModel(self.lasting_, arena=False), OnnxModel(self.session_, arena=False)
+    def _networks(self) -> tuple[OnnxModel, OnnxModel, OnnxModel]:
+        """Of a first session, of several, of one that goes on."""
+        first, ended, lasting = (OnnxModel(each, arena=False) for each in (self.first_, self.ended_, self.lasting_))
+        return first, ended, lasting
 
     def query_vectors(self, queries: Queries) -> Float32:
         gap = self._session_gap if self.timed_[0] else 0
         asked = sessions(queries, self.length, gap, self.item_vectors_, self.kinds_)
-        vectors = np.full((len(queries), self.item_vectors_.shape[1]), np.nan, np.float32)
-        nothing = np.zeros((1, 1, self.kinds_.shape[1]), np.float32)
-        low, before, following = 0, -1, (nothing, nothing)
-        networks, cuts = self._networks, asked.cuts.tolist()
-        for row, begins, high in zip(asked.query.tolist(), asked.begins.tolist(), cuts[1:], strict=True):
-            session, shopper = following if row == before else (nothing, nothing)
-            state, *following = networks[begins].run(steps=asked.steps[low:high], session=session, shopper=shopper)
-            vectors[row, :-1] = state  # that of the last session stays
-            low, before = high, row
-        vectors[asked.query, -1] = 1.0
+        vectors = np.empty((len(queries), self.item_vectors_.shape[1]), np.float32)
+        vectors.fill(np.nan)
+        cuts, low = asked.cuts.tolist(), 0
+        for row, own in groupby(asked.query.tolist()):
+            high = low + len(list(own))
+            vectors[row, :-1], vectors[row, -1] = self._state(asked, cuts, low, high), 1.0
+            low = high
         return vectors
+
+    def _state(self, asked: Sessions, cuts: list[int], low: int, high: int) -> Float32:
+        """float32 [1, 1, d] after the sessions `low` … `high - 1` of one shopper."""
+        first, ended, lasting = self._networks
+        begins = asked.begins[high - 1]
+        last = high if begins else high - 1
+        if last == low:
+            state = session = shopper = np.zeros((1, 1, self.kinds_.shape[1]), np.float32)
+        elif last == low + 1:
+            state, session, shopper = first.run(steps=asked.steps[cuts[low] : cuts[last]])
+        else:
+            places = asked.cuts[low : last + 1, None]
+            state, session, shopper = ended.run(steps=asked.steps, starts=places[:-1], ends=places[1:])
+        if not begins:
+            own = asked.steps[cuts[last] : cuts[high]]
+            (state,) = lasting.run(steps=own, session=session, shopper=shopper)
+        return state

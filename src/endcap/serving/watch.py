@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -72,15 +72,17 @@ class Watch:
         announced: Snapshots | None = None,
         lease: Lease | None = None,
         trim: Callable[[], object] | None = None,
+        heed: Callable[[Iterable[Snapshot]], object] | None = None,
         tick: Callable[[], float] = time.monotonic,
         swapped: Callable[[], None] = _freeze,
     ) -> None:
         """`announced` says which snapshot of the lake each shop is to be served from; without it the newest is.
 
-        `trim` is called now and then while no state is being built, which might miss what is trimmed from the log.
+        `trim` is called now and then while no state is being built, which might miss what is trimmed from the log,
+        `heed` at each look with what serves.
         """
         self._campaigns, self._loader, self._announced, self._lease = campaigns, loader, announced, lease
-        self._trim, self._tick, self._swapped = trim, tick, swapped
+        self._trim, self._heed, self._tick, self._swapped = trim, heed, tick, swapped
         self._trimmed = tick()
         self._stop, self._wake = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -141,6 +143,9 @@ class Watch:
             self.snapshots = MappingProxyType(kept)
             self._settle()
         self._follow(announced)
+        if self._heed is not None:
+            with suppress(EndcapError):
+                self._heed(kept.values())
         if not pending:
             self._tidy()
         polled = self.status.polled or not pending

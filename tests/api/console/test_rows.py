@@ -33,6 +33,7 @@ def rows(request, tmp_path_factory):
     lake.commit(SHOP, "interactions", table(0, 300), schema=COLUMNS, mode="FULL", job="a")
     if request.param != "one file":
         more = table(300, 120).append_column("quantity", pa.array([2.0] * 120))
+        more = more.append_column("filename", pa.array(["theirs"] * 120))  # what DuckDB calls a column of its own
         lake.commit(SHOP, "interactions", more, schema=more.schema, mode="INCREMENTAL", job="b")
     return Rows(lake, home / "rows")
 

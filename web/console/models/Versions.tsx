@@ -52,14 +52,14 @@ export function Versions({ shop }: { shop: string }) {
       {list.models.length > 0 && (
         <Card p={0}>
           <Table.ScrollContainer type="native" tabIndex={0} minWidth={860}>
-            <Table aria-label="Versions" verticalSpacing="xs" horizontalSpacing="md" highlightOnHover>
+            <Table aria-label="Versions" verticalSpacing="xs" horizontalSpacing="sm" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th aria-label="Compare" w={36} />
-                  <Table.Th miw={190}>Recipe</Table.Th>
+                  <Table.Th miw={170}>Recipe</Table.Th>
                   <Table.Th>Learned from</Table.Th>
-                  <Table.Th miw={240}>Quality, with 95 % interval</Table.Th>
-                  <Table.Th miw={170}>Serves</Table.Th>
+                  <Table.Th miw={200}>Quality, with 95 % interval</Table.Th>
+                  <Table.Th miw={150}>Serves</Table.Th>
                   <Table.Th aria-label="Actions" />
                 </Table.Tr>
               </Table.Thead>
@@ -131,7 +131,8 @@ function Version({ model, list, shop, isChosen, onChoose, onCard }: VersionProps
           )}
           {model.served.map((share) => (
             <Badge key={share.campaign} variant="light" tt="none" title={share.campaign} maw="none">
-              {share.campaign.replace(`${shop}-`, "")} {share.weight} %
+              {share.campaign.replace(`${shop}-`, "")}
+              {share.weight < 100 ? ` ${share.weight} %` : ""}
             </Badge>
           ))}
         </Group>

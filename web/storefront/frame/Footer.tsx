@@ -11,7 +11,7 @@ export function Footer() {
         A demonstration: every shelf is answered by the engine on this machine, and nothing is sold, charged or sent.
       </Text>
       <nav aria-label="Elsewhere" className={classes.elsewhere}>
-        <Anchor component={Link} href="/shop" size="sm">
+        <Anchor component={Link} href="/shop?all=1" size="sm">
           Other shops
         </Anchor>
         <Anchor href="/console" size="sm">

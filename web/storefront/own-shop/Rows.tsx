@@ -15,7 +15,7 @@ export function Rows({ own }: { own: OwnShop }) {
               {part.rejected > 0 && `, ${part.rejected.toLocaleString("en-GB")} rejected`}
             </Text>
             {part.rejected > 0 && own.rejects && (
-              <Anchor href={`/shop/api/own-shops/${encodeURIComponent(own.shop)}/rejects`} download="rejects.csv" size="sm">
+              <Anchor href={`/shop/api/own-shops/${encodeURIComponent(own.shop)}/rejects`} download="rejects.csv" size="sm" underline="always">
                 Download the rejected rows
               </Anchor>
             )}

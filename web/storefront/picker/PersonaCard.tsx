@@ -20,7 +20,7 @@ export function PersonaCard({ persona, onChoose }: Props) {
   const words = (
     <>
       <Group justify="space-between" wrap="nowrap">
-        <Text fw={650} className={css.who}>
+        <Text fw={650} className={css.called}>
           {person(persona.user)}
         </Text>
         <Text size="xs" c="var(--quiet)">

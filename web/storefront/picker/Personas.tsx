@@ -40,7 +40,7 @@ export function Personas({ onChoose, onClose }: Props) {
       <Text size="sm" mb="sm">
         {data.personas.length} of {data.users.toLocaleString("en-GB")} shoppers whose history this shop has.{" "}
         {left && right && (
-          <Anchor component={Link} href={sides(shop, left.user, right.user)} onClick={onClose} size="sm">
+          <Anchor component={Link} underline="always" href={sides(shop, left.user, right.user)} onClick={onClose} size="sm">
             See two of them side by side
           </Anchor>
         )}

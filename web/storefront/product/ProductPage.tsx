@@ -25,13 +25,14 @@ export default function ProductPage({ parts }: PageProps) {
   });
   const from = cameFrom();
   const told = useRef(false);
+  const isThere = data !== undefined; // a stale link makes no view of what the shop does not have
   useEffect(() => {
-    if (told.current) return;
+    if (!isThere || told.current) return;
     told.current = true;
     visit
       .tell({ event_type: "View", item_id: item, ...(from && { recommendation_id: from }) })
       .catch(() => (told.current = false));
-  }, [visit, item, from]);
+  }, [isThere, visit, item, from]);
   useEffect(() => {
     document.title = data ? `${data.card.title} · Endcap` : "Product · Endcap";
   }, [data]);

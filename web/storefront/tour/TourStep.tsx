@@ -80,7 +80,7 @@ function TheEnd({ onClose, onAgain }: { onClose: () => void; onAgain: () => void
       </Title>
       <Text size="sm" mt={4}>
         The same answers go to your own shop over HTTP, with boto3 or the command line. The{" "}
-        <Anchor href="/console/home">console</Anchor> shows the versions, how good each is, and any shopper in detail.
+        <Anchor href="/console/home" underline="always">console</Anchor> shows the versions, how good each is, and any shopper in detail.
       </Text>
       <Group justify="flex-end" gap={6} mt="md">
         <Button size="xs" variant="default" onClick={onAgain}>

@@ -71,6 +71,11 @@ class Authenticator:
         self._verifier = sigv4.Verifier(services, settings.region)
         self._open = None if settings.auth else Proven(Caller(settings.account_key, "admin"))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone is let in."""
+        return self._open is not None
+
     async def claim(self, received: Received) -> Claim:
         """What a request's head says about its sender; cheap, so that bodies of strangers are never read.
 

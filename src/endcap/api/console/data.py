@@ -36,7 +36,7 @@ from endcap.errors import StateError
 from endcap.lake.checks import run_checks
 from endcap.lake.measures import extent, measure
 from endcap.lake.offsets import TABLES, TableKind
-from endcap.lake.tables import Commit
+from endcap.lake.past import Commit, newest
 from endcap.recipes import recipe_class
 from endcap.recipes.needs import MEASURES, NEEDS, Need
 from endcap.recipes.pages import USE
@@ -161,14 +161,14 @@ class ShopData:
     def _table(self, shop: ShopKey, kind: TableKind) -> TableLine:
         lake = self._backstage.workspace.lake
         table = lake.open(shop, kind)
-        newest = lake.history(shop, kind)[0]
+        commit = newest(table)
         oldest, latest, size = extent(table)
         return TableLine(
             kind=kind,
-            rows=newest.rows,
+            rows=commit.rows,
             columns=len(table.schema().fields),
-            version=newest.version,
-            updated=newest.time,
+            version=commit.version,
+            updated=commit.time,
             newest=latest,
             oldest=oldest,
             bytes=size,

@@ -22,7 +22,7 @@ def typical(snapshot: Snapshot) -> Sequence[InspectableShopper]:
         return ()
     order = np.argsort(np.diff(histories.past.indptr), kind="stable")
     places = [int(order[round(each * (len(order) - 1))]) for each in SAMPLE]
-    return [_line(snapshot, histories.users.name(row)) for row in dict.fromkeys(places)]
+    return _lines(snapshot, [histories.users.name(row) for row in dict.fromkeys(places)])
 
 
 def find_shoppers(snapshot: Snapshot, text: str, most: int) -> Sequence[InspectableShopper]:
@@ -31,9 +31,8 @@ def find_shoppers(snapshot: Snapshot, text: str, most: int) -> Sequence[Inspecta
         return typical(snapshot)
     users = snapshot.state.histories.users
     names = users.names(np.array(users.containing(text, most), np.int64))
-    exact = _line(snapshot, text)
-    found = [exact] if exact.events or text in names else []
-    return [*found, *(_line(snapshot, name) for name in names if name != text)][:most]
+    found = [line for line in _lines(snapshot, [text]) if line.events or text in names]
+    return [*found, *_lines(snapshot, [name for name in names if name != text])][:most]
 
 
 def find_items(snapshot: Snapshot, text: str, most: int) -> Sequence[str]:
@@ -56,6 +55,12 @@ def find_items(snapshot: Snapshot, text: str, most: int) -> Sequence[str]:
     listed.sort(key=lambda ordinal: (ordinal != exact, -float(state.counts[ordinal])))
     names = snapshot.names(listed[:most])
     return names if exact < len(state.listed) else [text, *names][:most]
+
+
+def _lines(snapshot: Snapshot, users: Sequence[str]) -> list[InspectableShopper]:
+    """One for each who is not being forgotten just now."""
+    gone = snapshot.live.forgotten if snapshot.live is not None else ()
+    return [_line(snapshot, user) for user in users if user not in gone]
 
 
 def _line(snapshot: Snapshot, user: str) -> InspectableShopper:

@@ -161,10 +161,10 @@ class Home:
         self, shop: ShopKey, findings: Sequence[Finding] | None
     ) -> Iterator[tuple[str, tuple[str, str], str, str]]:
         workspace, name = self._backstage.workspace, shop.group
-        rows = workspace.lake.history(shop, "interactions") if workspace.lake.exists(shop, "interactions") else []
-        data = ("done", f"{rows[0].rows:,} events") if rows and rows[0].rows else ("open", "No events yet")
+        newest = workspace.lake.newest(shop, "interactions")
+        data = ("done", f"{newest.rows:,} events") if newest and newest.rows else ("open", "No events yet")
         yield "data", data, f"endcap import FILE --shop {name}", "data"
-        yield "checks", _checked(findings, bool(rows)), f"endcap check --shop {name}", "data"
+        yield "checks", _checked(findings, newest is not None), f"endcap check --shop {name}", "data"
         versions = workspace.versions.list(shop)
         told = f"{len(versions)} versions, the newest {versions[0].recipe}" if versions else "Nothing is trained yet"
         yield "train", ("done" if versions else "open", told), f"endcap train --shop {name}", "models"

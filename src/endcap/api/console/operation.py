@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from endcap.api.wire import Refusal, Reply, invalid, read_json
 from endcap.errors import StateError
 from endcap.types import AccountKey
 
+T = TypeVar("T")
 LIMIT = 1 << 20
 """Bytes of a body, where an operation does not say otherwise."""
 CONSOLE = "/console/"
@@ -104,8 +105,8 @@ class Operation:
     async def _handled(self, call: Call, asked: Ask | None) -> Any:
         if inspect.iscoroutinefunction(self.handler):
             return await self.handler(call, asked)
-        pool = _CONSOLE if self.path.startswith(CONSOLE) else None
-        return await asyncio.get_running_loop().run_in_executor(pool, self.handler, call, asked)
+        run = aside if self.path.startswith(CONSOLE) else asyncio.to_thread
+        return await run(self.handler, call, asked)
 
     def _read(self, exchange: Exchange) -> Ask:
         assert self.asks is not None
@@ -115,6 +116,11 @@ class Operation:
             return msgspec.convert(given, self.asks, strict=not is_query)
         except msgspec.ValidationError as error:
             raise invalid(f"{self.name}: {error}.") from None
+
+
+async def aside(work: Callable[..., T], *given: Any) -> T:
+    """What `work(*given)` gives, in one of the console's threads."""
+    return await asyncio.get_running_loop().run_in_executor(_CONSOLE, work, *given)
 
 
 def _plain(value: Any) -> Any:

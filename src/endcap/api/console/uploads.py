@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 
 from endcap.api.console.backstage import Backstage
-from endcap.api.console.operation import Call, Operation
+from endcap.api.console.operation import Call, Operation, aside
 from endcap.api.console.rejects import rejects_csv
 from endcap.api.console.upload_shapes import (
     FieldChoice,
@@ -92,16 +91,13 @@ class FileImports:
     def _workspace(self) -> Workspace:
         return self._backstage.workspace
 
-    def _shop(self, call: Call, name: str) -> ShopKey:
-        return shop_of(call, name)
-
     async def upload(self, call: Call, asked: UploadAsk) -> UploadLine:
         """Keep the body as it arrives. Raises `Refusal` (413) for too much, `InputError` for nothing."""
         chunks = call.exchange.chunks
         assert chunks is not None
-        shop = self._shop(call, asked.shop)
+        shop = shop_of(call, asked.shop)
         length = call.exchange.header(b"content-length")
-        arriving = await asyncio.to_thread(
+        arriving = await aside(
             uploads_of(self._workspace).begin, shop, asked.name, int(length) if length.isdigit() else 0
         )
         async with _in_threads(arriving):
@@ -109,24 +105,24 @@ class FileImports:
             async for piece in chunks:
                 waiting += piece
                 if len(waiting) >= BLOCK:
-                    await asyncio.to_thread(arriving.write, bytes(waiting))
+                    await aside(arriving.write, bytes(waiting))
                     waiting.clear()
-            await asyncio.to_thread(arriving.write, bytes(waiting))
-            return _upload(await asyncio.to_thread(arriving.finish))
+            await aside(arriving.write, bytes(waiting))
+            return _upload(await aside(arriving.finish))
 
     def list(self, call: Call, asked: ShopAsk) -> UploadList:
         """Oldest first."""
-        found = uploads_of(self._workspace).list(self._shop(call, asked.shop))
+        found = uploads_of(self._workspace).list(shop_of(call, asked.shop))
         return UploadList(uploads=tuple(map(_upload, found)), largest=LARGEST, endings=known_endings())
 
     def remove(self, call: Call, asked: ShopAsk) -> Nothing:
         """Whether it is there or not."""
-        uploads_of(self._workspace).remove(self._shop(call, asked.shop), call.part)
+        uploads_of(self._workspace).remove(shop_of(call, asked.shop), call.part)
         return Nothing()
 
     def preview(self, call: Call, asked: PreviewAsk) -> PreviewAnswer:
         """Raises `InputError` for files that nothing can be made of, `Refusal` (503) where too many look at once."""
-        shop = self._shop(call, asked.shop)
+        shop = shop_of(call, asked.shop)
         if not asked.uploads:
             raise InputError("No file was named.", fix="Send one first.")
         if not self._looks.acquire(timeout=20):
@@ -156,7 +152,7 @@ class FileImports:
 
     def start(self, call: Call, asked: ImportAsk) -> ImportState:
         """Raises `UnknownName` for a file that is not there."""
-        shop = self._shop(call, asked.shop)
+        shop = shop_of(call, asked.shop)
         if asked.mode not in ("FULL", "INCREMENTAL"):
             raise InputError(f"Import mode {asked.mode!r} does not exist.", fix="Give FULL or INCREMENTAL.")
         self._workspace.new_shop(shop.group)
@@ -164,17 +160,17 @@ class FileImports:
 
     def imports(self, call: Call, asked: ShopAsk) -> ImportList:
         """Tries among them."""
-        shop = self._shop(call, asked.shop)
+        shop = shop_of(call, asked.shop)
         found = self._workspace.resources.list(shop.account, file_imports.KIND, shop=shop.group)
         return ImportList(imports=tuple(self._told(each) for each in found[::-1][:IMPORTS]))
 
     def state(self, call: Call, asked: ShopAsk) -> ImportState:
         """Raises `UnknownName`."""
-        return self._told(file_imports.find(self._workspace, self._shop(call, asked.shop), call.part))
+        return self._told(file_imports.find(self._workspace, shop_of(call, asked.shop), call.part))
 
     def rejects(self, call: Call, asked: ShopAsk) -> Reply:
         """The columns of the refused rows as they came, before them row, reason and the field it is about."""
-        resource = file_imports.find(self._workspace, self._shop(call, asked.shop), call.part)
+        resource = file_imports.find(self._workspace, shop_of(call, asked.shop), call.part)
         paths = file_imports.rejects_of(self._workspace, resource)
         if not paths:
             raise UnknownName("rejected row of import", call.part, (), fix="Every row was accepted, or they are gone.")
@@ -224,11 +220,11 @@ class FileImports:
 @asynccontextmanager
 async def _in_threads(arriving: Arriving) -> AsyncIterator[None]:
     """Entered and left off the event loop: removing what came of a large file takes a while."""
-    await asyncio.to_thread(arriving.__enter__)
+    await aside(arriving.__enter__)
     try:
         yield
     finally:
-        await asyncio.to_thread(arriving.__exit__)
+        await aside(arriving.__exit__)
 
 
 def shop_of(call: Call, name: str) -> ShopKey:

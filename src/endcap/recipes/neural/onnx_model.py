@@ -146,4 +146,4 @@ class OnnxModel:
         """The outputs in the order they were exported in, for inputs by name (of the exported dtypes)."""
         with self._opening:
             session, outputs = self._opened
-        return tuple(session.run(outputs, {name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        return tuple(session.run(outputs, arrays))

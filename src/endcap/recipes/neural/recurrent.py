@@ -36,51 +36,113 @@ class Session(nn.Module):  # type: ignore[misc,name-defined]
         return torch.tanh(self.start(shopper)), shopper
 
 
-def session_graph(session: Session, *, begins: bool) -> UInt8:
-    """One session further as ONNX, uint8 [bytes], written by hand: PyTorch's exporter fixes the length of a GRU.
+def first_graph(session: Session) -> UInt8:
+    """A shopper's first session as ONNX, uint8 [bytes], written by hand: PyTorch's exporter fixes the length of a GRU.
 
-    Inputs `steps` float32 [t, 1, d] (the session's events), `session` and `shopper` float32 [1, 1, d]; output `state`,
-    likewise, of what is asked for within the session, or, with `begins`, of where another one begins, and then also
-    `next_session` and `next_shopper`. Two graphs, for choosing between the two in one costs a fifth of a short query.
+    Input `steps` float32 [t, 1, d] (its events). Outputs float32 [1, 1, d]: the `state` in which another session
+    begins, and the `session` and `shopper` that it starts from.
     """
-    onnx, weights = needed("onnx"), {}
+    nodes = _ended("steps", ("nothing", "nothing"), ("session", "shopper"), session)
+    held = {**_weights(session), "nothing": np.zeros(_shape(session), np.float32)}
+    outputs = _floats(session, "state", "session", "shopper")
+    return _graph([*nodes, *_stated("session", session)], [_steps(session)], outputs, held)
+
+
+def ended_graph(session: Session) -> UInt8:
+    """Several sessions, each begun where the one before leads to, likewise. Inputs `steps` of all of them, `starts` and
+    `ends` int64 [s, 1], s ≥ 1: session j is the events `starts[j]` … `ends[j] - 1`. A run costs as much as a session of
+    five events: all share one, and a first one alone has a graph of its own."""
+    onnx = needed("onnx")
+    node = onnx.helper.make_node
+    body = [
+        node("Slice", ["steps", "from", "to", "first_axis"], ["events"]),
+        *_ended("events", ("before", "known"), ("fresh", "learnt"), session),
+    ]
+    given = [*_floats(session, "before", "known"), _places("from", [1]), _places("to", [1])]
+    each = onnx.helper.make_graph(body, "session", given, _floats(session, "fresh", "learnt"))
+    scanned = ["nothing", "nothing", "starts", "ends"]
+    nodes = [
+        node("Scan", scanned, ["session", "shopper"], body=each, num_scan_inputs=2),
+        *_stated("session", session),
+    ]
+    nothing = {"first_axis": np.zeros(1, np.int64), "nothing": np.zeros(_shape(session), np.float32)}
+    inputs = [_steps(session), _places("starts", ["n", 1]), _places("ends", ["n", 1])]
+    outputs = _floats(session, "state", "session", "shopper")
+    return _graph(nodes, inputs, outputs, {**_weights(session), **nothing})
+
+
+def lasting_graph(session: Session) -> UInt8:
+    """One session that goes on, likewise: inputs `steps` float32 [t, 1, d] (its events), `session` and `shopper`
+    float32 [1, 1, d]; output `state`."""
+    nodes = [_gru("events", "steps", "session", "now", session), *_stated("now", session)]
+    held = {name: array for name, array in _weights(session).items() if name.startswith(("events", "after"))}
+    inputs = [_steps(session), *_floats(session, "session", "shopper")]
+    return _graph(nodes, inputs, _floats(session, "state"), held)
+
+
+def _ended(steps: str, before: tuple[str, str], after: tuple[str, str], session: Session) -> list[Any]:
+    """From (session, shopper) over the events of a session to those of the next one's begin."""
+    node = needed("onnx").helper.make_node
+    return [
+        _gru("events", steps, before[0], "ended", session),
+        _gru("shopper", "ended", before[1], after[1], session),
+        node("MatMul", [after[1], "start.weight"], ["turned"]),
+        node("Add", ["turned", "start.bias"], ["moved"]),
+        node("Tanh", ["moved"], [after[0]]),
+    ]
+
+
+def _gru(name: str, steps: str, before: str, last: str, session: Session) -> Any:
+    """A GRU with the weights of this name, over `steps`, from one state to its last."""
+    weights = (f"{name}.{part}" for part in ("weight_ih", "weight_hh", "bias"))
+    given, width = [steps, *weights, "", before], session.start.out_features
+    return needed("onnx").helper.make_node("GRU", given, ["", last], hidden_size=width, linear_before_reset=1)
+
+
+def _stated(last: str, session: Session) -> list[Any]:
+    node, given = needed("onnx").helper.make_node, ["both", "after.scale", "after.bias"]
+    normed = node("LayerNormalization", given, ["state"], epsilon=session.after.eps)
+    return [node("Add", [last, "shopper"], ["both"]), normed]
+
+
+def _shape(session: Session) -> list[int]:
+    return [1, 1, session.start.out_features]
+
+
+def _steps(session: Session) -> Any:
+    onnx = needed("onnx")
+    shape = ["steps", 1, session.start.out_features]
+    return onnx.helper.make_tensor_value_info("steps", onnx.TensorProto.FLOAT, shape)
+
+
+def _floats(session: Session, *names: str) -> list[Any]:
+    onnx = needed("onnx")
+    return [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, _shape(session)) for name in names]
+
+
+def _places(name: str, shape: list[Any]) -> Any:
+    onnx = needed("onnx")
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, shape)
+
+
+def _weights(session: Session) -> dict[str, Any]:
+    """As ONNX lays them out."""
+    found = {}
     for name, given in (("events", _named(session.events)), ("shopper", _named(session.shopper))):
         for part in ("weight_ih", "weight_hh"):
-            weights[f"{name}.{part}"] = _gates(given[part])[None]
-        weights[f"{name}.bias"] = np.concatenate([_gates(given["bias_ih"]), _gates(given["bias_hh"])])[None]
-    weights["start.weight"] = session.start.weight.detach().numpy().T
+            found[f"{name}.{part}"] = _gates(given[part])[None]
+        found[f"{name}.bias"] = np.concatenate([_gates(given["bias_ih"]), _gates(given["bias_hh"])])[None]
+    found["start.weight"] = session.start.weight.detach().numpy().T
     for name, value in (("start.bias", session.start.bias), ("after.scale", session.after.weight)):
-        weights[name] = value.detach().numpy()
-    weights["after.bias"] = session.after.bias.detach().numpy()
-    width, node = session.start.out_features, onnx.helper.make_node
-    one = {"hidden_size": width, "linear_before_reset": 1}
-    recurrent = ("weight_ih", "weight_hh", "bias")
-    nodes = [node("GRU", ["steps", *(f"events.{part}" for part in recurrent), "", "session"], ["", "ended"], **one)]
-    learnt = ["ended", *(f"shopper.{part}" for part in recurrent), "", "shopper"]
-    if begins:
-        nodes += [
-            node("GRU", learnt, ["", "next_shopper"], **one),
-            node("MatMul", ["next_shopper", "start.weight"], ["turned"]),
-            node("Add", ["turned", "start.bias"], ["moved"]),
-            node("Tanh", ["moved"], ["next_session"]),
-        ]
-    nodes += [
-        node("Add", ["next_session", "next_shopper"] if begins else ["ended", "shopper"], ["both"]),
-        node("LayerNormalization", ["both", "after.scale", "after.bias"], ["state"], epsilon=session.after.eps),
-    ]
-    floats, told = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
-    inputs = [told("steps", floats, ["steps", 1, width])]
-    inputs += [told(name, floats, [1, 1, width]) for name in ("session", "shopper")]
-    given = ("state", "next_session", "next_shopper") if begins else ("state",)
-    outputs = [told(name, floats, [1, 1, width]) for name in given]
-    read = {name for each in nodes for name in each.input}
-    held = [
-        onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
-        for name, array in weights.items()
-        if name in read
-    ]
+        found[name] = value.detach().numpy()
+    return {**found, "after.bias": session.after.bias.detach().numpy()}
+
+
+def _graph(nodes: list[Any], inputs: list[Any], outputs: list[Any], held: dict[str, Any]) -> UInt8:
+    onnx = needed("onnx")
+    weights = [onnx.numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in held.items()]
     model = onnx.helper.make_model(
-        onnx.helper.make_graph(nodes, "session", inputs, outputs, held),
+        onnx.helper.make_graph(nodes, "sessions", inputs, outputs, weights),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=IR,
     )

@@ -19,6 +19,7 @@ from endcap.errors import EndcapError, UnknownName
 from endcap.jobs.workspace import Workspace
 from endcap.lake.event_types import against
 from endcap.registry.dependencies import Dependencies
+from endcap.registry.erasures import KIND, MEMBER
 from endcap.registry.resources import Resource
 from endcap.serving.live_shop import LiveShop
 from endcap.storage.objects import open_objects
@@ -27,7 +28,6 @@ from endcap.types import USER_ID, ShopKey
 ORDERS, LINES = 30, 60
 WAIT = 0.5
 """Seconds between two looks at whether everything was removed."""
-KIND = "data-deletion-job"
 BUCKET = "endcap-erasures"
 """Where the lists lie of who is to be forgotten, while that is being done."""
 
@@ -180,6 +180,7 @@ def erase(workspace: Workspace, shop: ShopKey, users: Sequence[str]) -> Resource
         "roleArn": shop.arn("role", "storefront"),
         "datasetGroupArn": group.arn,
         "dataSource": {"dataLocation": place},
+        MEMBER: list(users),
     }
     job = Resource(shop.account, KIND, name, shop.group, "", "PENDING", document)
     objects, listed = open_objects(workspace.settings, shop.account.account), io.StringIO()

@@ -17,8 +17,7 @@ from endcap.api.console.storefront.counter import OPEN, Counter, Missing
 from endcap.api.console.storefront.goods import Shelved
 from endcap.api.console.storefront.people import People, Persona
 from endcap.api.personalize.properties import fitted
-from endcap.api.wire import invalid
-from endcap.errors import UnknownName
+from endcap.api.wire import Refusal, invalid
 from endcap.lake.schemas import Schema
 from endcap.lake.shop_schemas import SHOP_USERS
 from endcap.recipes.knowledge import Knowledge, default_rules
@@ -158,11 +157,12 @@ class Shoppers:
         return Personas(personas=tuple(people.personas(lake, counter.shop, rows)), users=users)
 
     def persona(self, call: Call, asked: ShopperAsked) -> Persona:
-        """Raises `UnknownName` for one whom the shop's history does not have."""
+        """Raises `Refusal` for one whom the shop's history does not have."""
         counter = self._counter(call, asked.shop)
         row = counter.snapshot.state.histories.users.find(asked.user)
         if row < 0:
-            raise UnknownName("shopper in the history", asked.user[:LONGEST], (), fix="Live shoppers have none yet.")
+            said = f"The shop's history has no shopper {asked.user[:LONGEST]!r}. Live shoppers have none yet."
+            raise Refusal(404, "ResourceNotFoundException", said)
         rows = np.array([row], np.int32)
         return self._people(counter).personas(self._backstage.workspace.lake, counter.shop, rows)[0]
 
