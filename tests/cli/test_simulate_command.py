@@ -21,5 +21,5 @@ def test_all_of_them_unless_fewer_are_asked_for(
 ) -> None:
     shop = open_shop("grocery", users=12, items=40, days=5, seed=1, until=Micros(20_000 * DAY))
     write_files(shop, tmp_path, impressions=False)
-    crowd = _simulated(tmp_path, cast("Any", None), Targets("campaign", "tracker"), 1, Pace(), shoppers)
+    crowd = _simulated(tmp_path, cast("Any", lambda: None), Targets("campaign", "tracker"), 1, Pace(), shoppers)
     assert crowd.shoppers == taking_part

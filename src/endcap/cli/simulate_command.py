@@ -7,8 +7,10 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
@@ -70,7 +72,7 @@ def command(
         crowd = (
             _borrowed(shop, _transport(url), targets, seed, pace, shoppers or users)
             if out is None
-            else _simulated(out, _transport(url), targets, seed, pace, shoppers)
+            else _simulated(out, partial(_transport, url), targets, seed, pace, shoppers)
         )
         outcomes = asyncio.run(_run(crowd, max(int(rate * minutes * 60), 1), minutes * 60, lines=lines))
         if as_json:
@@ -101,7 +103,7 @@ def _check_told(out: Path | None, shop: str, targets: Targets) -> None:
 
 
 def _simulated(
-    out: Path, transport: HttpTransport, targets: Targets, seed: int, pace: Pace, shoppers: int | None
+    out: Path, connect: Callable[[], HttpTransport], targets: Targets, seed: int, pace: Pace, shoppers: int | None
 ) -> Crowd:
     """The crowd of a simulated shop: only the first so many of its shoppers, or all of them."""
     from endcap.simulator.crowd import Crowd
@@ -109,7 +111,7 @@ def _simulated(
 
     shop = read_shop(out)
     among = None if shoppers is None else range(min(shoppers, len(shop.population)))
-    return Crowd(shop, transport, targets, seed, pace=pace, shoppers=among)
+    return Crowd(shop, connect(), targets, seed, pace=pace, shoppers=among)
 
 
 def _borrowed(shop: str, transport: HttpTransport, targets: Targets, seed: int, pace: Pace, count: int) -> Crowd:
