@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { useLinks } from "../links";
+import { counted } from "../named";
 import { Shelves } from "../shelf/Shelves";
 import classes from "./Cart.module.css";
 import { CartLines } from "./CartLines";
@@ -43,7 +44,7 @@ export default function CartPage() {
             <Stack>
               <Text fw={600}>Summary</Text>
               <Text size="sm" c="var(--quiet)">
-                {cart.visit.count} products
+                {counted(cart.visit.count, "product")}
               </Text>
               <Sum cart={cart} />
               <Button component={Link} href={links.checkout} size="md">
