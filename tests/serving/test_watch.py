@@ -1,22 +1,29 @@
+import gc
 import sys
 import time
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from shops import SHOP, Given, Registry
 
+from endcap.lake.tables import Lake
 from endcap.recipes import create
 from endcap.registry.servers import Servers
 from endcap.registry.snapshots import Snapshots
+from endcap.seams import FrozenClock
 from endcap.serving.lease import Lease
+from endcap.serving.live_shops import LiveShops
 from endcap.serving.loading import Loader
 from endcap.serving.recommend import Request, recommend
 from endcap.serving.shop import ShopState, ShopStates
 from endcap.serving.watch import RETRY_SECONDS, TRIM_SECONDS, Watch
 from endcap.storage.db import open_database
+from endcap.storage.log import open_log
 from endcap.testing.datasets import random_shop
-from endcap.types import ShopKey
+from endcap.types import Micros, ShopKey
 
 ARN = SHOP.arn("campaign", "home")
 
@@ -223,3 +230,31 @@ def test_this_server_is_known_while_it_lives(registry: Registry) -> None:
     assert servers.have_loaded(ARN, 1) and not servers.have_loaded(ARN, 2)
     watch.stop()
     assert servers.have_loaded(ARN, 2), "nobody is left to wait for"
+
+
+def test_nothing_of_what_served_before_stays(registry: Registry) -> None:
+    log, announced = open_log(f"sqlite:///{registry.home / 'log.db'}"), Snapshots(registry.database)
+    live = LiveShops(log, Lake(registry.home / "lake"), FrozenClock(Micros(0)))
+    states = ShopStates(Slow(registry.data), registry.home / "states")
+    watch = Watch(registry.campaigns, Loader(registry.versions, states, live=live), announced=announced, tick=Time())
+    registry.campaigns.deploy(SHOP, "home", registry.publish(create("als", {"factors": 8})))
+
+    def served(text: str) -> list[Callable[[], object]]:
+        announced.announce(SHOP, text)
+        watch._rested.clear()
+        watch.poll()
+        held = watch.snapshots[ARN]
+        assert held.state.snapshot == text and held.live is not None
+        assert recommend(held, Request(3, "u1")).items
+        return [weakref.ref(each) for each in (held, held.live, held.state, *held.models.values())]
+
+    parts = served("interactions@1")
+    gc.disable()  # a circle of references would stay for ever: what serves is out of the collector's sight
+    try:
+        served("interactions@2")
+        assert [part() for part in parts] == [None] * len(parts)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        watch.stop()
+        log.close()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -127,10 +128,13 @@ def test_following_beside_live_traffic_misses_nothing(tmp_path: Path) -> None:
     assert sum(len(newer.recent(f"u{digit}")) for digit in range(10)) == len(fresh)
     feed.keep([newer])
     log.append([event("9-last")])
-    assert "i9-last" in newer.recent("u9").items and "i9-last" not in held[0].recent("u9").items
+    assert "i9-last" in newer.recent("u9").items and "i9-last" in held[0].recent("u9").items
+    gone = weakref.ref(held.pop())
+    assert gone() is None, "what nobody holds is let go"
+    assert feed.newest() == [newer]
     feed.keep([])
     log.append([event("9-unheard")])
-    assert "i9-unheard" not in newer.recent("u9").items
+    assert "i9-unheard" in newer.recent("u9").items and feed.newest() == []
     log.close()
 
 

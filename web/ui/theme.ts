@@ -9,6 +9,7 @@ export const theme = createTheme({
   primaryColor: "pine",
   primaryShade: { light: 7, dark: 7 },
   autoContrast: true,
+  respectReducedMotion: true,
   colors: { pine },
   fontFamily: "'Inter Variable', 'Inter Stand-in', system-ui, -apple-system, 'Segoe UI', sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'JetBrains Mono', Menlo, Consolas, monospace",

@@ -132,8 +132,8 @@ def young(slate: Slate) -> tuple[Int32, Float64]:
     pool = np.flatnonzero(recent).astype(np.int32)
     counts = state.counts[pool].astype(np.float64)
     if live is not None:
-        newest = live.new_items(slate.size)[: 10 * POOL].tolist()
-        fresh = [place for place in newest if live.born(place) >= since]
+        newest = live.places.newest(slate.size)[: 10 * POOL].tolist()
+        fresh = [place for place in newest if live.places.born(place) >= since]
         pool = np.concatenate((pool, np.array(fresh, np.int32)))
         counts = np.concatenate((counts, np.zeros(len(fresh))))
     may = np.isin(pool, slate.barred, invert=True) if len(slate.barred) else np.ones(len(pool), np.bool_)

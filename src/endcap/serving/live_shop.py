@@ -10,13 +10,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from endcap.lake.signals import Counted, Numbers
 from endcap.serving.live_features import Happened
+from endcap.serving.live_ordinals import LiveOrdinals
 from endcap.serving.newcomers import Newcomers
 from endcap.serving.shop import About, ShopState
 from endcap.serving.shop_attributes import ShopAttributes
@@ -124,18 +125,16 @@ class LiveShop:
     def __init__(self, state: ShopState, live: Live, about: About = "items", before: LiveShop | None = None):
         """What was shown for exploration `before`, over an earlier state, still counts."""
         self.state, self.live, self.about = state, live, about
-        self.base = len(state.catalogue)
+        self.places = LiveOrdinals(state)
+        """Ordinals of what the state knows, and of what was put or first seen in an event since."""
         self.last_time = 0
-        self.taken, self.shown = Tally(self.base), Tally(self.base)
+        self.taken, self.shown = Tally(len(self.places)), Tally(len(self.places))
         """Events of interest since the state was made, and how often an item was shown for exploration."""
         self._kept: dict[str, tuple[object, Fresh]] = {}
         """What was made of each shopper's events, and of which."""
         self._shown_before = before.shown_items() if before is not None else {}
         self.forgotten: set[str] = before.forgotten if before is not None else set()
         """Users and sessions that are asked for as nobody until their rows are gone; see `forget`."""
-        self._places: dict[str, int] = {}
-        self._names: list[str] = []
-        self._born: list[int] = []
         self._codes = {plain(name): code for code, name in enumerate(state.histories.event_types)}
         self.features = state.new_features()
         """What rankers are told, with what was streamed; None where the items are actions."""
@@ -143,7 +142,7 @@ class LiveShop:
         self.refused = Counter[str]()
         """By column, numbers beside live events that could be none (below 0, no stars): they count as not told."""
         self._lock = threading.Lock()
-        self.newcomers = Newcomers(state.content, self._properties)
+        self.newcomers = Newcomers(state.content, partial(_known, state, self.places, live))
         """Items that no version may know, and what is most like them."""
         for name in [name for name in self._shown_before if state.ordinal(name) >= 0]:
             self.shown.add(state.ordinal(name), self._shown_before.pop(name))
@@ -151,7 +150,7 @@ class LiveShop:
     @property
     def size(self) -> int:
         """Number of ordinals."""
-        return self.base + len(self._names)
+        return len(self.places)
 
     def note(self, news: News) -> None:
         """Give ordinals to what is new in what was news to `live`, and count events."""
@@ -182,56 +181,29 @@ class LiveShop:
     def _put(self, told: Put, happened: Happened) -> None:
         ordinal = self._place(told.id, told.time)
         happened.put(ordinal, told.properties)
-        if ordinal >= self.base or not self.state.counts[ordinal]:  # no version has learned of it
+        if ordinal >= self.places.base or not self.state.counts[ordinal]:  # no version has learned of it
             self.newcomers.put(ordinal)
 
     def _place(self, name: str, time: int) -> int:
         known = self.ordinal(name)
         if known >= 0:
             return known
-        # Names first: whoever finds an ordinal must find its name.
-        self._born.append(time)
-        self._names.append(name)
-        ordinal = self._places[name] = self.base + len(self._names) - 1
+        ordinal = self.places.give(name, time)
         if name in self._shown_before:
             self.shown.add(ordinal, self._shown_before.pop(name))
         return ordinal
 
-    def _properties(self, ordinal: int) -> Mapping[str, Value]:
-        """What is known of an item by lower-case column, with what was put."""
-        name = self.names(np.array([ordinal], np.int32))[0]
-        held = self.state.items.row(ordinal) if ordinal < self.base else {}
-        return {**held, **(self.live.put("item", name) or {})}
-
     def ordinal(self, item_id: str) -> int:
         """Ordinal of an item, -1 where unknown."""
-        place = self.state.ordinal(item_id)
-        return place if place >= 0 else self._places.get(item_id, -1)
+        return self.places.ordinal(item_id)
 
     def ordinals(self, item_ids: list[str]) -> Int32:
         """int32 ordinals of items, -1 where unknown."""
-        places = self.state.ordinals(item_ids)
-        if self._places:
-            for at in np.flatnonzero(places < 0).tolist():
-                places[at] = self._places.get(item_ids[at], -1)
-        return places
+        return self.places.ordinals(item_ids)
 
     def names(self, ordinals: Int32) -> list[str]:
         """External ids of ordinals."""
-        if not len(ordinals) or int(ordinals.max()) < self.base:
-            return self.state.catalogue.names(ordinals)
-        found = self.state.catalogue
-        return [
-            found.name(place) if place < self.base else self._names[place - self.base] for place in ordinals.tolist()
-        ]
-
-    def new_items(self, size: int) -> Int32:
-        """int32 ordinals below `size` of items that came since the state was made, the newest first."""
-        return np.arange(size - 1, self.base - 1, -1, dtype=np.int32)
-
-    def born(self, ordinal: int) -> int:
-        """When an item that came since the state was made was first seen."""
-        return self._born[ordinal - self.base]
+        return self.places.names(ordinals)
 
     def shown_items(self) -> dict[str, float]:
         """How often each item was shown for exploration, by id."""
@@ -344,7 +316,14 @@ class LiveShop:
     @cached_property
     def attributes(self) -> ShopAttributes:
         """What is known of items and shoppers now."""
-        return ShopAttributes.of(self)
+        return ShopAttributes.of(self.state, self.live, self.places, self.about)
+
+
+def _known(state: ShopState, places: LiveOrdinals, live: Live, ordinal: int) -> Mapping[str, Value]:
+    """What is known of an item by lower-case column, with what was put."""
+    name = places.names(np.array([ordinal], np.int32))[0]
+    held = state.items.row(ordinal) if ordinal < places.base else {}
+    return {**held, **(live.put("item", name) or {})}
 
 
 def _about(told: Told) -> str:

@@ -84,7 +84,7 @@ class Loader:
         }
         wanted = sorted({variant.version_id for variant in deployment.variants})
         models = {name: self._model(name, state, held.get(name), is_actions=is_actions) for name in wanted}
-        made = Snapshot(deployment, state, models, live, asked)
+        made = Snapshot(deployment, state, models, live, asked, base.streamed)
         warm(made)
         return made
 

@@ -205,7 +205,7 @@ def descend(slate: Slate, barred: Bool, count: int) -> Iterable[tuple[int, str]]
     `barred` bool [ordinals] is marked with what was found.
     """
     state, live = slate.snapshot.state, slate.snapshot.live
-    new = live.new_items(slate.size) if live is not None else state.trending[:0]
+    new = live.places.newest(slate.size) if live is not None else state.trending[:0]
     ladder: Iterable[tuple[str, Int32]] = (
         (segment_rung.RUNG, segment_rung.find(slate)),
         ("trending", state.trending),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from endcap.serving.filters.overlay import Attributes, GrowingIndex, Overlay
-from endcap.serving.shop import ShopState
+from endcap.serving.live_ordinals import LiveOrdinals
+from endcap.serving.shop import About, ShopState
 from endcap.stream.collect import PutKind
 from endcap.stream.live import Live
 from endcap.stream.records import Value
-
-if TYPE_CHECKING:
-    from endcap.serving.live_shop import LiveShop
 
 
 @dataclass(frozen=True)
@@ -30,13 +27,13 @@ class ShopAttributes:
         return cls(Attributes(state.items), Attributes(state.users), state.histories.row)
 
     @classmethod
-    def of(cls, shop: LiveShop) -> ShopAttributes:
+    def of(cls, state: ShopState, live: Live, places: LiveOrdinals, about: About) -> ShopAttributes:
         """Of a state and what is streamed into it."""
-        live, state, users = shop.live, shop.state, GrowingIndex(shop.state.histories.users)
-        items = _overlay(live, "item" if shop.about == "items" else "action")
+        users = GrowingIndex(state.histories.users)
+        items = _overlay(live, "item" if about == "items" else "action")
         known = _overlay(live, "user")
         return cls(
-            Attributes(state.items, items, shop.ordinal, lambda: shop.size),
+            Attributes(state.items, items, places.ordinal, lambda: len(places)),
             Attributes(state.users, known, users.place, lambda: len(users)),
             users.find,
         )

@@ -43,6 +43,8 @@ class Snapshot:
     """By version id."""
     live: LiveShop | None = None
     offer: Offer | None = None
+    fed: object = None
+    """What the log feeds, of which `live` is a part: fed for as long as somebody holds it."""
 
     @property
     def arn(self) -> str:

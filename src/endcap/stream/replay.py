@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
+from weakref import ReferenceType, ref
 
 from endcap.lake.offsets import LakeOffsets
 from endcap.lake.tables import Lake, Snapshot
@@ -58,13 +59,15 @@ def live_since(
 class Feed(Generic[F]):
     """What the log's writer keeps up, by shop, before it acknowledges: for the process that owns the log.
 
-    A newer one is fed beside the older ones until `keep` lets those go, so that requests that hold one see it move on.
-    Every method may be called from any thread.
+    A newer one is fed beside the older ones until `keep` lets those go, and those go on for as long as anybody holds
+    them: a request that waits to learn what was acknowledged must find it in what it began with. Every method may be
+    called from any thread.
     """
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._fed: dict[ShopKey, tuple[F, ...]] = {}
+        self._let_go: dict[ShopKey, tuple[ReferenceType[F], ...]] = {}
         self._lock = threading.Lock()
         self.poisoned = 0
         """Times that a record could not be folded, and was passed over."""
@@ -82,9 +85,13 @@ class Feed(Generic[F]):
         return [fed[-1] for fed in self._fed.copy().values()]
 
     def keep(self, wanted: Iterable[F]) -> None:
-        """Feed only these from now on."""
+        """Let all others go."""
         kept = {id(each) for each in wanted}
         with self._lock:
+            for shop, fed in self._fed.items():
+                held = (each for each in self._let_go.get(shop, ()) if each() is not None)
+                # First among those let go, then no longer among the others: nothing is missed between.
+                self._let_go[shop] = (*held, *(ref(each) for each in fed if id(each) not in kept))
             left = {shop: tuple(each for each in fed if id(each) in kept) for shop, fed in self._fed.items()}
             self._fed = {shop: fed for shop, fed in left.items() if fed}
 
@@ -99,6 +106,9 @@ class Feed(Generic[F]):
         for shop, mine in by_shop.items():
             for into in self._fed.get(shop, ()):
                 self.fold(into, mine)
+            for held in self._let_go.get(shop, ()):
+                if (into_held := held()) is not None:
+                    self.fold(into_held, mine)
 
     def fold(self, into: F, records: Records) -> None:
         """Fold into one; a record that raises takes none of those that came with it along."""

@@ -234,7 +234,7 @@ def _sorted(goods: Goods, within: Int32, sort: Sort) -> Int32:
         return within[np.argsort(keys, kind="stable")]
     if sort == "newest":
         created, live = goods.snapshot.state.created, goods.snapshot.live
-        born = [created[at] if at < len(created) else live.born(at) if live else 0 for at in within.tolist()]
+        born = [created[at] if at < len(created) else live.places.born(at) if live else 0 for at in within.tolist()]
         return within[np.argsort(-np.array(born, np.int64), kind="stable")]
     if sort == "name":
         titles = [goods.title(ordinal).casefold() for ordinal in within.tolist()]
