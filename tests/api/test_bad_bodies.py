@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import app_over, ask_app
 from live_home import TRACKING, add_filter, furnish
 from shop_server import ARN, SHOP, Home
 
-from endcap.api.app import App, create_app
+from endcap.api.app import App
 from endcap.recipes import create
-from endcap.settings import Settings
 
 DATASET = f"{SHOP.arn('dataset', SHOP.group)}/ITEMS"
 PATHS = ["/recommendations", "/personalize-ranking", "/action-recommendations"]
@@ -29,27 +27,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     home.stock()
     furnish(home)
     home.campaigns.deploy(SHOP, "home", home.publish(create("popularity")))
-    app = create_app(Settings(home=home.path, auth=False))
-    app.watch.poll()
-    yield app
-    app.close()
-    gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+    with app_over(home.path) as app:
+        yield app
 
 
-def ask(app: App, path: str, value: Any) -> int:
-    messages = [{"type": "http.request", "body": json.dumps(value).encode(), "more_body": False}]
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "raw_path": path.encode(), "headers": headers}
-    asyncio.run(app.door(scope, receive, send))
-    return int(sent[0]["status"])
+def posted(app: App, path: str, value: Any) -> int:
+    headers = {"content-type": "application/json"}
+    return ask_app(app, "POST", path, json.dumps(value).encode(), headers=headers).status
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -76,14 +60,14 @@ bodies = st.builds(
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(PATHS), bodies)
 def test_any_body_is_answered_below_500(app: App, path: str, body: Any) -> None:
-    assert ask(app, path, body) < 500
+    assert posted(app, path, body) < 500
 
 
 @settings(deadline=None, max_examples=150)
 @given(entries, st.sampled_from(["eventList", "items"]))
 def test_an_entry_is_taken_or_refused(app: App, entry: Any, member: str) -> None:
     call = {"trackingId": TRACKING, "sessionId": "s", "datasetArn": DATASET, member: [entry]}
-    assert ask(app, "/events" if member == "eventList" else "/items", call) in (200, 400)
+    assert ask_app(app, "/events" if member == "eventList" else "/items", call) in (200, 400)
 
 
 HUGE = "1" + "0" * 400
@@ -107,7 +91,7 @@ def test_numbers_without_end_are_told_or_left_out(app: App, path: str, propertie
         body["datasetArn"] = DATASET.replace("ITEMS", "USERS")
     if path == "/actions":
         body["datasetArn"] = DATASET.replace("ITEMS", "ACTIONS")
-    assert ask(app, path, body) < 500
+    assert posted(app, path, body) < 500
 
 
 @pytest.mark.parametrize("value", [HUGE, f"-{HUGE}", f"0.{HUGE}", "-0.0", "9223372036854775808"])
@@ -116,10 +100,10 @@ def test_filters_take_numbers_without_end(app: App, name: str, value: str) -> No
     if name not in {each.id for each in app.workspace.resources.list(SHOP.account, "filter")}:
         add_filter(app.workspace.resources, name, FILTERS[name])
     asked = {"campaignArn": ARN, "userId": "u1", "filterArn": SHOP.arn("filter", name), "filterValues": {"MOST": value}}
-    assert ask(app, "/recommendations", asked) == 200
+    assert ask_app(app, "/recommendations", asked) == 200
 
 
 def test_what_is_right_is_taken(app: App) -> None:
     event = {"eventType": "view", "itemId": "i1", "sentAt": "2024-05-01T10:00:00Z"}
-    assert ask(app, "/events", {"trackingId": TRACKING, "sessionId": "s", "eventList": [event]}) == 200
-    assert ask(app, "/recommendations", {"campaignArn": ARN, "userId": "u1"}) == 200
+    assert ask_app(app, "/events", {"trackingId": TRACKING, "sessionId": "s", "eventList": [event]}) == 200
+    assert ask_app(app, "/recommendations", {"campaignArn": ARN, "userId": "u1"}) == 200

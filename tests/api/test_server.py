@@ -1,7 +1,5 @@
 """What the process promises: nobody without a key, no request lost to a swap, a clean stop, kill and restart."""
 
-import asyncio
-import gc
 import http.client
 import json
 import signal
@@ -12,12 +10,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from in_process import app_over, ask_app
 from shop_server import ARN, SHOP, Home, Server, bearer, running
 
-from endcap.api.app import App, create_app
 from endcap.api.server import COMMAND, environment, open_socket, serve
 from endcap.errors import InputError, StateError, UnavailableError
 from endcap.recipes import create
@@ -171,31 +168,12 @@ def test_off_loopback_a_tenant_sees_nothing_of_another_s(tmp_path: Path) -> None
     home = Home(tmp_path)
     home.stock()
     home.campaigns.deploy(SHOP, "home", home.publish(create("popularity")))
-    app = create_app(home.settings)
-    app.watch.poll()
-    app.door._loopback = False
-    try:
+    with app_over(home.path, auth=True) as app:
+        app.door._loopback = False
         for account, seen in ((home.settings.account, True), ("000000000009", False)):
             key = home.keys.create(account, "reader")
-            told = asked(app, [(b"authorization", bearer(key).encode())])
-            assert (ARN.encode() in told) == seen
-    finally:
-        app.close()
-        gc.unfreeze()  # or extension modules call everything frozen a leak, at length
-
-
-def asked(app: App, headers: list[tuple[bytes, bytes]]) -> bytes:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    asyncio.run(app.door({"type": "http", "method": "GET", "raw_path": b"/", "headers": headers}, receive, send))
-    assert sent[0]["status"] == 200
-    return bytes(sent[1]["body"])
+            told = ask_app(app, "GET", "/", headers={"authorization": bearer(key)})
+            assert told.status == 200 and (ARN.encode() in told.body) == seen
 
 
 def talk(server: Server, *parts: bytes) -> bytes:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_process import app_over
 from shop_server import SHOP, Home
 
-from endcap.api.app import App, create_app
+from endcap.api.app import App
 from endcap.api.console.finding_shoppers import find_shoppers
 from endcap.api.console.storefront.account import erase
 from endcap.recipes import create
 from endcap.registry.erasures import MEMBER
 from endcap.serving import forgetting
 from endcap.serving.live_shop import LiveShop
-from endcap.settings import Settings
 
 
 @pytest.fixture
@@ -26,11 +25,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     home = Home(tmp_path)
     home.stock()
     home.campaigns.deploy(SHOP, "home", home.publish(create("popularity")), record=True)
-    made = create_app(Settings(home=home.path, auth=False))
-    made.watch.poll()
-    yield made
-    made.close()
-    gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+    with app_over(home.path) as made:
+        yield made
 
 
 def forgotten(app: App) -> set[str]:

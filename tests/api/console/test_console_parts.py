@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pytest
+from in_process import app_over
 from shop_server import COLUMNS, SHOP, Home
 
-from endcap.api.app import App, create_app
+from endcap.api.app import App
 from endcap.api.console import pulse as pulses
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.data import RECENT, ShopData
@@ -27,7 +27,6 @@ from endcap.api.console.trials import Trials
 from endcap.api.door import Exchange
 from endcap.api.metrics import Metrics
 from endcap.recipes import create
-from endcap.settings import Settings
 from endcap.storage.log import Offset, Record
 from endcap.storage.set_aside import refused_events
 from endcap.testing.datasets import START
@@ -48,11 +47,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture(scope="module")
 def app(home: Home) -> Iterator[App]:
     """Nothing is served."""
-    made = create_app(Settings(home=home.path, auth=False))
-    made.watch.poll()
-    yield made
-    made.close()
-    gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+    with app_over(home.path) as made:
+        yield made
 
 
 def backstage(app: App, **parts: Any) -> Backstage:

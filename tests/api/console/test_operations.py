@@ -4,7 +4,6 @@ asked for may send it."""
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
@@ -14,13 +13,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_process import answered, app_over
 from shop_server import SHOP, Home
 
-from endcap.api.app import App, create_app
+from endcap.api.app import App
 from endcap.api.console.operation import Operation
 from endcap.api.console.tables import described
 from endcap.recipes import create
-from endcap.settings import Settings
 
 STARTS_PROCESSES = ("startCrowd",)
 OPERATIONS = [each for each in described() if each.name not in STARTS_PROCESSES]
@@ -55,11 +54,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     home = Home(tmp_path_factory.mktemp("home"))
     home.stock()
     home.campaigns.deploy(SHOP, "home", home.publish(create("item-item")))
-    made = create_app(Settings(home=home.path, auth=False))
-    made.watch.poll()
-    yield made
-    made.close()
-    gc.unfreeze()  # or extension modules call everything frozen a leak, at length
+    with app_over(home.path) as made:
+        yield made
 
 
 def ask(
@@ -70,26 +66,11 @@ def ask(
     body = b"item_id\n1\n" if operation.types else b"" if is_query else json.dumps(values).encode()
     texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in values.items()}
     kind = operation.types[0] if operation.types else b"application/json"
-    told = {"host": "127.0.0.1", "content-type": kind.decode(), **headers}
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
+    told = {"content-type": kind.decode(), **headers}
     before, brace, after = operation.path.partition("{")
-    scope = {
-        "type": "http",
-        "method": operation.method,
-        "raw_path": (f"{before}{quote(part, safe='')}{after.partition('}')[2]}" if brace else before).encode(),
-        "query_string": urlencode(texts).encode() if is_query else b"",
-        "headers": [(name.encode(), value.encode()) for name, value in told.items()],
-    }
-    loop.run_until_complete(app.door(scope, receive, send))
-    return int(sent[0]["status"])
+    path = f"{before}{quote(part, safe='')}{after.partition('}')[2]}" if brace else before
+    query = urlencode(texts) if is_query else ""
+    return loop.run_until_complete(answered(app, operation.method, path, body, query=query, headers=told)).status
 
 
 def of(name: str, kind: Any) -> st.SearchStrategy[Any]:
