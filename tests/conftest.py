@@ -9,24 +9,30 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 pytest_plugins = ["no_skips", "databases", "s3", "operations", "valkeys"]
 
 LONGEST = (
-    "web/test_shop_pictures.py",
-    "web/test_console_pictures.py",
     "examples/test_examples.py",
-    "jobs/test_solution_training.py",
     "jobs/test_kill_jobs.py",
-    "api/test_every_recipe.py",
+    "web/test_shop_pictures.py",
     "web/test_stage.py",
-    "api/test_window_columns.py",
+    "web/test_console_shell.py",
+    "api/test_every_recipe.py",
+    "web/test_console_pictures.py",
+    "jobs/test_solution_training.py",
     "jobs/test_worker.py",
-    "journeys/test_cli_journey.py",
-    "jobs/test_migration.py",
-    "web/test_data_models.py",
-    "jobs/test_deleting.py",
-    "api/test_workers_kill.py",
     "web/test_storefront_pages.py",
+    "api/test_workers_kill.py",
+    "jobs/test_migration.py",
+    "api/test_workers.py",
+    "web/test_data_models.py",
+    "journeys/test_cli_journey.py",
+    "jobs/test_deleting.py",
+    "jobs/test_kill.py",
     "journeys/test_boto3_journey.py",
+    "storage/test_log_redis.py",
+    "api/test_server.py",
+    "web/test_inspector_page.py",
+    "jobs/test_lifecycles.py",
 )
-"""Those of twenty seconds and more."""
+"""Those of seventeen seconds and more."""
 
 
 def pytest_collection_modifyitems(items):

@@ -67,7 +67,7 @@ def test_any_body_is_answered_below_500(app: App, path: str, body: Any) -> None:
 @given(entries, st.sampled_from(["eventList", "items"]))
 def test_an_entry_is_taken_or_refused(app: App, entry: Any, member: str) -> None:
     call = {"trackingId": TRACKING, "sessionId": "s", "datasetArn": DATASET, member: [entry]}
-    assert ask_app(app, "/events" if member == "eventList" else "/items", call) in (200, 400)
+    assert posted(app, "/events" if member == "eventList" else "/items", call) in (200, 400)
 
 
 HUGE = "1" + "0" * 400
@@ -100,10 +100,10 @@ def test_filters_take_numbers_without_end(app: App, name: str, value: str) -> No
     if name not in {each.id for each in app.workspace.resources.list(SHOP.account, "filter")}:
         add_filter(app.workspace.resources, name, FILTERS[name])
     asked = {"campaignArn": ARN, "userId": "u1", "filterArn": SHOP.arn("filter", name), "filterValues": {"MOST": value}}
-    assert ask_app(app, "/recommendations", asked) == 200
+    assert posted(app, "/recommendations", asked) == 200
 
 
 def test_what_is_right_is_taken(app: App) -> None:
     event = {"eventType": "view", "itemId": "i1", "sentAt": "2024-05-01T10:00:00Z"}
-    assert ask_app(app, "/events", {"trackingId": TRACKING, "sessionId": "s", "eventList": [event]}) == 200
-    assert ask_app(app, "/recommendations", {"campaignArn": ARN, "userId": "u1"}) == 200
+    assert posted(app, "/events", {"trackingId": TRACKING, "sessionId": "s", "eventList": [event]}) == 200
+    assert posted(app, "/recommendations", {"campaignArn": ARN, "userId": "u1"}) == 200

@@ -12,7 +12,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 BIN = Path(sys.executable).parent
 
@@ -24,6 +29,19 @@ class Home:
     path: Path
     environ: Mapping[str, str]
     process: subprocess.Popen[str]
+
+    @cached_property
+    def personalize(self) -> Any:
+        """boto3's client of it."""
+        environ = self.environ
+        return boto3.client(
+            "personalize",
+            endpoint_url=environ["AWS_ENDPOINT_URL_PERSONALIZE"],
+            region_name=environ["AWS_REGION"],
+            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+            config=Config(proxies={}),
+        )
 
     def run(self, *command: str, timeout: float = 240) -> str:
         """Run a client in that environment; its output. Fails the test with all it printed where it fails."""

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,21 @@ def aws(home: Home, service: str, command: str, *arguments: str) -> Any:
     return json.loads(said) if said.strip() else {}
 
 
-def until(home: Home, command: str, key: str, *arguments: str) -> dict[str, Any]:
+def until(home: Home, command: str, key: str, flag: str, arn: str) -> dict[str, Any]:
     for _ in range(600):
-        found = aws(home, "personalize", command, *arguments)[key]
+        found = _looked(home, command, flag, arn)[key]
         if found["status"] in ("ACTIVE", "CREATE FAILED", "INACTIVE"):
             assert found["status"] == "ACTIVE", found
-            return found
+            return dict(aws(home, "personalize", command, flag, arn)[key])
         pause()
     raise AssertionError(f"{command} never ended")
+
+
+def _looked(home: Home, command: str, flag: str, arn: str) -> dict[str, Any]:
+    """The same answer without a process for every look."""
+    first, *others = flag.removeprefix("--").split("-")
+    member = first + "".join(map(str.capitalize, others))
+    return dict(getattr(home.personalize, command.replace("-", "_"))(**{member: arn}))
 
 
 def write(path: Path, header: tuple[str, ...], rows: Any) -> None:
@@ -160,12 +166,10 @@ def _batch(home: Home, version: str, bucket: Path) -> None:
 
 
 def _gone(home: Home, command: str, flag: str, arn: str) -> None:
-    endpoint = home.environ["AWS_ENDPOINT_URL_PERSONALIZE"]
-    asked = [str(BIN / "aws"), "personalize", command, "--endpoint-url", endpoint, flag, arn]
     for _ in range(600):
-        done = subprocess.run(asked, env=home.environ, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            assert "ResourceNotFoundException" in done.stderr, done.stderr
+        try:
+            _looked(home, command, flag, arn)
+        except home.personalize.exceptions.ResourceNotFoundException:
             return
         pause()
     raise AssertionError(f"{arn} is still there")

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
-import boto3
-from botocore.config import Config
 from homes import Home, pause, served
 
 from endcap.jobs.publishing import publish
@@ -23,24 +20,13 @@ from endcap.types import ShopKey
 ROLE = "arn:aws:iam::000000000000:role/PersonalizeS3"
 
 
-def client(environ: Mapping[str, str]) -> object:
-    return boto3.client(
-        "personalize",
-        endpoint_url=environ["AWS_ENDPOINT_URL_PERSONALIZE"],
-        region_name=environ["AWS_REGION"],
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}),
-    )
-
-
 def imported(home: Home, folder: Path) -> str:
     """The files brought in by CreateSchema, CreateDataset and CreateDatasetImportJob; the tracking id."""
     bucket = home.path / "buckets" / "sim"
     bucket.mkdir(parents=True)
     for path in folder.glob("*.csv"):
         shutil.copy(path, bucket / path.name)
-    personalize = client(home.environ)
+    personalize = home.personalize
     group = personalize.create_dataset_group(name="simulated")["datasetGroupArn"]
     wait(lambda: personalize.describe_dataset_group(datasetGroupArn=group)["datasetGroup"])
     jobs = []

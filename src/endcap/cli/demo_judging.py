@@ -6,13 +6,15 @@ place of the process that started this one, and would not notice that it is done
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+from endcap.jobs.running import is_alive, is_served_by
+from endcap.settings import Settings
 
 QUIETER = 10
 """How much nicer than the server it is."""
@@ -25,20 +27,9 @@ def begin(shop: str, home: Path) -> None:
 
 
 def _end_with(server: int) -> None:
-    while True:
-        try:
-            os.kill(server, 0)
-        except ProcessLookupError:
-            os._exit(0)
+    while is_alive(server):
         time.sleep(LOOK_SECONDS)
-
-
-def _serves(server: int, home: Path) -> bool:
-    """Whether the server has left its note, which it does once its models are loaded."""
-    try:
-        return bool(json.loads((home / "server.json").read_bytes())["process"] == server)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    os._exit(0)
 
 
 def _main(shop: str, server: int, home: Path) -> None:
@@ -46,7 +37,7 @@ def _main(shop: str, server: int, home: Path) -> None:
         os._exit(0)
     os.nice(QUIETER)
     threading.Thread(target=_end_with, args=(server,), daemon=True).start()
-    while not _serves(server, home):  # loading comes first: a page waits for it
+    while not is_served_by(Settings(home=home), server):  # loading comes first: a page waits for it
         time.sleep(LOOK_SECONDS)
     from endcap.cli.demo_command import evaluate
     from endcap.cli.output import complain

@@ -33,10 +33,27 @@ def forget_running(settings: Settings) -> None:
 def endpoint(settings: Settings) -> str:
     """Where this home is served now, or would be by `endcap serve`."""
     note = _read(settings)
-    if note is not None and _is_alive(note.process):
+    if note is not None and is_alive(note.process):
         return note.address
     host = settings.host
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def is_served_by(settings: Settings, process: int) -> bool:
+    """Whether this process has left the note, which a server does once its models are loaded."""
+    note = _read(settings)
+    return note is not None and note.process == process
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process, whoever's it is."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _place(settings: Settings) -> Path:
@@ -48,13 +65,3 @@ def _read(settings: Settings) -> _Note | None:
         return msgspec.json.decode(_place(settings).read_bytes(), type=_Note)
     except (OSError, msgspec.MsgspecError):
         return None
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

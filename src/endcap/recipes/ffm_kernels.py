@@ -36,6 +36,8 @@ def learn_rows(
     said = np.empty((fields, fields, k), np.float32)
     (indptr, features, data), (target, worth), width = rows, targets, table.shape[1]
     each = np.int64(len(worth) > 1)
+    # What is asked for ahead is written in both kernels: in a function of its own a row would take a third longer, as
+    # every array that it is given is counted.
     for at in range(len(order)):
         if at + AHEAD[0] < len(order):
             later = order[at + AHEAD[0]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -135,29 +136,26 @@ _KINDS: Mapping[str, type] = {
 }
 _NO_ITEMS, _NO_NUMBERS = np.zeros(0, np.int32), np.zeros(0, np.float32)
 NO_KIN = Kin.of({})
-NO_CONTENT = Content(
-    IdIndex.of(pa.array([], pa.string())),
-    _NO_NUMBERS,
-    np.zeros(1, np.int64),
-    _NO_ITEMS,
-    _NO_NUMBERS,
-    _NO_ITEMS,
-    _NO_NUMBERS,
-    NO_KIN,
-)
+
+
+@cache
+def no_content() -> Content:
+    """Of a shop whose items have no texts. Made when asked for: finding no ids takes a compiled function."""
+    nothing = IdIndex.of(pa.array([], pa.string()))
+    return Content(nothing, _NO_NUMBERS, np.zeros(1, np.int64), _NO_ITEMS, _NO_NUMBERS, _NO_ITEMS, _NO_NUMBERS, NO_KIN)
 
 
 def content_of(dataset: Dataset, created: Int64, counts: Float32) -> Content:
     """Of the items that shoppers took; `created` and `counts` are by ordinal. Nothing where items have no texts."""
     metadata, ordinals = dataset.item_metadata, dataset.items.ordinals
     if metadata is None:
-        return NO_CONTENT
+        return no_content()
     taken = np.flatnonzero(counts[ordinals] > 0)
     # The most taken first: of those equally like a new item they are the nearest.
     rows = taken[np.argsort(-counts[ordinals[taken]], kind="stable")[:ITEMS]]
     words = Words.of(metadata.take(pa.array(rows)), len(rows))
     if not len(words.names):
-        return NO_CONTENT
+        return no_content()
     by_word = _shortened(words).tocsc()
     by_word.sort_indices()
     made = Content(

@@ -25,7 +25,7 @@ from endcap.recipes.queries import Queries
 from endcap.recipes.trending import Trending
 from endcap.seams import Disk
 from endcap.serving.attributes import AttributeTable
-from endcap.serving.content import NO_CONTENT, Content, content_of
+from endcap.serving.content import Content, content_of, no_content
 from endcap.serving.segment_counts import segments_of
 from endcap.serving.segments import NO_SEGMENTS, Segments
 from endcap.storage.directories import publish_directory
@@ -69,7 +69,7 @@ class ShopState:
     """Arrays and notes of `ShopFeatures`; None where the items are actions."""
     segments: Segments = field(default=NO_SEGMENTS, repr=False)
     """What sells to shoppers of whom nothing is known but their attributes and where they ask from."""
-    content: Content = field(default=NO_CONTENT, repr=False)
+    content: Content = field(default_factory=no_content, repr=False)
     """What the items' texts say, so that new ones find their kind."""
 
     @classmethod
@@ -103,7 +103,7 @@ class ShopState:
         users = AttributeTable.of(dataset.user_metadata, everyone, size=dataset.n_users, schema=schemas.get("users"))
         histories = Histories.of(dataset, kind=EVENTS[about])
         kept = ShopFeatures.of(dataset, dataset.items.ordinals, len(listed)).arrays() if about == "items" else None
-        segments, content = NO_SEGMENTS, NO_CONTENT
+        segments, content = NO_SEGMENTS, no_content()
         if about == "items":
             segments = segments_of(dataset, schemas.get("users"), happened)
             content = content_of(dataset, created, counts)

@@ -10,10 +10,9 @@ import numpy as np
 
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.operation import Ask, Call, Operation, Shape
-from endcap.api.console.storefront.counter import OPEN, PURPOSES, Counter, Missing, recipe_of
+from endcap.api.console.storefront.counter import OPEN, PURPOSES, Counter, Missing, absent, recipe_of
 from endcap.api.console.storefront.goods import Aisle, Card, Goods, Shelved
 from endcap.api.console.storefront.listing import Listing, Order, Orders
-from endcap.api.wire import Refusal
 from endcap.errors import UnknownName
 from endcap.jobs.demo import DEMO_SHOPS
 from endcap.lake.schemas import TIMES
@@ -25,8 +24,6 @@ RANKED = 500
 """So many best sellers of a category are put in the shopper's order; the others follow as they sell."""
 AISLES, SUBS, SAMPLE = 24, 12, 4
 MOST_CARDS = 200
-LONGEST = 64
-"""Of a name that is not known, as many characters are repeated."""
 HIDDEN = frozenset({"currency", "image_url", "image_link", "image", "availability", "link", "margin"})
 """Columns that a product page does not list: shown otherwise, or nobody's business."""
 _TIMES = frozenset(name.lower() for name in TIMES)
@@ -143,8 +140,7 @@ class Catalogue:
         counter = Counter.of(self._backstage, self._shelved, call, asked.shop)
         goods, ordinal = self._shelved.goods(counter.snapshot), counter.snapshot.ordinal(asked.item)
         if ordinal < 0:
-            said = f"The shop {asked.shop} has no item {asked.item[:LONGEST]!r}, or not any more."
-            raise Refusal(404, "ResourceNotFoundException", said)
+            raise absent(f"The shop {asked.shop} has no item", asked.item, ", or not any more.")
         known = goods.known(ordinal)
         description = str(known.pop("product_description", None) or known.pop("description", None) or "")
         counts = counter.snapshot.state.counts

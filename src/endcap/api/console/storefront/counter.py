@@ -33,6 +33,8 @@ PURPOSES: Mapping[str, tuple[str, ...]] = {
 
 OPEN = partial(Operation, access="runtime", local=True)
 """An operation that asks, for whoever sits at this machine."""
+REPEATED = 64
+"""Letters of a name that is not known."""
 
 
 class Answered(Shape, frozen=True):
@@ -65,6 +67,11 @@ class Missing(Shape, frozen=True):
     recipe: str
     commands: tuple[str, ...]
     why: str = ""
+
+
+def absent(said: str, name: str, more: str) -> Refusal:
+    """The refusal of what is not there (404); of its name, which may be anything, only the beginning is repeated."""
+    return Refusal(404, "ResourceNotFoundException", f"{said} {name[:REPEATED]!r}{more}")
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 from endcap.api.acknowledging import acknowledged
 from endcap.api.console.backstage import Backstage
 from endcap.api.console.operation import Ask, Call, Operation, Shape
-from endcap.api.console.storefront.counter import OPEN, Counter, Missing
+from endcap.api.console.storefront.counter import OPEN, Counter, Missing, absent
 from endcap.api.console.storefront.goods import Shelved
 from endcap.api.console.storefront.people import People, Persona
 from endcap.api.personalize.properties import fitted
-from endcap.api.wire import Refusal, invalid
+from endcap.api.wire import invalid
 from endcap.lake.schemas import Schema
 from endcap.lake.shop_schemas import SHOP_USERS
 from endcap.recipes.knowledge import Knowledge, default_rules
@@ -38,6 +38,7 @@ CHOICES = 14
 PICKED = 20
 """Products that somebody may choose to begin with."""
 LONGEST = 64
+"""Most letters of a value in an answer, or in what is offered for one."""
 FOUND = 20
 SCANNED = 200_000
 _CONTENT = re.compile(r"\d[\d./ -]*(oz|lb|ml|cl|l|kg|g|ct|pk|ga|gal|qt|pt|dz|doz|load|sq ft)\b", re.IGNORECASE)
@@ -161,8 +162,7 @@ class Shoppers:
         counter = self._counter(call, asked.shop)
         row = counter.snapshot.state.histories.users.find(asked.user)
         if row < 0:
-            said = f"The shop's history has no shopper {asked.user[:LONGEST]!r}. Live shoppers have none yet."
-            raise Refusal(404, "ResourceNotFoundException", said)
+            raise absent("The shop's history has no shopper", asked.user, ". Live shoppers have none yet.")
         rows = np.array([row], np.int32)
         return self._people(counter).personas(self._backstage.workspace.lake, counter.shop, rows)[0]
 
