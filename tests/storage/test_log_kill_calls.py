@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from endcap.storage.log import open_log
 from endcap.testing.logs import record, whole
 
 SOAK = bool(os.environ.get("SOAK"))
+CUT_OFF = " <unfinished ...>"
 
 WRITER = """
 import sys, time
@@ -46,7 +48,26 @@ def traced(folder: Path, rows: int, *options: str) -> tuple[list[list[str]], lis
     command = ["strace", "-f", "-qq", "-y", "-xx", "-s", "100000", "-e", "signal=none", "-e", calls, "-o", str(trace)]
     command += [*options, sys.executable, "-c", WRITER, f"sqlite:///{folder}/log.db", str(rows)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [line.split() for line in done.stdout.splitlines()], trace.read_text().splitlines(), done.stderr
+    return [line.split() for line in done.stdout.splitlines()], joined(trace.read_text().splitlines()), done.stderr
+
+
+def joined(lines: Sequence[str]) -> list[str]:
+    """One line for each call, where it ended: strace cuts a call in two that another thread's came into."""
+    begun, whole_ones = dict[str, str](), list[str]()
+    for line in lines:
+        thread = line.partition(" ")[0]
+        if line.endswith(CUT_OFF):
+            begun[thread] = line.removesuffix(CUT_OFF)
+        elif rest := re.match(r"\d+ +<\.\.\. \w+ resumed>(.*)", line):
+            whole_ones.append(begun.pop(thread) + rest[1])
+        else:
+            whole_ones.append(line)
+    return whole_ones
+
+
+def test_calls_that_were_cut_in_two_are_joined() -> None:
+    cut = ['12 pwrite64(4<a>, "x", 1, 0 <unfinished ...>', "13 fsync(3<b>) = 0", "12 <... pwrite64 resumed>) = 1"]
+    assert joined(cut) == ["13 fsync(3<b>) = 0", '12 pwrite64(4<a>, "x", 1, 0) = 1']
 
 
 def traceable() -> bool:
