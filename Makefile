@@ -5,10 +5,8 @@ BIN    := $(VENV)/bin
 SHOP   ?= complete-journey
 DATA   ?=
 PYTEST_ARGS ?=
-# Tests that start servers wait for a third of their time, so there are more workers than cores; files come in the order
-# of tests/conftest.py, the longest first.
-WORKERS  ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
-PARALLEL ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Files in the order of tests/conftest.py, the longest first.
+PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev web demo serve test verify format bench soak docs docs-operations pictures clean
