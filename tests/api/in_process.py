@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,28 +30,34 @@ def app_over(home: Path, *, auth: bool = False) -> Iterator[App]:
         gc.unfreeze()  # or extension modules call everything frozen a leak, at length
 
 
-async def answered(
-    app: App, method: str, path: str, body: bytes = b"", *, query: str = "", headers: Mapping[str, str] | None = None
-) -> Answer:
-    """What is said to one request."""
-    sent: list[Any] = []
+async def messages(
+    app: App, method: str, path: str, parts: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], query: str = ""
+) -> list[dict[str, Any]]:
+    """What the app sends to a request whose body comes in these parts, by ASGI; after them the client hangs up."""
+    coming = [
+        {"type": "http.request", "body": part, "more_body": place < len(parts) - 1} for place, part in enumerate(parts)
+    ]
+    sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        return coming.pop(0) if coming else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "method": method,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [
-            (name.encode(), value.encode()) for name, value in {"host": "127.0.0.1", **(headers or {})}.items()
-        ],
-    }
-    await app.door(scope, receive, send)
+    scope = {"type": "http", "method": method, "raw_path": path.encode(), "headers": list(headers)}
+    await app.door({**scope, "query_string": query.encode()}, receive, send)
+    return sent
+
+
+async def answered(
+    app: App, method: str, path: str, body: bytes = b"", *, query: str = "", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """What is said to one request."""
+    told = {"host": "127.0.0.1", **(headers or {})}
+    sent = await messages(
+        app, method, path, [body], [(name.encode(), value.encode()) for name, value in told.items()], query
+    )
     return Answer(int(sent[0]["status"]), b"".join(each.get("body", b"") for each in sent[1:]))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import messages
 from shop_server import bearer
 
 from endcap.api.app import App, create_app
@@ -47,25 +48,8 @@ def token(key: AccessKey) -> tuple[bytes, bytes]:
 def ask(
     app: App, path: str, body: bytes | list[bytes] = b"", method: str = "POST", headers: list[Any] | None = None
 ) -> tuple[int, dict[bytes, bytes], Any]:
-    parts = [body] if isinstance(body, bytes) else list(body)
-    messages = [
-        {"type": "http.request", "body": part, "more_body": place < len(parts) - 1} for place, part in enumerate(parts)
-    ]
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "raw_path": path.encode(),
-        "headers": JSON if headers is None else headers,
-    }
-    asyncio.run(app.door(scope, receive, send))
+    parts = [body] if isinstance(body, bytes) else body
+    sent = asyncio.run(messages(app, method, path, parts, JSON if headers is None else headers))
     if not sent:
         return 0, {}, None
     text = sent[1]["body"]
