@@ -174,6 +174,12 @@ class Dataset:
         matrix.sum_duplicates()
         return matrix
 
+    def taken(self) -> sparse.csr_matrix:
+        """float32 [n_users, n_items]: 1 where somebody took something, however often."""
+        matrix = self.matrix()
+        matrix.data[:] = 1.0
+        return matrix
+
     def table(self) -> pa.Table:
         """The interactions as a frame in external ids: what `from_table` takes, what any Arrow library reads."""
         events = self.interactions

@@ -85,8 +85,7 @@ class Content(Recipe):
         return text_model(path).embed(lines)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
-        history = queries.with_current().matrix(self.n_items)
-        history.data[:] = 1.0
+        history = queries.with_current().had(self.n_items)
         lengths = np.maximum(np.diff(history.indptr), 1)
         return self._similar((sparse.diags(1.0 / lengths) @ history).tocsr().astype(np.float32), items)
 

@@ -39,8 +39,7 @@ class EASE(Recipe):
     """int32 [n]: place of each item in `modelled_`, -1 where it is not modelled."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        taken = dataset.matrix()
-        taken.data[:] = 1.0
+        taken = dataset.taken()
         support = np.diff(taken.tocsc().indptr)
         best = np.argsort(-support, kind="stable")[: int((support > 0).sum())][: self.max_items]
         self._refuse_if_too_large(len(best))
@@ -62,8 +61,7 @@ class EASE(Recipe):
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         queries = queries.with_current()
-        history = queries.matrix(self.n_items)[:, self.modelled_]
-        history.data[:] = 1.0
+        history = queries.had(self.n_items)[:, self.modelled_]
         items = np.arange(self.n_items, dtype=np.int32) if items is None else items
         place = self.place_[items]
         scores = np.full((len(queries), len(items)), np.nan, np.float32)

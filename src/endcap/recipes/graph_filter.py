@@ -60,8 +60,7 @@ class GraphFilter(Recipe):
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         self.timed_ = np.array([dataset.time_kind == "micros"], np.int32)
-        taken = dataset.matrix()
-        taken.data[:] = 1.0
+        taken = dataset.taken()
         degree = np.maximum(np.bincount(taken.indices, minlength=dataset.n_items), 1)
         self.root_degree_ = np.sqrt(degree).astype(np.float32)
         by_user = np.sqrt(np.maximum(np.diff(taken.indptr), 1))

@@ -186,6 +186,12 @@ class Queries:
         matrix.sum_duplicates()
         return matrix
 
+    def had(self, n_items: int) -> sparse.csr_matrix:
+        """float32 [q, n_items]: 1 where an item is in a history, however often."""
+        matrix = self.matrix(n_items)
+        matrix.data[:] = 1.0
+        return matrix
+
     def seen(self) -> Exclusions:
         """Everything in each history, to be left out of the answer."""
         return Exclusions(self.indptr, self.item)

@@ -46,8 +46,7 @@ class Related(Recipe):
             )
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
-        history = queries.with_current().matrix(self.n_items)
-        history.data[:] = 1.0
+        history = queries.with_current().had(self.n_items)
         scores = (history @ (self.similarity_ if items is None else self.similarity_[:, items])).toarray()
         return np.where(scores > 0, scores, np.nan).astype(np.float32)
 
@@ -61,9 +60,7 @@ def taken_together(
     dataset: Dataset, neighbours: int, discount: float = 0.5, min_support: int = 1, cap: int = 2000, tick: object = None
 ) -> sparse.csr_matrix:
     """float32 [n, n]: shoppers with both of two items over the product of each item's shoppers to the `discount`."""
-    taken = dataset.matrix()
-    taken.data[:] = 1.0
-    taken = thinned(taken, cap)
+    taken = thinned(dataset.taken(), cap)
     # The measure divides by the root of the product, so supports to twice the power give any discount.
     support = np.maximum(np.asarray(taken.sum(0), np.float32).ravel(), 1.0) ** (2 * discount)
     sides = (support.astype(np.float32), support.astype(np.float32))

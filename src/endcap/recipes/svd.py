@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,10 +11,16 @@ from scipy import sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
+from endcap.recipes.exponents import Ending, Pair, tried
 from endcap.recipes.graph_filter import top_eigenvectors
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
-from endcap.types import Float32
+from endcap.types import Float32, Float64
+
+PRIOR: Pair = (0.4, 0.4)
+"""scaling and lift where there is too little to choose by."""
+SCALINGS = (0.1, 0.25, 0.4, 0.55)
+LIFTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass
@@ -23,35 +30,69 @@ class SVD(InnerProductRecipe):
     with R the items each shopper took (0 or 1), h the live history likewise, D and D_u how many took an item and how
     many items a shopper took. All exponents 0 is PureSVD (Cremonesi et al. 2010, "Performance of recommender algorithms
     on top-N recommendation tasks"); scaling popular items down is EigenRec (Nikolakopoulos et al. 2019). A history is
-    folded in by one product, so a shopper never seen is answered as any other.
+    folded in by one product, so a shopper never seen is answered as any other. Of scaling and lift those not given are
+    the pair with the best NDCG@20 of the last 28 days given what came before.
     """
 
     title: ClassVar[str] = "Truncated SVD"
 
     factors: int = param(256, "Singular vectors kept.", low=1, high=2048, search=(16, 512), log=True)
-    scaling: float = param(0.4, "How far popular items are scaled down.", low=0.0, high=1.0, search=(0.0, 1.0))
+    scaling: float | None = param(
+        None,
+        "How far popular items are scaled down; None: chosen on the end of the training data.",
+        low=0.0,
+        high=1.0,
+        search=(0.0, 1.0),
+    )
     damping: float = param(0.5, "How far shoppers with many items are scaled down.", low=0.0, high=1.0)
-    lift: float = param(0.4, "How far scores of popular items are raised.", low=0.0, high=1.0, search=(0.0, 1.0))
+    lift: float | None = param(
+        None,
+        "How far scores of popular items are raised; None: chosen likewise.",
+        low=0.0,
+        high=1.0,
+        search=(0.0, 1.0),
+    )
     seed: int = param(0, "Seed of the random start.", low=0)
 
     fold_in_: Float32 = fitted()
     """float32 [n, d]: D^-scaling V."""
+    exponents_: Float32 = fitted()
+    """float32 [2]: scaling and lift, as given or as chosen."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        taken = dataset.matrix()
-        taken.data[:] = 1.0
+        scaling, lift = self._exponents(dataset, progress)
+        self.exponents_ = np.array([scaling, lift], np.float32)
+        self.fold_in_, vectors, counts = self._directions(dataset, scaling, progress)
+        self.item_vectors_ = np.ascontiguousarray(vectors * (counts**lift)[:, None], np.float32)
+
+    def _exponents(self, dataset: Dataset, progress: Progress) -> Pair:
+        scalings, lifts = tried(self.scaling, SCALINGS), tried(self.lift, LIFTS)
+        prior = PRIOR[0] if self.scaling is None else self.scaling, PRIOR[1] if self.lift is None else self.lift
+        ending = Ending.of(dataset, self.seed) if len(scalings) + len(lifts) > 2 else None
+        if ending is None:
+            return prior
+        history = ending.queries.had(dataset.n_items)
+
+        def scored(scaling: float) -> Callable[[float], Float32]:
+            fold_in, vectors, counts = self._directions(ending.earlier, scaling, progress)
+            scores = np.asarray((history @ fold_in) @ vectors.T, np.float32)
+            return lambda lift: scores * (counts**lift).astype(np.float32)
+
+        return ending.best(scalings, lifts, prior, scored)
+
+    def _directions(self, dataset: Dataset, scaling: float, progress: Progress) -> tuple[Float32, Float32, Float64]:
+        """float32 [n, d] D^-scaling V, float32 [n, d] V, and float64 [n] D: how many took each item, at least 1."""
+        taken = dataset.taken()
         counts = np.maximum(np.bincount(taken.indices, minlength=dataset.n_items), 1).astype(np.float64)
         by_user = np.maximum(np.diff(taken.indptr), 1.0) ** -self.damping
-        scaled = (sparse.diags(by_user) @ taken @ sparse.diags(counts**-self.scaling)).tocsr().astype(np.float32)
+        scaled = (sparse.diags(by_user) @ taken @ sparse.diags(counts**-scaling)).tocsr().astype(np.float32)
         with progress("truncated SVD", unit="passes") as tick:
             factors = min(self.factors, *scaled.shape)
             _, vectors = top_eigenvectors(scaled, scaled.T.tocsr(), factors, self.seed, tick)
-        self.fold_in_ = np.asarray(vectors * (counts**-self.scaling)[:, None], np.float32)
-        self.item_vectors_ = np.ascontiguousarray(vectors * (counts**self.lift)[:, None], np.float32)
+        return np.asarray(vectors * (counts**-scaling)[:, None], np.float32), vectors, counts
 
     def query_vectors(self, queries: Queries) -> Float32:
-        history = queries.with_current().matrix(self.n_items)
-        history.data[:] = 1.0
+        history = queries.with_current().had(self.n_items)
         vectors = np.asarray(history @ self.fold_in_, np.float32)
         vectors[np.diff(history.indptr) == 0] = np.nan
         return vectors

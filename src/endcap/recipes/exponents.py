@@ -1,0 +1,79 @@
+"""Two exponents left to the data: the pair that best foretells what shoppers took at the end of the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from endcap.lake.dataset import Dataset
+from endcap.recipes.mixing import hold_out, ndcg
+from endcap.recipes.queries import Queries
+from endcap.types import Bool, Float32
+
+DAYS, SHOPPERS = 28.0, 500
+"""How much of the end is foretold, and of how many shoppers at most."""
+CELLS = 16_000_000
+"""At most this many scores (shoppers × items) are held at once."""
+AGAIN = 0.1
+"""Share of what is taken that was had before, below which what was had is no answer."""
+LEAST_GAIN = 0.05
+"""Another pair must gain this much NDCG over the root of the number of shoppers: fewer of them, more chance."""
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a dataset, as it was asked for: what came before, who is asked, and what they took."""
+
+    earlier: Dataset
+    queries: Queries
+    taken: Bool
+    """bool [q, n]."""
+    barred: Bool | None
+    """bool [q, n]: what is no answer; None where everything may be one."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, seed: int = 0) -> Self | None:
+        """None where nobody with a history takes anything at the end."""
+        held = hold_out(dataset, DAYS, min(SHOPPERS, max(CELLS // dataset.n_items, 50)), seed)
+        if held is None:
+            return None
+        had = np.zeros(held.taken.shape, np.bool_)
+        had[held.queries.owner(), held.queries.item] = True
+        if (held.taken & had).sum() >= AGAIN * held.taken.sum():
+            return cls(held.earlier, held.queries, held.taken, None)
+        taken = held.taken & ~had
+        return cls(held.earlier, held.queries, taken, had) if taken.any() else None
+
+    def value(self, scores: Float32) -> float:
+        """NDCG@20 of float32 [q, n] scores."""
+        return ndcg(scores if self.barred is None else np.where(self.barred, np.float32(-np.inf), scores), self.taken)
+
+    def best(
+        self,
+        firsts: tuple[float, ...],
+        seconds: tuple[float, ...],
+        prior: Pair,
+        scored: Callable[[float], Callable[[float], Float32]],
+    ) -> Pair:
+        """The best of all pairs, `prior` where none gains enough on it.
+
+        `scored(first)(second)` is float32 [q, n]: what the first asks for is computed once.
+        """
+        values: dict[Pair, float] = {}
+        for first in dict.fromkeys((prior[0], *firsts)):
+            rest = scored(first)
+            for second in dict.fromkeys((prior[1], *seconds)):
+                values[first, second] = self.value(rest(second))
+        best = max(values, key=values.__getitem__)
+        gain = values[best] - values[prior]
+        return best if gain >= LEAST_GAIN / len(self.taken) ** 0.5 else prior
+
+
+def tried(given: float | None, grid: tuple[float, ...]) -> tuple[float, ...]:
+    """The values to try: the one that was given, else a grid."""
+    return grid if given is None else (given,)
