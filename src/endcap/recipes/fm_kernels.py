@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from endcap.recipes.prefetch import prefetch
-from endcap.types import Bool, Float32, Float64, Int32, Int64
+from endcap.types import Bool, Float32, Int32, Int64
 
 Rows = tuple[Int64, Int32, Float32]
 LOGISTIC, SQUARED, SOFTMAX = 0, 1, 2
@@ -70,18 +70,6 @@ def learn_rows(
         _step_bias(bias, slope, steps[0])
         _step(features[low:high], data[low:high], slope, slope, mean, table, steps)
     return total / max(mass, 1e-12)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def swap_back(order: Int32, high: int, draws: Float64) -> None:
-    """Of each place from `high` - 1 down, as many as there are `draws` in 0 … 1, a swap with one up to it."""
-    for at in range(len(draws)):
-        last, later = high - 1 - at, high - 1 - at - AHEAD[1]
-        if at + AHEAD[1] < len(draws):
-            drawn = int(draws[at + AHEAD[1]] * (later + 1))
-            prefetch(order, drawn, drawn + 1)
-        other = int(draws[at] * (last + 1))
-        order[last], order[other] = order[other], order[last]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from endcap.errors import InputError
 from endcap.recipes import ffm_kernels
-from endcap.recipes.fm_kernels import LOGISTIC, SOFTMAX, SQUARED, Rows, learn_rows, score_rows, swap_back
+from endcap.recipes.fm_kernels import LOGISTIC, SOFTMAX, SQUARED, Rows, learn_rows, score_rows
 from endcap.seams import Tick, rng
 from endcap.types import Float32, Int32
 
@@ -20,7 +20,9 @@ SPREAD = 0.01
 CAUTION = 0.1
 """What the sums of squared slopes start from: the larger, the shorter the first steps."""
 LARGE = 1 << 20
-"""An order of so many rows is more than a core's cache holds."""
+"""So many rows are more than a core's cache holds."""
+RUN, RUNS = 64, 1024
+"""Rows that lie together, and how many such runs are learnt from as one."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +168,23 @@ def learn(
 
 
 def shuffled(n: int, chance: np.random.Generator) -> Int32:
-    """int32 0 … n - 1 in an order by chance (Fisher and Yates). What no cache holds is shuffled with what is swapped
-    next asked for in advance, in a third of NumPy's time."""
-    order = np.arange(n, dtype=np.int32)
+    """int32 0 … n - 1 in an order by chance.
+
+    What no cache holds is not fetched row by row: runs are taken by chance, the rows of so many of them shuffled
+    together. Rows of one user lie together, so those of a run have a vector in common.
+    """
     if n < LARGE:
+        order = np.arange(n, dtype=np.int32)
         chance.shuffle(order)
         return order
-    for high in range(n, 0, -LARGE):
-        swap_back(order, high, chance.random(min(LARGE, high)))
-    return order
+    starts = np.arange(0, n, RUN, dtype=np.int32)
+    chance.shuffle(starts)
+    found = []
+    for first in range(0, len(starts), RUNS):
+        rows = (starts[first : first + RUNS, None] + np.arange(RUN, dtype=np.int32)).ravel()
+        chance.shuffle(rows)
+        found.append(rows[rows < n])
+    return np.concatenate(found)
 
 
 def best_pass(
