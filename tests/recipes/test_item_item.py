@@ -97,7 +97,7 @@ def test_window_counts_by_distance_and_direction() -> None:
 
 def test_cap_leaves_out_the_oldest() -> None:
     data = Dataset.from_table(pa.table({"user_id": ["u"] * 3, "item_id": list("abc"), "pos": [1, 2, 3]}))
-    model = ItemItem(measure="count", cap=2, shrinkage=0, damping=0).fit(data)
+    model = ItemItem(measure="count", window=0, cap=2, shrinkage=0, damping=0).fit(data)
     assert model.similarity_[data.items.rows(["a"])[0]].nnz == 0
 
 
@@ -118,3 +118,15 @@ def test_a_window_is_directed_and_keeps_rare_pairs_down_unless_told_otherwise() 
     model = ItemItem(window=1).fit(data)
     assert model.similarity_[a, b] == pytest.approx(1 / (1 + 50)) and model.similarity_[b, a] == 0
     assert ItemItem(window=1, shrinkage=0.0, directed=False).fit(data).similarity_[b, a] == pytest.approx(1)
+
+
+def test_where_steps_are_all_that_is_known_only_near_ones_are_joined_unless_told_otherwise() -> None:
+    steps = [f"i{step}" for step in range(20)]
+    table = pa.table({"user_id": ["u"] * 20, "item_id": steps, "pos": list(range(20))})
+    data = Dataset.from_table(table)
+    first, near, far = data.items.rows(["i0", "i10", "i11"])
+    joined, whole = ItemItem().fit(data).similarity_, ItemItem(window=0).fit(data).similarity_
+    assert joined[first, near] > 0 and joined[first, far] == 0 and whole[first, far] > 0
+    assert ItemItem(measure="lift").fit(data).similarity_[first, far] > 0
+    timed = Dataset.from_table(table.rename_columns(["user_id", "item_id", "timestamp"]))
+    assert ItemItem().fit(timed).similarity_[first, far] > 0

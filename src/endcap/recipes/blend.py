@@ -86,7 +86,12 @@ class Blend(Recipe):
             "together": ItemItem(trend_half_life_days=trend, neighbours=kept),
             "popularity": Popularity(window_days=days),
             "next": ItemItem(
-                trend_half_life_days=trend, first_only=True, shrinkage=5.0, half_life_days=365.0, neighbours=kept
+                trend_half_life_days=trend,
+                first_only=True,
+                shrinkage=5.0,
+                window=0,
+                half_life_days=365.0,
+                neighbours=kept,
             ),
             "graph": GraphFilter(rank=self.rank, neighbours=kept, half_life_days=60.0, seed=self.seed),
             "arrivals": Popularity(window_days=days, first_only=True),

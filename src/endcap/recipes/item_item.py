@@ -22,8 +22,8 @@ BASKET_DAMPING = 0.5
 """An order of s items adds s^-½ to each of its pairs: small baskets say more."""
 BASKET_HALF_LIFE_DAYS = 240.0
 """Age at which an order counts half for what goes into one basket."""
-WINDOW_SHRINKAGE = 50.0
-"""Inside a window, where pairs are few and their norms small."""
+WINDOW, WINDOW_SHRINKAGE = 10, 50.0
+"""Where an order of steps is all that is known, and shrinkage inside a window: pairs are few, their norms small."""
 
 
 @dataclass
@@ -58,7 +58,12 @@ class ItemItem(Recipe):
     )
     min_support: int = param(1, "Neighbours shared with fewer shoppers than this are dropped.", low=1)
     cap: int = param(2000, "Only this many newest events of a history (or order) are joined.", low=2)
-    window: int = param(0, "Join only steps of a history this close (cosine or count); 0: all.", low=0)
+    window: int | None = param(
+        None,
+        "Join only steps of a history this close (cosine or count); 0: all. None: 10 where events have an order but no "
+        "times, else all.",
+        low=0,
+    )
     directed: bool = param(True, "Inside a window, join an item only to those that came after it.")
     step_decay: float = param(0.7, "Factor per step, in a window and back in a history without times.", low=0, high=1)
     half_life_days: float = param(
@@ -81,8 +86,8 @@ class ItemItem(Recipe):
         self.clock_ = np.array([{"micros": 2, "order": 1, "none": 0}[dataset.time_kind]], np.int32)
         events, n = dataset.interactions, dataset.n_items
         with progress("item-item", total=2 * n, unit="items") as tick:
-            if self.window:
-                self.similarity_ = self._in_window(events, n)
+            if window := self._window:
+                self.similarity_ = self._in_window(events, n, window)
                 tick(n)
             else:
                 self.similarity_ = self._in_histories(dataset, tick)
@@ -102,14 +107,20 @@ class ItemItem(Recipe):
             worth *= np.exp2(-(dataset.last_time - events.time[first]) / (BASKET_HALF_LIFE_DAYS * DAY))
         return (sparse.diags(np.sqrt(worth)) @ baskets).tocsr().astype(np.float32)
 
-    def _in_window(self, events: Interactions, n: int) -> sparse.csr_matrix:
+    @property
+    def _window(self) -> int:
+        if self.window is None:
+            return WINDOW if self.clock_[0] == 1 and self.measure in MEASURES[:2] else 0
+        return self.window
+
+    def _in_window(self, events: Interactions, n: int, window: int) -> sparse.csr_matrix:
         starts = np.flatnonzero(np.diff(events.user, prepend=-1))
         found = window_neighbours(
             np.append(starts, len(events)).astype(np.int64),
             events.item,
             n,
             self.neighbours,
-            window=self.window,
+            window=window,
             decay=self.step_decay,
             directed=self.directed,
             similarity="cosine" if self.measure == "cosine" else "count",
@@ -121,7 +132,7 @@ class ItemItem(Recipe):
     @property
     def _shrinkage(self) -> float:
         if self.shrinkage is None:
-            return WINDOW_SHRINKAGE if self.window else 1.0
+            return WINDOW_SHRINKAGE if self._window else 1.0
         return self.shrinkage
 
     def _in_histories(self, dataset: Dataset, tick: Tick) -> sparse.csr_matrix:
