@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from endcap.errors import InputError
+from endcap.errors import InputError, UnknownName
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from endcap.recipes.base import Recipe
@@ -61,6 +61,20 @@ def test_a_column_that_is_not_there_or_holds_no_numbers(shop: Dataset) -> None:
         Steered(base="popularity", attribute="margin").fit(shop)
     with pytest.raises(InputError, match="item_id, which holds string"):
         Steered(base="popularity", attribute="item_id").fit(shop)
+
+
+def test_the_models_own_hyper_parameters_are_read_from_json(shop: Dataset) -> None:
+    written = create("steered", {"base": "popularity", "base_settings": '{"window_days": 5}', "attribute": "price"})
+    assert written == Steered(base="popularity", base_settings={"window_days": 5}, attribute="price")
+    assert written.fit(shop).inner_.settings()["window_days"] == 5
+    with pytest.raises(UnknownName, match="Popularity 'factors'"):
+        create("steered", {"base": "popularity", "base_settings": '{"factors": 5}', "attribute": "price"}).fit(shop)
+
+
+@pytest.mark.parametrize("text", ["window_days=5", "[5]", '{"window_days": 5', "", "none", "[" * 100_000])
+def test_what_is_no_json_object_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"base_settings was given .* expected a JSON object"):
+        create("steered", {"base_settings": text})
 
 
 def test_worth_is_by_rank() -> None:

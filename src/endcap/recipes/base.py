@@ -7,6 +7,7 @@ once, here, so that every recipe answers in the same way.
 from __future__ import annotations
 
 import dataclasses
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, final
@@ -261,12 +262,14 @@ def _check(owner: str, field: dataclasses.Field[Any], value: Any) -> None:
 
 
 def _coerce(field: dataclasses.Field[Any], value: Any) -> Any:
-    """A string as the type of the field's annotation (int, float, bool, str, each optionally None)."""
+    """A string as the type of the field's annotation: int, float, bool, str, each optionally None; JSON for a dict."""
     if not isinstance(value, str):
         return value
     kinds = str(field.type).replace(" ", "").split("|")
     if value.lower() == "none" and "None" in kinds:
         return None
+    if any(kind.startswith("dict") for kind in kinds):
+        return _object(field, value)
     for kind, read in (("bool", _boolean), ("int", int), ("float", float)):
         if kind in kinds:
             try:
@@ -274,6 +277,19 @@ def _coerce(field: dataclasses.Field[Any], value: Any) -> Any:
             except ValueError:
                 raise InputError(f"Hyper-parameter {field.name} was given {value!r}, expected {field.type}.") from None
     return value
+
+
+def _object(field: dataclasses.Field[Any], text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(
+            f"Hyper-parameter {field.name} was given {text[:80]!r}, expected a JSON object.",
+            fix=f'Write it so: {field.name}={{"name": value}}.',
+        )
+    return found
 
 
 def _boolean(text: str) -> bool:

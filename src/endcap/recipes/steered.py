@@ -34,7 +34,7 @@ class Steered(Recipe):
     reason: ClassVar[str] = "Recommended for you"
 
     base: str = param("blend", "The recipe whose order is pulled.")
-    base_settings: dict[str, Any] = param({}, "Its hyper-parameters.")
+    base_settings: dict[str, Any] = param({}, "Its hyper-parameters, a JSON object.")
     attribute: str = param("margin", "The numeric column of items that is to be raised.")
     sensitivity: str = param("MEDIUM", "How far.", choices=tuple(STRENGTHS))
 
