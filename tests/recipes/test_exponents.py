@@ -7,6 +7,8 @@ import pytest
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe
 from endcap.recipes.exponents import Ending
+from endcap.recipes.graph_filter import LIFTS as FILTER_LIFTS
+from endcap.recipes.graph_filter import PRIOR_LIFT, GraphFilter
 from endcap.recipes.rp3beta import BETAS, RP3Beta
 from endcap.recipes.rp3beta import PRIOR as WALK
 from endcap.recipes.svd import LIFTS, SVD
@@ -55,6 +57,17 @@ def test_the_directions_take_the_lift_that_foretells_best() -> None:
     chosen = SVD(factors=16, scaling=0.25).fit(SHOP).exponents_
     assert chosen[0] == pytest.approx(0.25)
     assert max(values.values()) == pytest.approx(values[round(float(chosen[1]), 3)])
+
+
+def test_the_filter_takes_the_lift_that_foretells_best() -> None:
+    ending = Ending.of(SHOP)
+    assert ending is not None
+    values = {lift: foretold(GraphFilter(rank=16, lift=lift), ending) for lift in FILTER_LIFTS}
+    model = GraphFilter(rank=16).fit(SHOP)
+    supports = model.root_degree_**2
+    place = int(np.argmax(supports))
+    chosen = float(np.log(model.raised_[place]) / np.log(supports[place]))
+    assert max(values.values()) == pytest.approx(values[round(chosen, 3)]) and values[PRIOR_LIFT] < max(values.values())
 
 
 def test_both_are_chosen_together() -> None:

@@ -16,8 +16,8 @@ class TestGraphFilter(RecipeContract):
         return GraphFilter(rank=2)
 
 
-@pytest.mark.parametrize("sharpening", [0.0, 2.5])
-def test_equals_the_dense_formula(sharpening: float) -> None:
+@pytest.mark.parametrize(("sharpening", "lift"), [(0.0, 0.0), (2.5, 0.0), (2.5, 0.4)])
+def test_equals_the_dense_formula(sharpening: float, lift: float) -> None:
     shop = random_shop(2)
     taken = (shop.matrix().toarray() > 0).astype(float)
     by_user, by_item = (np.maximum(taken.sum(axis), 1) for axis in (1, 0))
@@ -28,9 +28,9 @@ def test_equals_the_dense_formula(sharpening: float) -> None:
     step = -sharpening * linear
     sharpen = sum(np.linalg.matrix_power(step, j) / [1, 1, 2, 6, 24][j] for j in range(5))
     low_pass = (top / np.sqrt(by_item)[:, None]) @ (top.T * np.sqrt(by_item))
-    expected = taken @ (linear + 0.2 * low_pass) @ sharpen
-    model = GraphFilter(rank=shop.n_items, ideal=0.2, sharpening=sharpening).fit(shop)
-    np.testing.assert_allclose(model.score(Queries.histories(shop)), expected, atol=2e-4)
+    expected = taken @ (linear + 0.2 * low_pass) @ sharpen * by_item**lift
+    model = GraphFilter(rank=shop.n_items, ideal=0.2, sharpening=sharpening, lift=lift).fit(shop)
+    np.testing.assert_allclose(model.score(Queries.histories(shop)), expected, atol=2e-4 * by_item.max() ** lift)
 
 
 def test_eigenvectors_are_those_of_the_dense_matrix() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from endcap.lake.dataset import Dataset
 from endcap.recipes.als import ALS
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.graph_filter import GraphFilter
+from endcap.recipes.graph_filter import BESIDE_POPULARITY, GraphFilter
 from endcap.recipes.item_item import ItemItem
 from endcap.recipes.mixing import HoldOut, Population, add_feature, best_of_line, hold_out, mix, ndcg, normalise
 from endcap.recipes.popularity import Popularity
@@ -93,7 +93,9 @@ class Blend(Recipe):
                 half_life_days=365.0,
                 neighbours=kept,
             ),
-            "graph": GraphFilter(rank=self.rank, neighbours=kept, half_life_days=60.0, seed=self.seed),
+            "graph": GraphFilter(
+                rank=self.rank, neighbours=kept, half_life_days=60.0, seed=self.seed, **BESIDE_POPULARITY
+            ),
             "arrivals": Popularity(window_days=days, first_only=True),
             # The settings of ALS for shops, where one takes an item again.
             "taste": ALS(factors=64, iterations=4, alpha=1.0, damping=0.0, weighting="linear", seed=self.seed),

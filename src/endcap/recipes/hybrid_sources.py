@@ -12,6 +12,7 @@ from endcap.errors import EndcapError
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from endcap.recipes.base import InnerProductRecipe, Recipe
+from endcap.recipes.graph_filter import BESIDE_POPULARITY
 from endcap.recipes.mixing import add_feature, normalise
 from endcap.recipes.queries import Queries
 from endcap.recipes.topk import top_k
@@ -28,7 +29,7 @@ SOURCES: dict[str, tuple[str, dict[str, Any], float, float]] = {
         0.0,
         2.5,
     ),
-    "graph": ("graph-filter", {"rank": 128, "half_life_days": 60.0}, 0.0, 0.3),
+    "graph": ("graph-filter", {"rank": 128, "half_life_days": 60.0, **BESIDE_POPULARITY}, 0.0, 0.3),
     "arrivals": ("popularity", {"window_days": 14.0, "first_only": True}, 0.2, 0.3),
     "als": ("als", {"factors": 32, "iterations": 6}, 0.0, 0.0),
     "content": ("content", {}, 0.0, 0.0),
