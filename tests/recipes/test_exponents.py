@@ -36,30 +36,37 @@ def shop_of_tastes() -> Dataset:
 SHOP = shop_of_tastes()
 
 
-def foretold(recipe: Recipe, ending: Ending) -> float:
-    return ending.value(np.nan_to_num(recipe.fit(ending.earlier).score(ending.queries), nan=-1.0))
+def foretold(recipe: Recipe, ending: Ending) -> np.ndarray:
+    return ending.values(np.nan_to_num(recipe.fit(ending.earlier).score(ending.queries), nan=-1.0))
 
 
-@pytest.mark.parametrize("alpha", [0.6, 1.2])
-def test_the_walk_takes_the_beta_that_foretells_best(alpha: float) -> None:
+def near_enough(values: dict[float, np.ndarray], prior: float) -> float:
+    """Of what is within one standard error of the best the nearest to the prior."""
+    best = max(values.values(), key=np.mean)
+    level = [
+        each for each, found in values.items() if np.mean(best - found) <= np.std(best - found) / len(found) ** 0.5
+    ]
+    return min(level, key=lambda each: abs(each - prior))
+
+
+def test_the_walk_takes_a_beta_that_foretells_as_well_as_the_best() -> None:
     ending = Ending.of(SHOP)
     assert ending is not None
-    values = {beta: foretold(RP3Beta(alpha=alpha, beta=beta), ending) for beta in (WALK[1], *BETAS)}
-    chosen = RP3Beta(alpha=alpha).fit(SHOP).exponents_
-    assert chosen[0] == pytest.approx(alpha)
-    assert values[WALK[1]] < max(values.values()) == pytest.approx(values[round(float(chosen[1]), 3)])
+    values = {beta: foretold(RP3Beta(alpha=0.6, beta=beta), ending) for beta in (WALK[1], *BETAS)}
+    chosen = RP3Beta(alpha=0.6).fit(SHOP).exponents_
+    assert chosen == pytest.approx([0.6, near_enough(values, WALK[1])])
+    assert values[round(float(chosen[1]), 3)].mean() > values[WALK[1]].mean() + 0.01
 
 
-def test_the_directions_take_the_lift_that_foretells_best() -> None:
+def test_the_directions_take_a_lift_that_foretells_as_well_as_the_best() -> None:
     ending = Ending.of(SHOP)
     assert ending is not None
     values = {lift: foretold(SVD(factors=16, scaling=0.25, lift=lift), ending) for lift in (DIRECTIONS[1], *LIFTS)}
     chosen = SVD(factors=16, scaling=0.25).fit(SHOP).exponents_
-    assert chosen[0] == pytest.approx(0.25)
-    assert max(values.values()) == pytest.approx(values[round(float(chosen[1]), 3)])
+    assert chosen == pytest.approx([0.25, near_enough(values, DIRECTIONS[1])])
 
 
-def test_the_filter_takes_the_lift_that_foretells_best() -> None:
+def test_the_filter_takes_a_lift_that_foretells_as_well_as_the_best() -> None:
     ending = Ending.of(SHOP)
     assert ending is not None
     values = {lift: foretold(GraphFilter(rank=16, lift=lift), ending) for lift in FILTER_LIFTS}
@@ -67,14 +74,16 @@ def test_the_filter_takes_the_lift_that_foretells_best() -> None:
     supports = model.root_degree_**2
     place = int(np.argmax(supports))
     chosen = float(np.log(model.raised_[place]) / np.log(supports[place]))
-    assert max(values.values()) == pytest.approx(values[round(chosen, 3)]) and values[PRIOR_LIFT] < max(values.values())
+    assert chosen == pytest.approx(near_enough(values, PRIOR_LIFT), abs=1e-5)
+    assert chosen != pytest.approx(PRIOR_LIFT)
 
 
 def test_both_are_chosen_together() -> None:
     ending = Ending.of(SHOP)
     assert ending is not None
     alpha, beta = RP3Beta().fit(SHOP).exponents_.tolist()
-    assert foretold(RP3Beta(alpha=alpha, beta=beta), ending) > foretold(RP3Beta(alpha=WALK[0], beta=WALK[1]), ending)
+    found, prior = (foretold(RP3Beta(alpha=a, beta=b), ending).mean() for a, b in ((alpha, beta), WALK))
+    assert found > prior
 
 
 def test_with_one_event_there_is_nothing_to_choose_by() -> None:
@@ -94,7 +103,7 @@ def test_what_is_taken_once_is_no_answer_again() -> None:
     assert ending is not None and ending.barred is not None
     assert not (ending.barred & ending.taken).any()
     perfect = np.asarray(ending.taken, np.float32) + 9 * ending.barred
-    assert ending.value(perfect) == 1.0
+    assert (ending.values(perfect) == 1.0).all()
 
 
 def test_what_is_taken_again_is() -> None:

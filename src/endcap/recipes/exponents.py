@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -9,9 +10,9 @@ from typing import Self
 import numpy as np
 
 from endcap.lake.dataset import Dataset
-from endcap.recipes.mixing import hold_out, ndcg
+from endcap.recipes.mixing import hold_out, ndcg_by_query
 from endcap.recipes.queries import Queries
-from endcap.types import Bool, Float32
+from endcap.types import Bool, Float32, Float64
 
 DAYS, SHOPPERS = 28.0, 500
 """How much of the end is foretold, and of how many shoppers at most."""
@@ -19,9 +20,6 @@ CELLS = 16_000_000
 """At most this many scores (shoppers × items) are held at once."""
 AGAIN = 0.1
 """Share of what is taken that was had before, below which what was had is no answer."""
-LEAST_GAIN = 0.05
-"""Another pair must gain this much NDCG over the root of the number of shoppers: fewer of them, more chance."""
-
 Pair = tuple[float, float]
 
 
@@ -49,9 +47,11 @@ class Ending:
         taken = held.taken & ~had
         return cls(held.earlier, held.queries, taken, had) if taken.any() else None
 
-    def value(self, scores: Float32) -> float:
-        """NDCG@20 of float32 [q, n] scores."""
-        return ndcg(scores if self.barred is None else np.where(self.barred, np.float32(-np.inf), scores), self.taken)
+    def values(self, scores: Float32) -> Float64:
+        """NDCG@20 of float32 [q, n] scores, float64, one number for each who took something."""
+        if self.barred is not None:
+            scores = np.where(self.barred, np.float32(-np.inf), scores)
+        return ndcg_by_query(scores, self.taken)
 
     def best(
         self,
@@ -60,18 +60,24 @@ class Ending:
         prior: Pair,
         scored: Callable[[float], Callable[[float], Float32]],
     ) -> Pair:
-        """The best of all pairs, `prior` where none gains enough on it.
+        """Of all pairs within one standard error of the best the nearest to `prior`: small differences are chance
+        (Breiman et al. 1984, "Classification and regression trees").
 
         `scored(first)(second)` is float32 [q, n]: what the first asks for is computed once.
         """
-        values: dict[Pair, float] = {}
+        found: dict[Pair, Float64] = {}
         for first in dict.fromkeys((prior[0], *firsts)):
             rest = scored(first)
             for second in dict.fromkeys((prior[1], *seconds)):
-                values[first, second] = self.value(rest(second))
-        best = max(values, key=values.__getitem__)
-        gain = values[best] - values[prior]
-        return best if gain >= LEAST_GAIN / len(self.taken) ** 0.5 else prior
+                found[first, second] = self.values(rest(second))
+        best = max(found.values(), key=np.mean)
+        level = [pair for pair, values in found.items() if _is_level(best - values)]
+        return min(level, key=lambda pair: (math.dist(pair, prior), -found[pair].mean()))
+
+
+def _is_level(lead: Float64) -> bool:
+    """Whether a mean lead is no more than its standard error."""
+    return bool(lead.mean() <= lead.std() / len(lead) ** 0.5)
 
 
 def tried(given: float | None, grid: tuple[float, ...]) -> tuple[float, ...]:

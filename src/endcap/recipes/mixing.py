@@ -220,12 +220,17 @@ def mix(features: list[Float32], weights: Float64) -> Float32:
 
 def ndcg(scores: Float32, taken: Bool) -> float:
     """Mean NDCG at `CUT` of float32 [q, n] scores; rows without taken items do not count."""
+    return float(np.mean(ndcg_by_query(scores, taken)))
+
+
+def ndcg_by_query(scores: Float32, taken: Bool) -> Float64:
+    """float64 [rows with taken items]: their NDCG at `CUT`."""
     judged = taken.any(axis=1)
     top, _ = top_k(scores[judged], min(CUT, scores.shape[1]))
     hits = np.take_along_axis(taken[judged], np.maximum(top, 0), 1) & (top >= 0)
     discount = 1 / np.log2(np.arange(2, top.shape[1] + 2))
     ideal = np.cumsum(discount)[np.minimum(taken[judged].sum(axis=1), top.shape[1]) - 1]
-    return float(np.mean(hits @ discount / ideal))
+    return np.asarray(hits @ discount / ideal, np.float64)
 
 
 def best_of_line(value: Callable[[float], float], low: float, high: float, rounds: int = 3) -> float:
