@@ -28,15 +28,23 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     valid: Annotated[Path | None, typer.Option(help="click: the file that tells when to stop training.")] = None,
     label: Annotated[str, typer.Option(help="click: the column of 0 and 1; all others are fields.")] = "label",
+    save: Annotated[
+        Path | None, typer.Option(help="click, of numbered features: write the model here, for endcap predict --model.")
+    ] = None,
     control: Annotated[
         bool, typer.Option("--control", help="For a shop: once more with the histories of other shoppers.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Metrics with 95 % intervals: full ranking, of files (--train, --test) or a shop (--shop), or clicks of rows."""
+    """Metrics with 95 % intervals: full ranking, of files (--train, --test) or a shop (--shop), or clicks of rows.
+
+    Rows of clicks are tables (Parquet, CSV, JSON Lines) or numbered features with labels (.libsvm, .svm, .svmlight;
+    .recordio, .pb, .protobuf), which fm learns from.
+    """
     if protocol == "click":
-        _clicks(recipe, train, test, valid, label, hyper_parameters, seed, as_json)
+        _clicks(recipe, train, test, valid, label, hyper_parameters, seed, save, as_json)
         return
+    _unsaved(save)
     if train is None:
         _shop(shop, recipe, at, days, seed, control, as_json)
         return
@@ -73,15 +81,21 @@ def _clicks(
     label: str,
     hyper_parameters: Settable,
     seed: int,
+    save: Path | None,
     as_json: bool,
 ) -> None:
     from endcap.errors import InputError
     from endcap.evaluation.click import evaluate_clicks
+    from endcap.lake.row_files import is_row_file
 
     if train is None or test is None:
         raise InputError("The protocol click needs two files.", fix="Give --train and --test.")
+    if not is_row_file(train):
+        _unsaved(save)
+    elif save is not None and not save.parent.is_dir():
+        raise InputError(f"There is no folder {save.parent} to write the model to.", fix="Make it first.")
     result = evaluate_clicks(
-        (recipes or ["deepfm"])[0],
+        (recipes or ["fm" if is_row_file(train) else "deepfm"])[0],
         train,
         test,
         valid,
@@ -90,12 +104,27 @@ def _clicks(
         seed=seed,
         progress=ScreenProgress(),
     )
+    if save is not None and result.machine is not None:
+        result.machine.save(save)
     if as_json:
         emit(result.json())
         return
-    say(f"{result.recipe}, click, {result.rows:,} rows, {len(result.fields)} fields")
+    known = f"{len(result.fields)} fields" if result.machine is None else f"{result.features:,} features"
+    say(f"{result.recipe}, click, {result.rows:,} rows, {known}")
     _show_metrics(result.json()["metrics"])
     _show_cost(result, f"{result.rows_per_second:,.0f} rows/s")
+    if save is not None:
+        say(f"Next: endcap predict --model {save} --file {test}")
+
+
+def _unsaved(save: Path | None) -> None:
+    from endcap.errors import InputError
+
+    if save is not None:
+        raise InputError(
+            "--save keeps what was learnt from numbered features (.libsvm, .recordio), and no other model.",
+            fix="To keep a model of a shop: endcap train.",
+        )
 
 
 def _show_metrics(metrics: Mapping[str, Any]) -> None:

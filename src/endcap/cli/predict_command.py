@@ -20,6 +20,9 @@ def command(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="Pairs from a file, CSV with user_id,item_id; - is stdin.")
     ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="What endcap evaluate --save wrote; --file then has rows, .libsvm or .recordio.")
+    ] = None,
     context: Annotated[
         list[str] | None, typer.Option("--context", help="Told of the moment, NAME=VALUE; may be repeated.")
     ] = None,
@@ -27,12 +30,15 @@ def command(
     campaign: Campaign = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score pairs of customer and product with what a campaign serves, as InvokeEndpoint does."""
+    """Score pairs of customer and product with what a campaign serves, as InvokeEndpoint does; or rows with a model."""
     from endcap.jobs.answering import open_snapshot
     from endcap.jobs.publishing import choose_campaign
     from endcap.jobs.workspace import open_workspace
     from endcap.serving.predicting import Oracle
 
+    if model is not None:
+        _rows(model, file, bool(pairs or context or shop or campaign), as_json)
+        return
     asked = _pairs(pairs or [], file, _context(context or []))
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
@@ -57,6 +63,28 @@ def command(
     ]
     table(("customer", "product", "score", "label"), rows)
     say(f"{deployment.campaign} · version {oracle.model.version} ({oracle.model.recipe_name})")
+
+
+def _rows(model: Path, file: Path | None, more: bool, as_json: bool) -> None:
+    """Of every row the chance that its label is 1."""
+    from endcap.errors import InputError
+    from endcap.lake.row_files import read_row_file
+    from endcap.recipes.row_machine import RowMachine
+
+    if file is None or more:
+        raise InputError("A saved model is asked about the rows of a file, alone.", fix="Give --model and --file.")
+    machine = RowMachine.load(model)
+    scores = machine.probabilities(read_row_file(file, "row")).tolist()
+    if as_json:
+        emit(
+            {
+                "model": str(model),
+                "predictions": [{"score": each, "predictedLabel": int(each >= 0.5)} for each in scores],
+            }
+        )
+        return
+    for each in scores:
+        say(f"{each:.6g}")
 
 
 def _label(label: int | None) -> str:

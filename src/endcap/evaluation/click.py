@@ -1,15 +1,17 @@
 """The click protocol: how well a model tells the rows of a table whose label is 1, and whether its numbers are true.
 
-Every column but the label is a field. Rows are the unit of resampling; the draws of one seed are the same for every
-model of the same rows, so that differences are paired.
+Every column but the label is a field; files of numbered features (LibSVM, RecordIO) hold labels and have no columns.
+Rows are the unit of resampling; the draws of one seed are the same for every model of the same rows, so that
+differences are paired.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +22,11 @@ from endcap.errors import DataError, InputError, SchemaError, StateError
 from endcap.evaluation.compare import LEVEL, RESAMPLES, Estimate
 from endcap.evaluation.evaluate import peak_memory_mb
 from endcap.evaluation.tables import whole_table
+from endcap.lake.row_files import is_row_file, read_row_files
 from endcap.recipes import RECIPES, create, recipe_class, recipe_name
 from endcap.recipes.base import Recipe
-from endcap.recipes.clicks import ClickModel
+from endcap.recipes.clicks import ClickModel, LearnsRows
+from endcap.recipes.row_machine import RowMachine
 from endcap.seams import Progress, no_progress, rng
 from endcap.types import Float32, Float64, Int32
 
@@ -37,7 +41,10 @@ _CELLS = 4_000_000  # draws held at once (16 MB)
 
 @dataclass(frozen=True)
 class ClickResult:
-    """What `evaluate_clicks` found: `metrics` by the names of `METRICS`, `probabilities` float32 [rows] behind them."""
+    """What `evaluate_clicks` found: `metrics` by the names of `METRICS`, `probabilities` float32 [rows] behind them.
+
+    Of numbered features there are no `fields`: `features` is how many of them training met, `machine` the model.
+    """
 
     recipe: str
     metrics: dict[str, Estimate]
@@ -49,6 +56,8 @@ class ClickResult:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     probabilities: Float32 = field(default_factory=lambda: np.zeros(0, np.float32), repr=False, compare=False)
+    features: int = 0
+    machine: RowMachine | None = field(default=None, repr=False, compare=False)
 
     @property
     def rows_per_second(self) -> float:
@@ -63,6 +72,7 @@ class ClickResult:
             "metrics": {name: estimate.json() for name, estimate in self.metrics.items()},
             "rows": self.rows,
             "fields": list(self.fields),
+            **({"features": self.features} if self.machine is not None else {}),
             "seconds": {"train": self.train_seconds, "score": self.score_seconds},
             "rows_per_second": self.rows_per_second,
             "peak_memory_mb": self.peak_memory_mb,
@@ -84,14 +94,55 @@ def evaluate_clicks(
     """Train a click model on `train`, stopped by `valid` where there is one, and judge it on `test`.
 
     The data are paths, Arrow tables or frames; `label` names a column of 0 and 1 (or -1 and 1, or booleans), all
-    other columns are fields. Raises `InputError` for a recipe that is no click model, `SchemaError` for a column that
-    is missing, `DataError` for labels that are empty, not binary, or all the same.
+    other columns are fields. Or they are paths of files of numbered features, all of one kind, which hold their labels.
+    Raises `InputError` for a recipe that is no click model, or cannot learn from such files, `SchemaError` for a column
+    that is missing, `DataError` for labels that are empty, not binary, or all the same.
     """
     made = create(recipe, settings) if isinstance(recipe, str) else recipe
     name = recipe if isinstance(recipe, str) else recipe_name(recipe)
+    if any(is_row_file(each) for each in (train, test, valid)):
+        if label != LABEL:
+            raise InputError(f"Files of numbered features have no column {label!r}.", fix="Leave --label out.")
+        learnt = _of_rows(made, name, {"training": train, "test": test, "validation": valid}, progress)
+    else:
+        learnt = _of_tables(made, name, (train, test, valid), label, progress)
+    if not np.isfinite(learnt.probabilities).all():
+        raise StateError(f"{name} found no probabilities: its training diverged.", fix="Lower its learning rate.")
+    return ClickResult(
+        recipe=name,
+        metrics=judge_clicks(learnt.truth, learnt.probabilities, seed=seed),
+        rows=len(learnt.truth),
+        fields=learnt.fields,
+        train_seconds=learnt.train_seconds,
+        score_seconds=learnt.score_seconds,
+        peak_memory_mb=peak_memory_mb(),
+        notes=learnt.notes,
+        settings=made.settings(),
+        probabilities=learnt.probabilities,
+        features=0 if learnt.machine is None else len(learnt.machine.features),
+        machine=learnt.machine,
+    )
+
+
+class _Learnt(NamedTuple):
+    """What came of training, and of asking about the test."""
+
+    truth: Float32
+    probabilities: Float32
+    train_seconds: float
+    score_seconds: float
+    notes: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    machine: RowMachine | None = None
+
+
+def _of_tables(made: Recipe, name: str, sources: tuple[Any, Any, Any], label: str, progress: Progress) -> _Learnt:
     if not isinstance(made, ClickModel):
-        raise InputError(f"{name} does not predict labels of rows.", fix=f"Recipes that do: {', '.join(_models())}.")
-    learned, _ = labelled(train, label, "training")
+        raise InputError(
+            f"{name} does not predict labels of rows.", fix=f"Recipes that do: {', '.join(_models(ClickModel))}."
+        )
+    train, test, valid = sources
+    learned, known = labelled(train, label, "training")
     fields = tuple(column for column in learned.column_names if column != label)
     if not fields:
         raise SchemaError("The training data has no column beside the label.", column=label, fix="Add fields.")
@@ -101,24 +152,38 @@ def evaluate_clicks(
     model = made.fit_table(learned, label, held, progress)
     trained = time.perf_counter() - start
     questions = asked.drop_columns([label])
-    model.probabilities(questions.slice(0, 1))
+    found, scored = _timed(model.probabilities, questions, questions.slice(0, 1))
+    notes = (_note(known, truth), *_giving_away(learned, label))
+    return _Learnt(truth, found, trained, scored, notes, fields)
+
+
+def _of_rows(made: Recipe, name: str, sources: Mapping[str, Any], progress: Progress) -> _Learnt:
+    if not isinstance(made, LearnsRows):
+        raise InputError(
+            f"{name} does not learn from numbered features, of which it is not known what they mean.",
+            fix=f"Recipes that do: {', '.join(_models(LearnsRows))}. Or give tables.",
+        )
+    given = {what: source for what, source in sources.items() if source is not None}
+    if odd := [what for what, source in given.items() if not isinstance(source, (str, Path))]:
+        raise InputError(f"The {odd[0]} data is a {type(given[odd[0]]).__name__}.", fix="Give files of one kind.")
+    files = {
+        what: replace(rows, labels=_both(_zero_or_one(pa.array(rows.labels), LABEL, what), LABEL, what))
+        for what, rows in read_row_files({what: Path(source) for what, source in given.items()}).items()
+    }
+    test, truth = files["test"], np.asarray(files["test"].labels)
     start = time.perf_counter()
-    found = model.probabilities(questions)
-    scored = time.perf_counter() - start
-    if not np.isfinite(found).all():
-        raise StateError(f"{name} found no probabilities: its training diverged.", fix="Lower its learning rate.")
-    return ClickResult(
-        recipe=name,
-        metrics=judge_clicks(truth, found, seed=seed),
-        rows=len(truth),
-        fields=fields,
-        train_seconds=trained,
-        score_seconds=scored,
-        peak_memory_mb=peak_memory_mb(),
-        notes=_notes(learned, label, truth),
-        settings=made.settings(),
-        probabilities=found,
-    )
+    machine = made.fit_rows(files["training"], files.get("validation"), progress)
+    trained = time.perf_counter() - start
+    found, scored = _timed(machine.probabilities, test, replace(test, rows=test.rows[:1]))
+    notes = (_note(np.asarray(files["training"].labels), truth),)
+    return _Learnt(truth, found, trained, scored, notes, machine=machine)
+
+
+def _timed(ask: Callable[[Any], Float32], questions: Any, one: Any) -> tuple[Float32, float]:
+    """(answers, seconds they took); what is compiled or loaded at the first question, `one`, is not counted."""
+    ask(one)
+    start = time.perf_counter()
+    return ask(questions), time.perf_counter() - start
 
 
 def labelled(source: Any, label: str, what: str, fields: tuple[str, ...] = ()) -> tuple[pa.Table, Float32]:
@@ -137,15 +202,21 @@ def labelled(source: Any, label: str, what: str, fields: tuple[str, ...] = ()) -
     if not table.num_rows:
         raise DataError(f"The {what} data has no rows.", fix="Check the file, or the split that made it.")
     column = table[label].combine_chunks()
-    truth = _zero_or_one(column.dictionary_decode() if pa.types.is_dictionary(column.type) else column, label, what)
+    plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    truth = _both(_zero_or_one(plain, label, what), label, what)
+    table = table.set_column(table.column_names.index(label), label, pa.array(truth))
+    return (table.select([*fields, label]) if fields else table), truth
+
+
+def _both(truth: Float32, label: str, what: str) -> Float32:
+    """The labels, where both kinds are there."""
     if truth.min() == truth.max():
         raise DataError(
             f"Column {label} of the {what} data is {truth[0]:.0f} in all {len(truth):,} rows.",
             column=label,
             fix="Give rows of both kinds: clicks and what was not clicked.",
         )
-    table = table.set_column(table.column_names.index(label), label, pa.array(truth))
-    return (table.select([*fields, label]) if fields else table), truth
+    return truth
 
 
 def judge_clicks(truth: Float32, probabilities: Float32, *, seed: int = 0) -> dict[str, Estimate]:
@@ -240,16 +311,19 @@ def _zero_or_one(column: pa.Array, label: str, what: str) -> Float32:
     return np.asarray(pc.is_in(text, value_set=pa.array(_TRUE))).astype(np.float32)
 
 
-def _notes(learned: pa.Table, label: str, truth: Float32) -> tuple[str, ...]:
-    rate = float(np.asarray(learned[label]).mean())
-    constant = np.full(len(truth), rate, np.float32)
+def _note(known: Float32, truth: Float32) -> str:
+    constant = np.full(len(truth), known.mean(dtype=np.float64), np.float32)
     loss = _measured(truth, constant, np.arange(len(truth), dtype=np.int32)[None, :])[0, 1]
     share = f"{truth.mean():.1%} of the test rows have label 1"
-    notes = [f"{share}; the training's share, said of every row, has logloss {loss:.4f}."]
-    for name in learned.column_names:
-        if name != label and _gives_away(learned[name], learned[label]):
-            notes.append(f"Column {name} alone tells the label of every training row: is it known when one asks?")
-    return tuple(notes)
+    return f"{share}; the training's share, said of every row, has logloss {loss:.4f}."
+
+
+def _giving_away(learned: pa.Table, label: str) -> list[str]:
+    return [
+        f"Column {name} alone tells the label of every training row: is it known when one asks?"
+        for name in learned.column_names
+        if name != label and _gives_away(learned[name], learned[label])
+    ]
 
 
 def _gives_away(column: pa.ChunkedArray, label: pa.ChunkedArray) -> bool:
@@ -262,5 +336,5 @@ def _gives_away(column: pa.ChunkedArray, label: pa.ChunkedArray) -> bool:
     return bool(np.isin(share, (0.0, 1.0)).all())
 
 
-def _models() -> list[str]:
-    return [name for name in RECIPES if issubclass(recipe_class(name), ClickModel)]
+def _models(kind: type[ClickModel] | type[LearnsRows]) -> list[str]:
+    return [name for name in RECIPES if issubclass(recipe_class(name), kind)]

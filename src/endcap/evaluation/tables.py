@@ -79,7 +79,10 @@ def _read_file(path: Path, what: str) -> pa.Table:
         raise InputError(f"The {what} file {path} does not exist.", fix="Check the path.") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"The {what} file {path} cannot be read: {error}.", fix="Check its format.") from error
-    raise InputError(f"The {what} file {path} has an unknown ending.", fix="Expected .parquet, .csv, .jsonl or .json.")
+    raise InputError(
+        f"The {what} file {path} has an unknown ending.",
+        fix="Expected .parquet, .csv, .jsonl or .json; .libsvm and .recordio are for --protocol click.",
+    )
 
 
 def _clean(name: str, column: pa.Array, what: str) -> pa.Array:

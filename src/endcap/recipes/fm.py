@@ -11,6 +11,7 @@ from scipy import sparse
 
 from endcap.errors import InputError, StateError
 from endcap.lake.dataset import Dataset
+from endcap.lake.row_files import NumberedRows
 from endcap.recipes import ffm_kernels
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.clicks import click_fields
@@ -21,6 +22,7 @@ from endcap.recipes.fm_kernels import gather_rows
 from endcap.recipes.fm_rows import HISTORY, Baskets, Memory, asking, learn_asking, learn_items, profiles_of
 from endcap.recipes.fm_training import HeldBack, Machine, Plan, learn, parts
 from endcap.recipes.queries import Queries
+from endcap.recipes.row_machine import RowMachine
 from endcap.seams import Progress, no_progress
 from endcap.types import DAY, Float32, Int32
 
@@ -219,6 +221,19 @@ class FM(InnerProductRecipe):
             raise StateError("This machine has not learnt from a table.", fix="Call fit_table first.")
         fields, machine = learnt
         return np.asarray(1 / (1 + np.exp(-np.clip(machine.scores(fields.encode(table)), -60, 60))), np.float32)
+
+    def fit_rows(
+        self, given: NumberedRows, valid: NumberedRows | None = None, progress: Progress = no_progress
+    ) -> RowMachine:
+        """A machine of rows of numbered features, as `clicks.LearnsRows` says, with these settings."""
+        if self.field_aware or self.objective not in ("softmax", "logistic"):
+            raise InputError(
+                f"FM: field_aware={self.field_aware}, objective={self.objective}: of numbered features no fields are "
+                "known, and chances are learnt.",
+                fix="Leave both as they are by default.",
+            )
+        plan = Plan("logistic", self.epochs, self.rate, 0.0, self.ridge, seed=self.seed)
+        return RowMachine.learn(given, plan, self.factors, valid, progress)
 
     @property
     def n_features(self) -> int:
