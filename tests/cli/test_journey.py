@@ -36,6 +36,18 @@ def test_a_stranger_gets_what_is_trending_and_is_told_so(published: Any) -> None
     assert all("do not know this shopper" in item["reason"] for item in answer["items"])
 
 
+def test_what_is_told_of_the_moment_counts(imported: Any, tmp_path: Path) -> None:
+    items = [f"{tribe}-{at},{at}.5" for tribe in ("tea", "coffee") for at in range(1, 13)]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,price", *items]) + "\n", "utf-8")
+    imported("import", "items.csv", "--shop", "mine")
+    imported("train", "knowledge")
+    imported("publish")
+    assert len(imported.json("recommend", "c1", "-n", "9")["items"]) == 9
+    answer = imported.json("recommend", "c1", "-n", "9", "--context", "BUDGET=3", "--context", "HOUR=9")
+    assert {item["itemId"] for item in answer["items"]} == {"tea-1", "tea-2", "coffee-1", "coffee-2"}
+    assert "'BUDGET' is not key=value" in imported("recommend", "c1", "--context", "BUDGET", code=2)
+
+
 def test_status_lists_what_is_served(published: Any) -> None:
     found = published.json("status")
     assert found["endpoint"] == "http://127.0.0.1:8420"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from endcap.cli.output import AsJson, ShopName, emit, say, settings, table
-from endcap.cli.recommend_command import Campaign
+from endcap.cli.output import AsJson, ShopName, assignments, emit, say, settings, table
+from endcap.cli.recommend_command import Campaign, Context
 
 if TYPE_CHECKING:
     from endcap.serving.predicting import Pair
@@ -23,9 +23,7 @@ def command(
     model: Annotated[
         Path | None, typer.Option(help="What endcap evaluate --save wrote; --file then has rows, .libsvm or .recordio.")
     ] = None,
-    context: Annotated[
-        list[str] | None, typer.Option("--context", help="Told of the moment, NAME=VALUE; may be repeated.")
-    ] = None,
+    context: Context = None,
     shop: ShopName = None,
     campaign: Campaign = None,
     as_json: AsJson = False,
@@ -39,7 +37,7 @@ def command(
     if model is not None:
         _rows(model, file, bool(pairs or context or shop or campaign), as_json)
         return
-    asked = _pairs(pairs or [], file, _context(context or []))
+    asked = _pairs(pairs or [], file, assignments(context, "--context"))
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
     deployment = workspace.campaigns.current(key, choose_campaign(workspace, key, campaign))
@@ -89,16 +87,6 @@ def _rows(model: Path, file: Path | None, more: bool, as_json: bool) -> None:
 
 def _label(label: int | None) -> str:
     return "–" if label is None else str(label)
-
-
-def _context(given: list[str]) -> dict[str, str]:
-    from endcap.errors import InputError
-
-    found = dict(each.partition("=")[::2] for each in given)
-    for each in given:
-        if "=" not in each:
-            raise InputError(f"--context {each!r}: expected NAME=VALUE.")
-    return found
 
 
 def _pairs(words: list[str], file: Path | None, context: dict[str, str]) -> list[Pair]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from endcap.cli.output import AsJson, ShopName, emit, say, settings, table
+from endcap.cli.output import AsJson, ShopName, assignments, emit, say, settings, table
 
 if TYPE_CHECKING:
     from endcap.jobs.workspace import Workspace
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="The campaign; the shop's for-you by default.")]
 Count = Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="How many items.")]
+Context = Annotated[
+    list[str] | None, typer.Option("--context", help="Told of the moment, NAME=VALUE; may be repeated.")
+]
 
 
 def command(
@@ -23,15 +26,18 @@ def command(
     campaign: Campaign = None,
     count: Count = 10,
     new: Annotated[bool, typer.Option("--new", help="Leave out what the shopper bought before.")] = False,
+    context: Context = None,
     as_json: AsJson = False,
 ) -> None:
     """Recommend items to a shopper, through the same path as the server."""
     from endcap.jobs.workspace import open_workspace
     from endcap.serving.recommend import Request
 
+    told = assignments(context, "--context")
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
-    answer(workspace, key, campaign, Request(k=count, user_id=user, exclude_purchased=new), as_json)
+    request = Request(k=count, user_id=user, exclude_purchased=new, context=told)
+    answer(workspace, key, campaign, request, as_json)
 
 
 def answer(workspace: Workspace, shop: ShopKey, campaign: str | None, request: Request, as_json: bool) -> None:
