@@ -29,14 +29,14 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Score pairs of customer and product with what a campaign serves, as InvokeEndpoint does; or rows with a model."""
+    if model is not None:
+        _rows(model, file, bool(pairs or context or shop or campaign), as_json)
+        return
     from endcap.jobs.answering import open_snapshot
     from endcap.jobs.publishing import choose_campaign
     from endcap.jobs.workspace import open_workspace
     from endcap.serving.predicting import Oracle
 
-    if model is not None:
-        _rows(model, file, bool(pairs or context or shop or campaign), as_json)
-        return
     asked = _pairs(pairs or [], file, assignments(context, "--context"))
     workspace = open_workspace(settings())
     key = workspace.shop(shop)
@@ -81,8 +81,7 @@ def _rows(model: Path, file: Path | None, more: bool, as_json: bool) -> None:
             }
         )
         return
-    for each in scores:
-        say(f"{each:.6g}")
+    say("\n".join(f"{each:.6g}" for each in scores))
 
 
 def _label(label: int | None) -> str:
