@@ -33,11 +33,31 @@ from endcap.types import USER_ID
 
 torch.set_num_threads(1)
 SMALL = {"width": 8, "hidden": "", "epochs": 18, "rate": 0.03, "batch": 64, "penalty": 1e-3}
+LAYERED = {**SMALL, "hidden": "16", "dropout": 0.2, "epochs": 30}
 
 
 class TestDeepFM(RecipeContract):
     def make(self) -> Recipe:
-        return DeepFM(**SMALL)
+        return DeepFM(**LAYERED)
+
+    def brief(self) -> Recipe:
+        return replace(self.make(), epochs=1)
+
+
+class TestFFNN(RecipeContract):
+    def make(self) -> Recipe:
+        return FFNN(**LAYERED)
+
+    def brief(self) -> Recipe:
+        return replace(self.make(), epochs=1)
+
+
+class TestDCN(RecipeContract):
+    def make(self) -> Recipe:
+        return DCN(**LAYERED)
+
+    def brief(self) -> Recipe:
+        return replace(self.make(), epochs=1)
 
 
 def clicks(rows: int, seed: int) -> pa.Table:

@@ -34,6 +34,9 @@ class TestSASRec(RecipeContract):
     def make(self) -> Recipe:
         return tiny()
 
+    def brief(self) -> Recipe:
+        return tiny(epochs=1)
+
 
 def test_strangers_get_no_vector() -> None:
     model = tiny(epochs=1).fit(random_shop(1))

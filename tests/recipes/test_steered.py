@@ -12,7 +12,8 @@ from endcap.recipes import create
 from endcap.recipes.base import Recipe
 from endcap.recipes.queries import Queries
 from endcap.recipes.steered import STRENGTHS, Steered, normal_scores
-from endcap.testing.datasets import checkerboard, random_shop
+from endcap.testing.datasets import random_shop
+from endcap.testing.recipes import RecipeContract
 
 
 def priced(shop: Dataset) -> Dataset:
@@ -23,6 +24,14 @@ def priced(shop: Dataset) -> Dataset:
 @pytest.fixture(scope="module")
 def shop() -> Dataset:
     return priced(random_shop(8, users=60, items=40, events=900))
+
+
+class TestSteered(RecipeContract):
+    def make(self) -> Recipe:
+        return steered("item-item", "LOW")
+
+    def told(self, shop: Dataset) -> Dataset:
+        return priced(shop)
 
 
 def steered(base: str, sensitivity: str) -> Steered:
@@ -44,16 +53,6 @@ def test_the_more_sensitive_the_dearer_and_a_live_history_still_counts(shop: Dat
     assert (np.diff(shown) > 0).all()
     top = models[-1].recommend(queries, 3).items
     assert len({tuple(row) for row in top.tolist()}) > 10
-
-
-def test_it_keeps_what_the_contract_asks_of_its_base() -> None:
-    board = priced(checkerboard())
-    model: Recipe = steered("item-item", "LOW").fit(board)
-    queries = Queries.histories(board)
-    some = np.array([7, 2, 5], np.int32)
-    np.testing.assert_allclose(model.score(queries, some), model.score(queries)[:, some], rtol=1e-5)
-    np.testing.assert_allclose(model.score(queries.batch(3, 4))[0], model.score(queries)[3], rtol=1e-4)
-    assert all(len(set(row)) == 12 for row in model.recommend(queries, 12).items.tolist())
 
 
 def test_a_column_that_is_not_there_or_holds_no_numbers(shop: Dataset) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
+from endcap.errors import InputError
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
 from endcap.recipes.neural.extras import needed
@@ -36,7 +37,7 @@ class HRNN(InnerProductRecipe):
     moment, like the lines of a basket, of what came before it. Quadrana et al. 2017, "Personalizing session-based
     recommendations with hierarchical recurrent neural networks". `variant` metadata adds vectors of the items'
     categories to theirs; coldstart learns them so that they stand for an item alone, and lets them for items with few
-    interactions.
+    interactions, whose bias is at least the median of the others'.
     Trained with PyTorch (extra `deep`); served by onnxruntime (extra `onnx`).
     """
 
@@ -75,6 +76,16 @@ class HRNN(InnerProductRecipe):
     timed_: UInt8 = fitted()
     """uint8 [1]: whether events have times, so that sessions can be told apart."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = self.min_user_history_length_percentile, self.max_user_history_length_percentile
+        if low >= high:
+            raise InputError(
+                f"min_user_history_length_percentile is {low:g}, expected less than "
+                f"max_user_history_length_percentile, which is {high:g}.",
+                fix="Lower the one or raise the other: they are shares between 0 and 1.",
+            )
+
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
         torch = needed("torch")
         from endcap.recipes.neural.layers import ItemVectors  # noqa: PLC0415
@@ -104,8 +115,13 @@ class HRNN(InnerProductRecipe):
         teach(model, steps, lesson, length=self.length, counts=self.popularity_, progress=progress)
         self.item_vectors_ = model.items().detach().numpy().copy()
         if cold and features is not None:
-            new = np.bincount(dataset.interactions.item, minlength=n) < self.cold_start_max_interactions
+            taken = np.bincount(dataset.interactions.item, minlength=n)
+            new = taken < self.cold_start_max_interactions
             self.item_vectors_[new, :width] = model.vectors.of_features_alone().detach().numpy()[new]
+            # How often an item was taken says nothing while it is new: by its bias alone it would come last.
+            bias = self.item_vectors_[:, width]
+            usual = np.median(bias[taken > 0 if new.all() else ~new])
+            bias[new] = np.maximum(bias[new], usual)
         self.kinds_ = model.kinds.detach().numpy().copy()
         self.first_, self.ended_ = first_graph(model.session), ended_graph(model.session)
         self.lasting_ = lasting_graph(model.session)
@@ -127,7 +143,9 @@ class HRNN(InnerProductRecipe):
         if not (lengths > 1).any():
             return steps
         bounds = (self.min_user_history_length_percentile, self.max_user_history_length_percentile)
-        low, high = np.quantile(lengths[lengths > 1], bounds)
+        counted = lengths[lengths > 1]
+        # A length that occurs, so that there is always a history between the two.
+        low, high = np.quantile(counted, bounds[0], method="lower"), np.quantile(counted, bounds[1])
         return steps.only(np.flatnonzero((lengths >= low) & (lengths <= high)))
 
     @cached_property

@@ -15,7 +15,7 @@ from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.queries import Queries
 from endcap.recipes.words import item_words
 from endcap.seams import Progress
-from endcap.types import Bool, Float32, Int32
+from endcap.types import Bool, Float32, Float64, Int32
 
 ROWS_AT_ONCE = 2048
 
@@ -97,7 +97,17 @@ class Updated(Recipe):
         ends = np.concatenate(([0], np.cumsum(keep)))[queries.indptr].astype(np.int64)
         current = np.where(queries.current >= 0, self.place_[np.maximum(queries.current, 0)], -1).astype(np.int32)
         columns = {name: getattr(queries, name)[keep] for name in ("time", "event_type", "weight", "order")}
-        return replace(queries, indptr=ends, item=place[keep], current=current, **columns)
+        return replace(
+            queries, indptr=ends, item=place[keep], current=current, lately=self._lately(queries.lately), **columns
+        )
+
+    def _lately(self, told: Float64 | None) -> Float64 | None:
+        """`Queries.lately` in the model's rows."""
+        if told is None:
+            return None
+        known, found = self.place_ >= 0, np.zeros((2, self.model_.n_items))
+        found[:, self.place_[known]] = told[:, known]
+        return found
 
     def _spread(self, scores: Float32) -> Float32:
         """float32 [q, n] from the model's float32 [q, rows]."""
