@@ -30,7 +30,8 @@ class Queries:
     `current` int32 [q] the item being looked at or -1, `user` int32 [q] the training row of the user or -1.
     `event_type` holds codes of `Dataset.event_types`, -1 where unknown. `context` tells of each moment of asking
     (device, the words searched for, …) and is empty where nothing is told of any; `profiles` has q rows of what is
-    known of the users at that moment, in the columns of `Dataset.user_metadata`.
+    known of the users at that moment, in the columns of `Dataset.user_metadata`. `lately` float64 [2, n] sums what
+    happened to each item in all of the shop, in the two spans of a recipe that names some (`Trending.spans`).
     """
 
     indptr: Int64
@@ -44,6 +45,7 @@ class Queries:
     user: Int32
     context: tuple[Mapping[str, str], ...] = ()
     profiles: pa.Table | None = None
+    lately: Float64 | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -142,6 +144,7 @@ class Queries:
             self.user[start:stop],
             self.context[start:stop],
             None if self.profiles is None else self.profiles.slice(start, stop - start),
+            self.lately,
         )
 
     def owner(self) -> Int32:

@@ -1,5 +1,5 @@
 """Requests as a question to their model: what shoppers did and look at, and, where the model wants to be told, what is
-known of them and of the moment."""
+known of them, of the moment and of what happened in the shop lately."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ def asked(slates: Sequence[Slate]) -> Queries:
         queries = replace(queries, profiles=table_of([_known_of(slate) for slate in slates]))
     if model.wants_context and any(slate.request.context for slate in slates):
         queries = replace(queries, context=tuple(slate.request.context for slate in slates))
+    if model.lately is not None:
+        live = slates[0].snapshot.live
+        sums = model.lately.sums(max(map(_moment, slates)), live.events if live is not None else None)
+        queries = replace(queries, lately=sums)
     return queries
 
 
@@ -37,6 +41,12 @@ def currents(slates: Sequence[Slate]) -> Int32:
 def moments(slates: Sequence[Slate]) -> Int64:
     """int64 [q] moments of asking."""
     return np.array([slate.now for slate in slates], np.int64)
+
+
+def _moment(slate: Slate) -> int:
+    """When a slate was asked for, or just after the newest event where all is old: an event whose time is ahead makes
+    nothing else old."""
+    return min(slate.now, slate.request.asked or slate.now)
 
 
 def _known_of(slate: Slate) -> dict[str, Plain]:

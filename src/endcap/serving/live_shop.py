@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from endcap.lake.signals import Counted, Numbers
+from endcap.serving.lately import LiveEvents
 from endcap.serving.live_features import Happened
 from endcap.serving.live_ordinals import LiveOrdinals
 from endcap.serving.newcomers import Newcomers
@@ -130,6 +131,8 @@ class LiveShop:
         self.last_time = 0
         self.taken, self.shown = Tally(len(self.places)), Tally(len(self.places))
         """Events of interest since the state was made, and how often an item was shown for exploration."""
+        self.events = LiveEvents()
+        """Those events, where items are what is told of."""
         self._kept: dict[str, tuple[object, Fresh]] = {}
         """What was made of each shopper's events, and of which."""
         self._shown_before = before.shown_items() if before is not None else {}
@@ -158,7 +161,7 @@ class LiveShop:
         with self._lock:
             told = [each for record, each in news if record.kind in kinds]
             names = [_about(each) for each in told]
-            taken: list[int] = []
+            taken, counted = list[int](), list[tuple[int, int, int, float]]()
             worths = self._measured(told)
             for at, (each, name, place) in enumerate(zip(told, names, self.ordinals(names).tolist(), strict=True)):
                 if isinstance(each, Put):
@@ -174,7 +177,10 @@ class LiveShop:
                     taken.append(ordinal)
                 if isinstance(each, Event):
                     happened.event(ordinal, each.time, kind.code, worth)
+                    if worth > 0:
+                        counted.append((ordinal, each.time, kind.code, worth))
             self.taken.add_each(taken)
+            self.events.add(counted)
             if self.features is not None:
                 happened.fold_into(self.features)
 

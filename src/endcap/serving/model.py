@@ -14,11 +14,13 @@ from endcap.errors import ArtefactError, StateError
 from endcap.features.kinds import KIND_NAMES
 from endcap.recipes import RECIPES, recipe_class
 from endcap.recipes.base import InnerProductRecipe, Recipe
+from endcap.recipes.knowledge_faults import Unread
 from endcap.recipes.queries import Queries
 from endcap.recipes.vector_index import VectorIndex
 from endcap.registry.versions import Model
 from endcap.serving.calibration import spread, temperature_of
 from endcap.serving.kernels import inner_products, withhold, withhold_in_order
+from endcap.serving.lately import Lately, OfNow
 from endcap.serving.profiles import table_of
 from endcap.serving.shop import ShopState
 from endcap.stream.histories import Past
@@ -53,6 +55,14 @@ class Ranker(Protocol):
 
     def contributions(self, block: Float32) -> Float32:
         """float32 [m, features]: what each feature adds to the score."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A recipe whose rules read what shoppers answered: what `recipes.knowledge` has."""
+
+    def unread(self, queries: Queries) -> list[tuple[Unread, ...]]:
+        """For each query the answers that are there and that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +189,32 @@ class ServedModel:
         return _wants(self.retriever, "wants_context")
 
     @cached_property
+    def lately(self) -> Lately | None:
+        """What happened lately, for a recipe that asks; None for another."""
+        recipe = _of_now(self.retriever)
+        if recipe is None:
+            return None
+        learned = np.append(recipe.learned_, False)[self.codes]
+        if not recipe.learned_.any():  # it was made before anything happened
+            learned = np.ones(len(self.codes), np.bool_)
+        worth = learned * (self._scale[self.codes] if self.scales else np.float32(1))
+        return Lately(recipe, len(self.given), self.rows, worth, self.state.histories.past)
+
+    @cached_property
     def forbids(self) -> bool:
         """Whether it may forbid items to a shopper: `Recipe.forbidden`."""
         return _forbids(self.retriever)
+
+    def unread(self, queries: Queries) -> list[tuple[Unread, ...]]:
+        """For each query the answers that are there and that rules of the model cannot read."""
+        found: list[tuple[Unread, ...]] = [()] * len(queries)
+        for reader in self._readers:
+            found = [had + more for had, more in zip(found, reader.unread(queries), strict=True)]
+        return found
+
+    @cached_property
+    def _readers(self) -> list[Reader]:
+        return [each for each in _all_of(self.retriever) if isinstance(each, Reader)]
 
     @cached_property
     def _scale(self) -> Float32:
@@ -324,11 +357,23 @@ def _wants(recipe: Recipe, what: str) -> bool:
     return bool(getattr(recipe, what)) or any(_wants(each, what) for each in _inside(recipe))
 
 
+def _of_now(recipe: Recipe) -> OfNow | None:
+    """A recipe, or the one of those it is made of, that asks what happened lately."""
+    if isinstance(recipe, OfNow):
+        return recipe
+    return next((found for each in _inside(recipe) if (found := _of_now(each)) is not None), None)
+
+
 def _forbids(recipe: Recipe) -> bool:
     """Whether a recipe forbids items; one that is made of others does where one of them does."""
     inside = _inside(recipe)
     overrides = type(recipe).forbidden is not Recipe.forbidden
     return overrides and (not inside or any(_forbids(each) for each in inside))
+
+
+def _all_of(recipe: Recipe) -> list[Recipe]:
+    """The recipe and all that it is made of."""
+    return [recipe, *(each for part in _inside(recipe) for each in _all_of(part))]
 
 
 def _inside(recipe: Recipe) -> list[Recipe]:
