@@ -1,5 +1,7 @@
 """Dataset: columns sorted by user and time, as frame, matrix and sequences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -61,3 +63,20 @@ def test_rows_outside_given_vocabularies_are_dropped() -> None:
     small = Dataset.from_table(pa.table({"user_id": ["a"], "item_id": ["x"]}))
     more = pa.table({"user_id": ["a", "b", "a"], "item_id": ["x", "x", "new"]})
     assert len(Dataset.from_table(more, users=small.users, items=small.items).interactions) == 1
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_metadata_are_plain_columns_however_a_frame_held_them(views: bool) -> None:
+    kind = pa.string_view() if views else pa.string()
+    some = pa.array(["red", None, "blue"], kind)
+    coded = pa.DictionaryArray.from_arrays(pa.array([2, 1, 0, None], pa.int8()), some)
+    halves = pa.chunked_array([coded[:2], coded[2:]])
+    sizes = pa.array([3, 3, None, 5]).dictionary_encode()
+    held = pa.table({"item_id": list("abcd"), "colour": halves, "size": sizes, "price": [1.0, 2.0, 3.0, 4.0]})
+    shop = replace(dataset([(0, 0, 0)]), item_metadata=held, user_metadata=held)
+    for table in (shop.item_metadata, shop.user_metadata):
+        assert table is not None
+        assert table.schema.types == [pa.string(), pa.string(), pa.int64(), pa.float64()]
+        assert table["colour"].to_pylist() == ["blue", None, "red", None]
+        assert table["size"].to_pylist() == [3, 3, None, 5]
+    assert replace(shop).item_metadata is shop.item_metadata

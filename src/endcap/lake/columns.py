@@ -132,6 +132,21 @@ def combinable(table: pa.Table) -> pa.Table:
     return table
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """The table with its dictionaries decoded and views of texts as texts: a column reads the same however the frame
+    it came from held it (a categorical of pandas, an enum of polars)."""
+    for place, (field, column) in enumerate(zip(table.schema, table.columns, strict=True)):
+        coded = pa.types.is_dictionary(field.type)
+        kind = field.type.value_type if coded else field.type
+        kind = pa.string() if pa.types.is_string_view(kind) else kind
+        if coded:  # by hand: Arrow decodes no dictionary of views
+            chunks = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks]
+            table = table.set_column(place, field.name, pa.chunked_array(chunks, kind))
+        elif kind != field.type:
+            table = table.set_column(place, field.name, column.cast(kind))
+    return table
+
+
 def _type(field: pa.Field) -> pa.DataType:
     """Delta's nearest type: text for ids and categories, lists joined by `|`, points in time as int64 microseconds."""
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from endcap.errors import DataError, SchemaError
+from endcap.lake.columns import plain
 from endcap.lake.signals import Signals
 from endcap.types import (
     EVENT_TYPE,
@@ -91,7 +92,8 @@ class Interactions:
 class Dataset:
     """Interactions with their vocabularies, and metadata aligned to them row by row where it is known.
 
-    `items` may hold items without interactions (a catalogue), `users` users without any.
+    `items` may hold items without interactions (a catalogue), `users` users without any. Metadata are kept in plain
+    columns (`columns.plain`): no reader needs to know of dictionaries.
     """
 
     users: Vocabulary
@@ -116,6 +118,12 @@ class Dataset:
     """What an event of each type counts here, as a multiple of what `signals` says; empty: once."""
     refused: Mapping[str, int] = field(default_factory=dict)
     """By column, how many numbers beside events were none that could be (below 0, no stars)."""
+
+    def __post_init__(self) -> None:
+        for name in ("item_metadata", "user_metadata"):
+            held = getattr(self, name)
+            if held is not None:
+                object.__setattr__(self, name, plain(held))
 
     @classmethod
     def from_table(
