@@ -237,6 +237,12 @@ def test_histories_of_unusual_length_are_left_out(tmp_path: Path) -> None:
     bot = int(everyone.users.rows(["bot"])[0])
     assert (everyone.interactions.user == bot).sum() == 400 and not (usual.interactions.user == bot).any()
     assert len(np.unique(usual.interactions.user)) == 60
+    # A recipe that leaves them out itself is given everyone: twice would be too many.
+    own = data((workspace, key), View.of(offer(RECIPE + "endcap-hrnn"), {}), recipe="endcap-hrnn")
+    assert len(own.interactions) == len(everyone.interactions)
+    turned = {"min_user_history_length_percentile": "1.0", "max_user_history_length_percentile": "0.0"}
+    with pytest.raises(InputError, match="min_user_history_length_percentile is 1, expected less"):
+        View.of(offer(RECIPE + "aws-hrnn"), {"featureTransformationParameters": turned})
 
 
 def test_missing_tables_and_unknown_recipes_are_named(tmp_path: Path, shop: tuple[Workspace, ShopKey]) -> None:

@@ -164,6 +164,7 @@ def _rules(offer: Offer, config: Mapping[str, Any], event_type: str | None) -> t
 
 
 def _percentiles(offer: Offer, config: Mapping[str, Any]) -> tuple[float, float]:
+    """Those that the recipe behind the name does not apply itself; without any, all lengths."""
     given = {**(config.get("algorithmHyperParameters") or {}), **(config.get("featureTransformationParameters") or {})}
     found = []
     for name, default in (
@@ -171,11 +172,18 @@ def _percentiles(offer: Offer, config: Mapping[str, Any]) -> tuple[float, float]
         ("max_user_history_length_percentile", 1.0),
     ):
         parameter = offer.hyper_parameters.get(name)
-        if parameter is None:
+        if parameter is None or parameter.native:
             found.append(default)
         else:
             found.append(float(parameter.check(name, str(given.get(name, parameter.default)))))
-    return found[0], found[1]
+    low, high = found
+    if low >= high:
+        raise InputError(
+            f"min_user_history_length_percentile is {low:g}, expected less than max_user_history_length_percentile, "
+            f"which is {high:g}.",
+            fix="Lower the one or raise the other.",
+        )
+    return low, high
 
 
 def _events(lake: Lake, shop: ShopKey, snapshot: Snapshot, kind: DatasetKind, wanted: Sequence[str]) -> pa.Table:
