@@ -266,6 +266,22 @@ def test_the_average_of_the_weights_is_kept() -> None:
     assert trained(rate=DESCENT)[1].best == 5
 
 
+def test_the_average_of_few_steps_is_that_of_the_late_ones() -> None:
+    seen: list[torch.Tensor] = []
+
+    def watched(module: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        seen.append(torch.cat([each.detach().flatten() for each in module.parameters()]))
+        return loss_of(module, batch)
+
+    plain, averaged = line(), line()
+    train(plain, BATCHES, watched, epochs=3, rate=Descent(0.05), seed=1)
+    train(averaged, BATCHES, loss_of, epochs=3, rate=Descent(0.05, average=0.9999), seed=1)
+    ends = [*seen[1:], torch.cat([each.detach().flatten() for each in plain.parameters()])]
+    late = torch.tensor([(step + 1) * (step + 2) * (step + 3) for step in range(len(ends))], dtype=torch.float32)
+    expected = (torch.stack(ends) * (late / late.sum())[:, None]).sum(0)
+    torch.testing.assert_close(torch.cat([each.detach().flatten() for each in averaged.parameters()]), expected)
+
+
 def test_devices_that_are_not_there_are_refused() -> None:
     for name in ("cuda", "abacus") if not torch.cuda.is_available() else ("abacus",):
         with pytest.raises(InputError, match="device"):
@@ -285,16 +301,32 @@ OTHER = """
 import sys
 sys.path[:0] = {paths!r}
 import os
-from test_neural import line, torch, trained
+from test_neural import line, torch, trained, unlike
 from endcap.recipes.neural.processes import joined
 torch.set_num_threads(1)
 with joined(os.environ, rendezvous={rendezvous!r}):
     trained(module=line(), rate=0.05, epochs=2)
+    unlike()
 """
 
 
+def unlike() -> tuple[torch.nn.Module, TrainingReport]:
+    """Trained on rows that count 0.1 to 90, the last batch a single one."""
+    module = line()
+    rows = Rows({"x": DATA[:33], "y": (DATA[:33, 0] > 0).astype(np.float32), "weight": np.geomspace(0.1, 90, 33)}, 16)
+    report = train(
+        module,
+        rows,
+        lambda module, batch: losses.binary(module(batch["x"])[:, 0], batch["y"], batch["weight"]),
+        weigh=lambda batch: float(batch["weight"].sum()),
+        epochs=2,
+        rate=0.05,
+    )
+    return module, report
+
+
 def test_two_processes_train_one_model(tmp_path: Path) -> None:
-    """Their gradients averaged, each on half of every batch, are those of one process on the whole batch."""
+    """Their gradients, each of every second row of a batch, are those of one process on the whole batch."""
     rendezvous = f"file://{tmp_path}/meet"
     environ = {"RANK": "1", "WORLD_SIZE": "2"}
     code = OTHER.format(paths=[str(Path(__file__).parent)], rendezvous=rendezvous)
@@ -302,19 +334,32 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     try:
         with joined({**environ, "RANK": "0"}, rendezvous=rendezvous) as place:
             assert place == Place(0, 2, 0)
-            both, report = trained(module=line(), rate=0.05, epochs=2)
+            together = [trained(module=line(), rate=0.05, epochs=2), unlike()]
         assert other.wait(60) == 0
     finally:
         other.kill()
-    alone, expected = trained(module=line(), rate=0.05, epochs=2)
-    np.testing.assert_allclose(report.losses, expected.losses, rtol=1e-5)
-    for name, weight in alone.state_dict().items():
-        torch.testing.assert_close(both.state_dict()[name], weight)
+    for (both, report), (alone, expected) in zip(
+        together, [trained(module=line(), rate=0.05, epochs=2), unlike()], strict=True
+    ):
+        np.testing.assert_allclose(report.losses, expected.losses, rtol=1e-5)
+        for one, other_one in zip(both.parameters(), alone.parameters(), strict=True):
+            torch.testing.assert_close(one, other_one)
+            torch.testing.assert_close(one.grad, other_one.grad)  # of the last batch
 
 
-def test_processes_share_a_batch_evenly() -> None:
-    parts = [share_of({"x": np.arange(7)}, rank, 3)["x"].tolist() for rank in range(3)]
-    assert parts == [[0, 3, 6], [1, 4, 0], [2, 5, 1]]
+def test_processes_share_a_batch() -> None:
+    """Each row is one process's, and what the shares count has 1 as its mean, whatever rows weigh."""
+    found = [share_of({"x": np.arange(7)}, rank, 3) for rank in range(3)]
+    assert [own["x"].tolist() for own, _ in found] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert [counts for _, counts in found] == [3 * 3 / 7, 3 * 2 / 7, 3 * 2 / 7]
+    target = np.array([[1] * 8, [1] + [-1] * 7] * 2)
+    shares = [share_of({"target": target}, rank, 2, lambda batch: (batch["target"] > 0).sum()) for rank in range(2)]
+    assert [counts for _, counts in shares] == [2 * 16 / 18, 2 * 2 / 18]
+    left, nothing = share_of({"x": np.arange(1)}, 1, 2)
+    assert left["x"].tolist() == [0] and nothing == 0
+
+
+def test_a_process_is_told_its_place() -> None:
     assert Place.of({}) == Place()
     for wrong in ({"RANK": "x"}, {"RANK": "2", "WORLD_SIZE": "2"}):
         with pytest.raises(InputError, match="WORLD_SIZE"):

@@ -2,8 +2,8 @@
 
 Deterministic given the seed (on one machine with one number of threads); goes on from a checkpoint as if it had never
 stopped; stops early on validation and keeps the best epoch; uses a GPU where there is one (bf16 autocast,
-`torch.compile` where the run is long enough to pay for compiling) and every process of a `torchrun` (averaged
-gradients). AdamW: Loshchilov and Hutter 2019.
+`torch.compile` where the run is long enough to pay for compiling) and every process of a `torchrun` (gradients are
+those of the whole batch; batch normalisation sees each process's own rows). AdamW: Loshchilov and Hutter 2019.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from endcap.errors import InputError
 from endcap.recipes.neural import checkpoints as kept
-from endcap.recipes.neural.batches import Batches, share_of, tensors
+from endcap.recipes.neural.batches import Batch, Batches, rows_of, share_of, tensors
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.processes import Checkpoints, Place, checkpoints_kept, here
 from endcap.seams import Disk, Progress, no_progress
@@ -29,9 +29,13 @@ torch = needed("torch")
 
 LossOf = Callable[[Any, dict[str, Any]], Any]
 """(module, batch as tensors) → the mean loss of the batch, a scalar tensor."""
+Weigh = Callable[[Batch], float]
+"""(batch as arrays) → the sum of what counts in that mean: the rows, or the weights of all targets."""
 Validate = Callable[[Any], float]
 """(module in evaluation mode) → how good it is; higher is better."""
 Precision = Literal["auto", "float32", "bf16"]
+LATE = 4
+"""How late the steps are that an average is made of: of s steps about the last s / `LATE`."""
 STEPS_THAT_PAY = 2000
 """`torch.compile` costs about a minute: shorter runs go without it."""
 
@@ -106,6 +110,7 @@ def train(
     epochs: int,
     rate: float | Descent = 1e-3,
     seed: int = 0,
+    weigh: Weigh = rows_of,
     validate: Validate | None = None,
     patience: int = 3,
     checkpoints: Path | None = None,
@@ -118,7 +123,8 @@ def train(
 ) -> TrainingReport:
     """Train `module` in place for at most `epochs` epochs and leave it on the CPU, in evaluation mode.
 
-    `rate` is a learning rate or a whole `Descent`. With `validate`, training ends after `patience` epochs without a
+    `rate` is a learning rate or a whole `Descent`. `weigh` tells what the mean of a batch's loss is over, so that
+    processes that share a batch take the step of one that has all of it. With `validate`, training ends after `patience` epochs without a
     better score and the best epoch's weights are put back. `checkpoints` is a folder (by default the one given by
     `processes.checkpoints_in`): a checkpoint is written there after each epoch, and one of the same training (its
     data, first weights, epochs, seed and rate) that lies there is gone on from. `device` is auto, cpu, cuda or cuda:N,
@@ -136,7 +142,7 @@ def train(
     kept_in = Checkpoints(checkpoints) if checkpoints else checkpoints_kept()
     told = {"epochs": epochs, "seed": seed, "patience": patience, "batches": batches.mark() if kept_in.folder else ""}
     mark = _fingerprint(module, descent, told)
-    run = _Run(module.to(at), loss_of, descent, report, place)
+    run = _Run(module.to(at), loss_of, weigh, descent, report, place)
     folder = _Folder(kept_in, mark, disk or Disk())
     folder.restore(run)
     with torch.random.fork_rng(), _threads(threads), progress("training", total=epochs, unit="epochs") as tick:
@@ -170,8 +176,10 @@ class _Objective(torch.nn.Module):  # type: ignore[misc,name-defined]
 class _Run:
     """A training under way: module, optimiser, and the best weights so far."""
 
-    def __init__(self, module: Any, loss_of: LossOf, descent: Descent, report: TrainingReport, place: Place) -> None:
-        self.module, self.descent, self.report, self.place = module, descent, report, place
+    def __init__(
+        self, module: Any, loss_of: LossOf, weigh: Weigh, descent: Descent, report: TrainingReport, place: Place
+    ) -> None:
+        self.module, self.weigh, self.descent, self.report, self.place = module, weigh, descent, report, place
         self.device = next(module.parameters()).device
         self.optimiser = descent.optimiser(module, self.device)
         objective: Any = _Objective(module, loss_of)
@@ -189,12 +197,12 @@ class _Run:
         self.objective.train()
         total, count = torch.zeros((), device=self.device), 0
         for batch in batches.epoch(number):
-            own = share_of(batch, self.place.rank, self.place.world)
+            own, counts = share_of(batch, self.place.rank, self.place.world, self.weigh)
             for group in self.optimiser.param_groups:
                 group["lr"] = self.descent.rate_at(self.report.steps, steps)
             self.optimiser.zero_grad(set_to_none=True)
             with self.autocast():
-                loss = self.objective(tensors(own, self.device))
+                loss = self.objective(tensors(own, self.device)) * counts
             loss.backward()
             if self.descent.norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.descent.norm)
@@ -203,7 +211,7 @@ class _Run:
             total += loss.detach()
             count += 1
             self.report.steps += 1
-            self.report.rows += len(next(iter(batch.values())))
+            self.report.rows += rows_of(batch)
         return float(self._mean(total / max(count, 1)))
 
     def _weights(self) -> dict[str, Any]:
@@ -211,10 +219,11 @@ class _Run:
         return {name: each.detach().clone() for name, each in self.module.state_dict().items()}
 
     def _follow(self) -> None:
-        """Move the average a step towards the weights; it is a plain mean while there are few steps."""
+        """Move the average a step towards the weights; while there are few steps it is that of about the last quarter
+        of them (polynomial-decay averaging: Shamir and Zhang 2013), for the first ones were far off."""
         if not self.average:
             return
-        share = max(1 - self.descent.average, 1 / (self.report.steps + 1))
+        share = max(1 - self.descent.average, LATE / (self.report.steps + LATE))
         for name, each in self.module.state_dict().items():
             if each.is_floating_point():
                 self.average[name].lerp_(each.detach(), share)
