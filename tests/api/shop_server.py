@@ -65,12 +65,12 @@ class Home:
     def stock(self, table: pa.Table | None = None, job: str = "first") -> Dataset:
         """Import, and give what can be learned from."""
         given = events() if table is None else table
-        self.lake.commit(SHOP, "interactions", given, schema=COLUMNS, mode="FULL", job=job)
+        self.lake.commit(SHOP, "interactions", given, schema=given.schema, mode="FULL", job=job)
         return self.lake.dataset(SHOP)
 
     def publish(self, recipe: Recipe) -> Version:
         """Fit to the newest snapshot and publish."""
-        shop = self.lake.dataset(SHOP)
+        shop = self.lake.dataset(SHOP, label=recipe.label)
         lineage = Lineage(recipe="test", trained_until=shop.last_time, snapshot=shop.snapshot)
         return self.versions.publish(SHOP, "test", recipe.fit(shop), shop, lineage)
 

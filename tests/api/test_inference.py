@@ -11,13 +11,35 @@ import pytest
 from botocore.exceptions import ClientError
 from live_home import furnish
 from scipy import sparse
-from shop_server import SHOP, Home, Server, running
+from shop_server import SHOP, Home, Server, events, running
 
+from endcap.lake.labels import LABELS
 from endcap.lake.recordio import Records, write_records
 from endcap.recipes import create
 from endcap.recipes.fm import FM
+from endcap.testing.datasets import START
 
 USERS = pa.schema([("user_id", pa.string()), ("membership", pa.string())])
+
+
+def outspoken() -> pa.Table:
+    """The shop's events, of every other item of a parity one piece and else three; and every user likes, and gives
+    five stars to, items of their own parity, dislikes the others, and gives them one."""
+    sold = events()
+    said = [
+        {
+            "user_id": f"u{user}",
+            "item_id": f"i{(user + step) % 24}",
+            "timestamp": START + step,
+            "event_type": (("Dislike", "Like") if step < 12 else ("Rating", "Rating"))[step % 2 == 0],
+            "rating": 1.0 if step % 2 else 5.0,
+        }
+        for user in range(24)
+        for step in range(24)
+    ]
+    pieces = [1.0 + 2 * (int(item[1:]) // 2 % 2) for item in sold["item_id"].to_pylist()]
+    whole = [sold.append_column("quantity", pa.array(pieces)), pa.Table.from_pylist(said)]
+    return pa.concat_tables(whole, promote_options="default")
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +52,17 @@ def model() -> FM:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, model: FM) -> Home:
     home = Home(tmp_path_factory.mktemp("home"))
-    home.stock()
+    home.stock(outspoken())
     furnish(home)
     kinds = [("gold", "plain")[n % 2] for n in range(24)]
     known = pa.table({"user_id": [f"u{n}" for n in range(24)], "membership": kinds})
     home.lake.commit(SHOP, "users", known, schema=USERS, mode="FULL", job="users")
     home.campaigns.deploy(SHOP, "chances", home.publish(model))
     home.campaigns.deploy(SHOP, "amounts", home.publish(create("fm", {"factors": 4, "objective": "weight"})))
+    for label in LABELS:
+        learner = create("fm", {"factors": 4, "epochs": 20, "objective": label})
+        home.campaigns.deploy(SHOP, label, home.publish(learner))
+    home.campaigns.deploy(SHOP, "mixed", home.publish(create("hybrid", {"hidden": 0})))
     home.campaigns.deploy(SHOP, "neighbours", home.publish(create("ease")))
     return home
 
@@ -71,6 +97,24 @@ def test_pairs_of_customer_and_product(server: Server) -> None:
     assert set(ask(server, [{"userId": "u3", "itemId": "i5"}], "amounts")[0]) == {"score"}
     assert set(ask(server, [{"userId": "u3", "itemId": "i5"}], "neighbours")[0]) == {"score"}
     assert ask(server, [{"userId": "nobody at all", "itemId": "i5"}], "neighbours") == [{"score": None}]
+
+
+def test_what_was_said_is_predicted_in_its_own_units(server: Server) -> None:
+    pairs = [{"userId": "u3", "itemId": item} for item in ("i5", "i4", "i7")]
+    stars = [each["score"] for each in ask(server, pairs, "rating")]
+    assert 4 < stars[0] <= 5 and 1 <= stars[1] < 2 and 4 < stars[2] <= 5
+    one, _, three = (each["score"] for each in ask(server, pairs, "quantity"))
+    assert 1 <= one < 1.5 and 2.5 < three <= 3
+    assert set(ask(server, pairs, "rating")[0]) == {"score"}
+    up, down, _ = ask(server, pairs, "thumbs")
+    assert up["predicted_label"] == 1 and down["predicted_label"] == 0 and up["score"] > 0.8 and down["score"] < 0.2
+    slate = server.client().get_recommendations(campaignArn=SHOP.arn("campaign", "rating"), userId="u3", numResults=6)
+    assert all(int(item["itemId"][1:]) % 2 for item in slate["itemList"])
+
+
+def test_recipes_whose_scores_are_chances_label_them(server: Server) -> None:
+    for each in ask(server, [{"userId": "u3", "itemId": item} for item in ("i5", "i4")], "mixed"):
+        assert 0 <= each["score"] <= 1 and each["predicted_label"] == int(each["score"] >= 0.5)
 
 
 def test_what_is_put_and_told_of_a_new_customer_counts(server: Server) -> None:

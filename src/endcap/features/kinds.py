@@ -25,14 +25,14 @@ NAMED: Mapping[str, int] = {
     **dict.fromkeys(("addtocart", "cart", "productadded", "addedtocart"), CART),
     **dict.fromkeys(("removefromcart", "removefromwishlist", "productremoved"), REMOVE),
     **dict.fromkeys(("addtowishlist", "wishlist", "favorite", "favourite", "productaddedtowishlist"), WISH),
-    **dict.fromkeys(("like", "liked", "share", "productshared"), LIKE),
+    **dict.fromkeys(("like", "liked", "thumbsup", "upvote", "share", "productshared"), LIKE),
     **dict.fromkeys(("saveforlater", "savedforlater"), SAVE),
     **dict.fromkeys((*sorted(PURCHASES), "ordercompleted"), PURCHASE),
     **dict.fromkeys(("return", "returned", "refund", "cancel", "cancelled", "canceled", "orderrefunded"), RETURN),
     **dict.fromkeys(("impression", "viewitemlist", "productlistviewed"), SHOWN),
     **dict.fromkeys(("rating", "review", "rate", "productreviewed"), RATING),
     **dict.fromkeys(("search", "productssearched", "viewsearchresults"), SEARCH),
-    **dict.fromkeys(("dislike", "notinterested"), REFUSE),
+    **dict.fromkeys(("dislike", "thumbsdown", "downvote", "notinterested"), REFUSE),
 }
 """Kind of each plain event type; a name that is not here is OTHER."""
 

@@ -16,10 +16,12 @@ from endcap.lake.assemble import assemble
 from endcap.lake.columns import INGESTION, combinable
 from endcap.lake.dataset import Dataset
 from endcap.lake.event_types import weight
+from endcap.lake.labels import columns_of
 from endcap.lake.links import resolved
 from endcap.lake.logged import logged_items
 from endcap.lake.schemas import DatasetKind
 from endcap.lake.tables import Lake, Snapshot
+from endcap.recipes import create
 from endcap.registry.recipe_arns import Offer
 from endcap.types import (
     ACTION_ID,
@@ -76,6 +78,8 @@ class View:
     included: Mapping[str, Sequence[str]] = field(default_factory=dict)
     excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     history: tuple[float, float] = (0.0, 1.0)
+    label: str = ""
+    """What the recipe learns of every event (`Recipe.label`)."""
 
     @property
     def event_types(self) -> tuple[str, ...]:
@@ -91,6 +95,7 @@ class View:
             columns.get("includedDatasetColumns") or {},
             columns.get("excludedDatasetColumns") or {},
             _percentiles(offer, config),
+            _label(offer, config),
         )
 
 
@@ -109,7 +114,7 @@ def training_data(
             f"The recipe {offer.name} needs the dataset {missing[0]}, which {shop.group} does not have.",
             fix="Import it first.",
         )
-    table = _events(lake, shop, snapshot, "interactions", LEARNED_FROM)
+    table = _events(lake, shop, snapshot, "interactions", (*LEARNED_FROM, *columns_of(view.label)))
     dataset = assemble(
         _counted(table, view.rules),
         *(_metadata(lake, shop, snapshot, kind, view) for kind in ("items", "users")),
@@ -117,6 +122,7 @@ def training_data(
         event_types=_occurring(table, view) if view.rules else None,
         snapshot=snapshot.text,
         signals=lake.signals(shop),
+        label=view.label,
     )
     dataset = _weighted(dataset, view.rules)
     _check(dataset, view, minimum)
@@ -184,6 +190,12 @@ def _percentiles(offer: Offer, config: Mapping[str, Any]) -> tuple[float, float]
             fix="Lower the one or raise the other.",
         )
     return low, high
+
+
+def _label(offer: Offer, config: Mapping[str, Any]) -> str:
+    given = config.get("algorithmHyperParameters") or {}
+    own = {name: str(value) for name, value in given.items() if name in offer.hyper_parameters}
+    return create(offer.native, offer.native_settings(own)).label
 
 
 def _events(lake: Lake, shop: ShopKey, snapshot: Snapshot, kind: DatasetKind, wanted: Sequence[str]) -> pa.Table:
@@ -256,16 +268,18 @@ def _weighted(dataset: Dataset, rules: Sequence[EventRule]) -> Dataset:
     wanted = [given.get(name.lower()) or each / most for name, each in zip(dataset.event_types, own, strict=True)]
     scales = np.array(wanted) / np.array(own)
     weights: Float32 = (events.weight * scales[events.event_type]).astype(np.float32)
-    return replace(
-        dataset.with_interactions(replace(events, weight=weights)), scales=tuple(np.asarray(scales).tolist())
-    )
+    return replace(dataset, interactions=replace(events, weight=weights), scales=tuple(np.asarray(scales).tolist()))
 
 
 def _check(dataset: Dataset, view: View, minimum: Minimum) -> None:
-    if len(dataset.interactions) < minimum.interactions:
+    lengths = np.diff(dataset.indptr)
+    aside = dataset.left_out
+    if aside is not None and aside.label is not None:  # what was disliked is learned from as well
+        lengths = lengths + np.bincount(aside.user[~np.isnan(aside.label)], minlength=dataset.n_users)
+    if lengths.sum() < minimum.interactions:
         by = f" after filtering by event type: {', '.join(view.event_types)}" if view.rules else ""
         raise InputError(f"Dataset has fewer than {minimum.interactions} interactions{by}")
-    enough = np.count_nonzero(np.diff(dataset.indptr) >= minimum.each)
+    enough = np.count_nonzero(lengths >= minimum.each)
     if enough < minimum.users:
         raise InputError(f"Dataset has fewer than {minimum.users} users with at least {minimum.each} interactions each")
 

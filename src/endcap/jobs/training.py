@@ -27,15 +27,16 @@ CHECKPOINT_SECONDS = 10.0
 """Seconds of training between two checkpoints, at least: what a killed training loses."""
 
 
-def learnable(workspace: Workspace, shop: ShopKey) -> Dataset:
-    """What recipes learn from now: of a shop in which nothing has happened yet its items and users all the same.
+def learnable(workspace: Workspace, shop: ShopKey, label: str = "") -> Dataset:
+    """What recipes learn from now: of a shop in which nothing has happened yet its items and users all the same; with
+    the `label` of every event that a recipe asks for (`Recipe.label`).
 
     Raises `StateError` where there are neither interactions nor items.
     """
     versions = workspace.lake.snapshot(shop).versions
     if "interactions" not in versions and "items" in versions:
         return LakeShops(workspace.lake).dataset(shop)
-    return workspace.lake.dataset(shop)
+    return workspace.lake.dataset(shop, label=label)
 
 
 def train(
@@ -56,7 +57,7 @@ def train(
     """
     model = create(recipe, settings)
     sources = workspace.sources(shop)
-    data = _material(workspace, shop, recipe, dataset)
+    data = _material(workspace, shop, recipe, model.label, dataset)
     started = time.perf_counter()
     model.fit(data, progress)
     lineage = Lineage(
@@ -95,16 +96,17 @@ def train_command(
         if place.rank == 0:
             made = train(workspace, shop, recipe, solution=solution, settings=settings, progress=progress)
         else:
-            create(recipe, settings).fit(_material(workspace, shop, recipe, None))
+            model = create(recipe, settings)
+            model.fit(_material(workspace, shop, recipe, model.label, None))
     if place.rank > 0:
         return None
     shutil.rmtree(_folder(workspace, shop, recipe, solution, settings), ignore_errors=True)
     return made
 
 
-def _material(workspace: Workspace, shop: ShopKey, recipe: str, dataset: Dataset | None) -> Dataset:
+def _material(workspace: Workspace, shop: ShopKey, recipe: str, label: str, dataset: Dataset | None) -> Dataset:
     """What the recipe learns from."""
-    data = learnable(workspace, shop) if dataset is None else dataset
+    data = learnable(workspace, shop, label) if dataset is None else dataset
     if recipe not in LEARN_FROM_DECISIONS:
         return data
     data = with_decisions(workspace.lake, shop, data)

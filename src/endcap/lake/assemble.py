@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from endcap.errors import ArtefactError, UnknownName
 from endcap.lake.dataset import Dataset, Interactions, Vocabulary
+from endcap.lake.labels import labels
 from endcap.lake.signals import Numbers, Signals, Types
 from endcap.types import EVENT_TYPE, ITEM_ID, ORDER_ID, TIMESTAMP, USER_ID, Bool, Int32
 
@@ -22,11 +23,13 @@ def assemble(
     snapshot: str = "",
     sessions: pa.Table | None = None,
     signals: Signals | None = None,
+    label: str = "",
 ) -> Dataset:
     """A dataset of all items and users that the tables name, in the order of the catalogue and of their ids.
 
     `catalogue` holds the id of each ordinal. Metadata are aligned to the vocabularies, null where unknown. What events
-    weigh, `signals` says of their types and of what was measured beside them.
+    weigh, `signals` says of their types and of what was measured beside them. `label` names what a recipe learns of
+    each (`labels`), which is then told of what is left out as well.
     Raises `ArtefactError` where an item has no ordinal, `UnknownName` for an event type that does not occur.
     """
     user_codes, seen_users = _encoded(interactions, USER_ID)
@@ -40,7 +43,8 @@ def assemble(
     type_codes, types = _encoded(interactions, EVENT_TYPE)
     signals = signals or Signals()
     wanted = _wanted(types, event_types)
-    counted = Types(types.to_pylist(), signals, wanted).weights(type_codes, Numbers.of(interactions))
+    known = Types(types.to_pylist(), signals, wanted)
+    counted = known.weights(type_codes, Numbers.of(interactions))
     order_codes, _ = _encoded(interactions, ORDER_ID)
     rows = Interactions(
         _rows(seen_users, user_ids)[user_codes],
@@ -49,9 +53,10 @@ def assemble(
         type_codes.astype(np.int16),
         counted.weight,
         order_codes.astype(np.int64) if ORDER_ID in interactions.column_names else np.full(len(order_codes), -1),
+        labels(label, interactions, known, type_codes) if label else None,
     )
     kept = counted.weight > 0 if wanted is None else wanted[type_codes] & (counted.weight > 0)
-    aside = None if event_types is not None or kept.all() else _sorted(rows.take(~kept))
+    aside = _aside(rows, kept, wanted)
     return Dataset(
         Vocabulary(user_ids, np.arange(len(user_ids), dtype=np.int32)),
         Vocabulary(item_ids, ordinals),
@@ -108,6 +113,17 @@ def _wanted(types: pa.Array, wanted: tuple[str, ...] | None) -> Bool | None:
     if unknown := set(wanted) - set(names):
         raise UnknownName("event type", min(unknown), names)
     return np.array([name in wanted for name in names], np.bool_)
+
+
+def _aside(rows: Interactions, kept: Bool, wanted: Bool | None) -> Interactions | None:
+    """What is not learned from: all of it, or where types were asked for, those with a label that are of them."""
+    if wanted is None:
+        left = ~kept
+    elif rows.label is not None:
+        left = ~kept & wanted[rows.event_type] & ~np.isnan(rows.label)
+    else:
+        return None
+    return _sorted(rows.take(left)) if left.any() else None
 
 
 def _sorted(rows: Interactions) -> Interactions:

@@ -17,7 +17,8 @@ from scipy import sparse
 
 from endcap.errors import DataError, SchemaError
 from endcap.lake.columns import plain
-from endcap.lake.signals import Signals
+from endcap.lake.labels import labels
+from endcap.lake.signals import Signals, Types
 from endcap.types import (
     EVENT_TYPE,
     ITEM_ID,
@@ -72,6 +73,8 @@ class Interactions:
     event_type: Int16
     weight: Float32
     order: Int64
+    label: Float32 | None = None
+    """float32 [n]: the number that a recipe asked for (`labels`), NaN where an event says none; None: none was."""
 
     def __len__(self) -> int:
         return len(self.user)
@@ -85,6 +88,7 @@ class Interactions:
             self.event_type[keep],
             self.weight[keep],
             self.order[keep],
+            None if self.label is None else self.label[keep],
         )
 
 
@@ -127,11 +131,12 @@ class Dataset:
 
     @classmethod
     def from_table(
-        cls, table: pa.Table, *, users: Vocabulary | None = None, items: Vocabulary | None = None
+        cls, table: pa.Table, *, users: Vocabulary | None = None, items: Vocabulary | None = None, label: str = ""
     ) -> Dataset:
         """From columns `user_id, item_id[, timestamp | pos][, event_type][, weight][, order_id]`.
 
-        `timestamp` holds int64 microseconds or an Arrow timestamp.
+        `timestamp` holds int64 microseconds or an Arrow timestamp. `label` names what a recipe learns of every event
+        (`Recipe.label`) and is read from the columns of `labels`: quantity, rating or the event type.
 
         Given vocabularies are kept and rows outside them dropped; otherwise ids are numbered in order of appearance.
         Raises `SchemaError` for a missing column, `DataError` for nulls in ids.
@@ -150,6 +155,7 @@ class Dataset:
             event_type.astype(np.int16),
             _floats(table, WEIGHT),
             order.astype(np.int64) if ORDER_ID in table.column_names else np.full(len(user), -1, np.int64),
+            labels(label, table, Types(event_types), event_type) if label else None,
         )
         known = np.flatnonzero((user >= 0) & (item >= 0))
         sequence = np.lexsort((time[known], user[known]))
@@ -209,8 +215,14 @@ class Dataset:
 
     def with_interactions(self, interactions: Interactions) -> Dataset:
         """The same shop seen through other (sorted) interactions; vocabularies and metadata stay, decisions do not:
-        they tell what followed, which those interactions may be meant to hide."""
-        return replace(self, interactions=interactions, decisions=None)
+        they tell what followed, which those interactions may be meant to hide. Nor do labels of what was left out and
+        came after a user's last interaction here."""
+        aside = self.left_out
+        if aside is not None and aside.label is not None:
+            last = np.full(self.n_users, np.iinfo(np.int64).min)
+            np.maximum.at(last, interactions.user, interactions.time)
+            aside = aside.take(aside.time <= last[aside.user])
+        return replace(self, interactions=interactions, left_out=aside, decisions=None)
 
     def before(self, time: int) -> Dataset:
         """Only interactions strictly before `time`."""

@@ -52,7 +52,7 @@ class Numbers:
     @classmethod
     def of(cls, table: pa.Table) -> Numbers:
         """From the columns of interactions that hold them; NaN where there is none."""
-        return cls(*(_column(table, name) for name in (EVENT_VALUE, DURATION, RATING)))
+        return cls(*(numbers_in(table, name) for name in (EVENT_VALUE, DURATION, RATING)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +147,17 @@ class Types:
         }
         return {column: np.array([each in held for each in names], np.bool_) for column, held in among.items()}
 
+    @property
+    def top(self) -> float:
+        """The most stars that can be given, on the scale of the shop's RATING, else of its EVENT_VALUE."""
+        others = [reference for meaning, reference in self.signals.values.values() if meaning == STARS]
+        return self.signals.stars or max(others, default=REFERENCE[STARS])
+
+    def stars(self, codes: Int32, numbers: Numbers) -> Float32:
+        """float32 [n]: the stars that events of these codes gave, 1 to `top`; NaN where none."""
+        found = self._measured(codes, numbers)[1]
+        return np.asarray(1 + (self.top - 1) * (found - 1) / 4, np.float32)
+
     @cached_property
     def _reads_any(self) -> bool:
         return any(bool(each.any()) for each in self.reads.values())
@@ -156,8 +167,18 @@ class Types:
         weight = self.base[codes]
         if numbers is None or not self._reads_any:
             return Counted(weight, {})
+        factor, stars, refused = self._measured(codes, numbers)
+        rated = np.flatnonzero(~np.isnan(stars))
+        factor[rated] *= (stars[rated] - 2) / 2
+        weight = (weight * (np.rint(factor * _GRAIN) / _GRAIN)).astype(np.float32)
+        averse = rated[stars[rated] <= AVERSE]
+        weight[averse] = -(np.rint((3 - stars[averse]) / 2 * _GRAIN) / _GRAIN)
+        return Counted(weight, {name: count for name, count in refused.items() if count})
+
+    def _measured(self, codes: Int32, numbers: Numbers) -> tuple[Float64, Float64, Counter[str]]:
+        """(what was measured makes of each weight, the stars as 1 to 5 and NaN where none, how many were refused)."""
         refused: Counter[str] = Counter()
-        factor, stars = np.ones(len(codes)), np.full(len(codes), np.nan)
+        weight, factor, stars = self.base[codes], np.ones(len(codes)), np.full(len(codes), np.nan)
         for name in (DURATION, RATING, EVENT_VALUE):  # what has a column of its own is read first
             told: Float32 = getattr(numbers, _MEMBERS[name])
             there = np.flatnonzero(self.reads[name][codes] & ~np.isnan(told) & (weight > 0))
@@ -173,12 +194,7 @@ class Types:
                     stars[rows[unrated]] = 1 + 4 * (value[unrated] - 1) / (reference - 1)
                 else:
                     factor[rows] *= strength(meaning, value, reference)
-        rated = np.flatnonzero(~np.isnan(stars))
-        factor[rated] *= (stars[rated] - 2) / 2
-        weight = (weight * (np.rint(factor * _GRAIN) / _GRAIN)).astype(np.float32)
-        averse = rated[stars[rated] <= AVERSE]
-        weight[averse] = -(np.rint((3 - stars[averse]) / 2 * _GRAIN) / _GRAIN)
-        return Counted(weight, {name: count for name, count in refused.items() if count})
+        return factor, stars, refused
 
     def _meanings(self, name: str, codes: Int32, rows: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
         if name != EVENT_VALUE:
@@ -237,7 +253,8 @@ def _base(name: str, asked: bool) -> float:
     return event_types.weight(name)
 
 
-def _column(table: pa.Table, name: str) -> Float32:
+def numbers_in(table: pa.Table, name: str) -> Float32:
+    """float32 [n]: a column's numbers, also those written as texts; NaN where there are none, or no such column."""
     import pyarrow.compute as pc  # noqa: PLC0415 - loads Arrow's functions, 20 ms, which live traffic need not
 
     if name not in table.column_names:

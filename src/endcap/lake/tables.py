@@ -295,18 +295,24 @@ class Lake:
         return declared(self.directory(shop))
 
     def dataset(
-        self, shop: ShopKey, *, snapshot: Snapshot | None = None, event_types: tuple[str, ...] | None = None
+        self,
+        shop: ShopKey,
+        *,
+        snapshot: Snapshot | None = None,
+        event_types: tuple[str, ...] | None = None,
+        label: str = "",
     ) -> Dataset:
         """What recipes learn from: all items and users of the snapshot, and the interactions that say interest.
 
         Without `event_types`, returns and other events of `event_types.LEFT_OUT` are left out (they are in
         `Dataset.left_out`); with them, exactly these stay. What a session did that became a user's is the user's.
+        `label` is what a recipe learns of every event (`Recipe.label`): then what says it is read too.
         Raises `StateError` where there are no interactions, `UnknownName` for an unknown event type.
         """
         from endcap.lake.assemble import assemble  # noqa: PLC0415 - loads SciPy, which an import need not
 
         snapshot = snapshot or self.snapshot(shop)
-        interactions, sessions = self._encoded(shop, snapshot), None
+        interactions, sessions = self._encoded(shop, snapshot, label), None
         if SESSION_ID in interactions.column_names:
             from endcap.lake.links import resolved  # noqa: PLC0415 - as in `catalogue`
 
@@ -322,17 +328,20 @@ class Lake:
             snapshot=snapshot.text,
             sessions=sessions,
             signals=self.signals(shop),
+            label=label,
         )
 
-    def _encoded(self, shop: ShopKey, snapshot: Snapshot) -> pa.Table:
+    def _encoded(self, shop: ShopKey, snapshot: Snapshot, label: str) -> pa.Table:
         """The columns that are learned from, texts dictionary-encoded as they lie on disk."""
         table = self.open(shop, "interactions", snapshot.versions.get("interactions"))
         from pyarrow.dataset import ParquetReadOptions  # noqa: PLC0415 - loads pandas, which an import need not
 
+        from endcap.lake.labels import columns_of  # noqa: PLC0415 - loads NumPy, which an import need not
+
         there = schema_of(table).names
         wanted = (*_LEARNED_FROM, SESSION_ID, INGESTION) if INGESTION in there else _LEARNED_FROM
-        names = [name for name in wanted if name in there]
-        texts = {name for name in names if name not in (TIMESTAMP, *NUMBERS)}
+        names = [name for name in (*wanted, *columns_of(label)) if name in there]
+        texts = {name for name in names if name not in (TIMESTAMP, *NUMBERS, *columns_of(label))}
         options = ParquetReadOptions(dictionary_columns=texts)
         return combinable(table.to_pyarrow_dataset(parquet_read_options=options).to_table(columns=names))
 

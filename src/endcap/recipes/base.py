@@ -114,6 +114,12 @@ class Recipe(ABC):
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         """float32 [q, m] scores of `items` (rows; all n when None) for each query, NaN where the recipe cannot tell."""
 
+    @property
+    def label(self) -> str:
+        """Which number it learns of every event (`lake.labels`), such as the rating; empty: none. What it is fitted to
+        then has it in `Interactions.label`."""
+        return ""
+
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: how related every item is to each of `items`; by default, scores asked about that item."""
         return self.score(Queries.about(items))

@@ -93,6 +93,9 @@ class _Lesson:
     def __init__(self, groups: Groups, plan: Plan, factors: int, field_of: Int32 | None):
         self.groups, self.plan = groups, plan
         self.machine = Machine.start(groups.features, factors, plan.seed, field_of)
+        if plan.loss == "logistic" and not groups.negatives:  # drawn ones would make a mean of their own
+            share = float(np.clip(groups.targets.mean(), 1e-3, 1 - 1e-3))
+            self.machine.bias[0] = np.log(share / (1 - share))
         self._chance = rng(plan.seed + 1)
         items = groups.items
         indptr, indices, data = parts(items)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numba import njit
 from scipy import sparse
 
-from endcap.lake.dataset import Dataset
+from endcap.lake.dataset import Dataset, Interactions, TimeKind
 from endcap.recipes.field_columns import coded, joined
 from endcap.recipes.fields import Fields, Spec, guess
 from endcap.recipes.queries import Queries
@@ -159,7 +159,7 @@ def _over(told: pa.ChunkedArray, table: pa.Table, name: str) -> pa.ChunkedArray:
 @dataclass(frozen=True)
 class Baskets:
     """What was taken together by one user: `user` int32 [g], `now` int64 [g], the history `starts` … `ends` - 1 (int64
-    [g]) before it, the `items` with summed `weight` of basket b at `indptr[b]` … `indptr[b + 1] - 1`."""
+    [g]) before it, the `items` with summed `weight` (or label) of basket b at `indptr[b]` … `indptr[b + 1] - 1`."""
 
     user: Int32
     now: Int64
@@ -176,25 +176,64 @@ class Baskets:
     def of(cls, dataset: Dataset) -> Baskets:
         """By order, else by moment, else each event alone."""
         events = dataset.interactions
-        same = np.zeros(len(events), np.bool_)
-        same[1:] = events.user[1:] == events.user[:-1]
-        if dataset.time_kind == "micros":
-            at_once = (events.time[1:] == events.time[:-1]) & (events.order[1:] == events.order[:-1])
-        else:
-            at_once = np.zeros(max(len(events) - 1, 0), np.bool_)
-        in_order = (events.order[1:] >= 0) & (events.order[1:] == events.order[:-1])
-        same[1:] &= in_order | at_once
-        first = np.flatnonzero(~same)
-        basket = np.cumsum(~same) - 1
-        shape = (len(first), dataset.n_items)
-        taken = sparse.csr_matrix((events.weight, (basket, events.item)), shape=shape, dtype=np.float32)
-        taken.sum_duplicates()
+        first, basket = _together(events, dataset.time_kind)
+        return cls._of(dataset, events, first, first, _summed(basket, events.item, events.weight, dataset.n_items))
+
+    @classmethod
+    def of_labels(cls, dataset: Dataset, events: Interactions, *, total: bool) -> Baskets:
+        """Labels of `events`, sorted by (user, time), that need not be interactions; the history is what was taken
+        before. Of several labels of one item their `total`, else the last."""
+        assert events.label is not None
+        first, basket = _together(events, dataset.time_kind)
+        item, label = events.item, events.label
+        if not total:
+            key = basket.astype(np.int64) * dataset.n_items + item
+            _, newest = np.unique(key[::-1], return_index=True)
+            last = len(key) - 1 - newest
+            basket, item, label = basket[last], item[last], label[last]
+        ends = _before(dataset, events.user[first], events.time[first])
+        return cls._of(dataset, events, first, ends, _summed(basket, item, label, dataset.n_items))
+
+    @classmethod
+    def _of(
+        cls, dataset: Dataset, events: Interactions, first: Int64, ends: Int64, taken: sparse.csr_matrix
+    ) -> Baskets:
         return cls(
             events.user[first],
             events.time[first],
             dataset.indptr[events.user[first]],
-            first.astype(np.int64),
+            ends.astype(np.int64),
             taken.indptr.astype(np.int64),
             taken.indices.astype(np.int32),
             taken.data,
         )
+
+
+def _together(events: Interactions, time_kind: TimeKind) -> tuple[Int64, Int64]:
+    """(the first event of each basket, the basket of each event)."""
+    same = np.zeros(len(events), np.bool_)
+    same[1:] = events.user[1:] == events.user[:-1]
+    if time_kind == "micros":
+        at_once = (events.time[1:] == events.time[:-1]) & (events.order[1:] == events.order[:-1])
+    else:
+        at_once = np.zeros(max(len(events) - 1, 0), np.bool_)
+    in_order = (events.order[1:] >= 0) & (events.order[1:] == events.order[:-1])
+    same[1:] &= in_order | at_once
+    return np.flatnonzero(~same), np.cumsum(~same) - 1
+
+
+def _summed(basket: Int64, item: Int32, value: Float32, n_items: int) -> sparse.csr_matrix:
+    shape = (int(basket.max(initial=-1)) + 1, n_items)
+    taken = sparse.csr_matrix((value, (basket, item)), shape=shape, dtype=np.float32)
+    taken.sum_duplicates()
+    return taken
+
+
+def _before(dataset: Dataset, user: Int32, time: Int64) -> Int64:
+    """int64 [m]: where each user's interactions before each time end."""
+    events = dataset.interactions
+    is_event = np.repeat([False, True], [len(user), len(events)])
+    sequence = np.lexsort((is_event, np.concatenate((time, events.time)), np.concatenate((user, events.user))))
+    passed = np.empty(len(sequence), np.int64)
+    passed[sequence] = np.cumsum(is_event[sequence])
+    return passed[: len(user)]

@@ -202,6 +202,11 @@ class Hybrid(Recipe):
             return total
         return np.asarray(expit(self.platt_[0] * total + self.platt_[1]), np.float32)
 
+    def chances(self, scores: Float32) -> Float32 | None:
+        """float32, shaped as `scores`, which are chances of taking the item within `holdout_days`; None where nobody
+        was there to tell what a score means."""
+        return None if np.isnan(self.platt_[0]) else scores
+
     def similar_scores(self, items: Int32) -> Float32:
         """float32 [m, n]: what goes into one basket with each item."""
         sources = self.sources_

@@ -46,6 +46,11 @@ class Steered(Recipe):
         self.worth_ = normal_scores(_values(dataset, self.attribute))
         self.inner_ = create(self.base, self.base_settings).fit(dataset, progress)
 
+    @property
+    def label(self) -> str:
+        """The base recipe's."""
+        return create(self.base, self.base_settings).label
+
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         strength = STRENGTHS[self.sensitivity]
         if not strength:

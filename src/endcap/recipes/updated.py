@@ -90,6 +90,16 @@ class Updated(Recipe):
                 found[row] = self._spread(_mean(own.data, nearby)[None, :])[0]
         return found
 
+    def chances(self, scores: Float32) -> Float32 | None:
+        """The model's own, None where it tells none."""
+        told = getattr(self.model_, "chances", None)
+        return None if told is None else told(scores)
+
+    def amounts(self, scores: Float32) -> Float32:
+        """The model's own, the scores themselves where it tells none."""
+        told = getattr(self.model_, "amounts", None)
+        return scores if told is None else told(scores)
+
     def _translated(self, queries: Queries) -> Queries:
         """The questions in the model's rows; what it does not know is left out of histories."""
         place = self.place_[queries.item] if len(queries.item) else queries.item

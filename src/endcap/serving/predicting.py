@@ -33,6 +33,14 @@ class Chances(Protocol):
 
 
 @runtime_checkable
+class Amounts(Protocol):
+    """A recipe that tells what its scores expect in the units of what it learnt."""
+
+    def amounts(self, scores: Float32) -> Float32:
+        """float32, shaped as `scores`."""
+
+
+@runtime_checkable
 class OfFeatures(Protocol):
     """A recipe that scores rows of its own features."""
 
@@ -55,7 +63,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """`score` is a chance where there is a `label` (0 or 1), else what the recipe says; None where it cannot tell."""
+    """`score` is a chance where there is a `label` (0 or 1), an amount where one was learnt, else what the recipe says;
+    None where it cannot tell."""
 
     score: float | None
     label: int | None = None
@@ -132,7 +141,8 @@ class Oracle:
         recipe = self.model.retriever
         chances = recipe.chances(np.where(known, scores, 0.0)) if isinstance(recipe, Chances) else None
         if chances is None:
-            return [Prediction(score if there else None) for score, there in _pairs(scores, known)]
+            found = recipe.amounts(scores) if isinstance(recipe, Amounts) else scores
+            return [Prediction(amount if there else None) for amount, there in _pairs(found, known)]
         return [
             Prediction(chance, int(chance >= LIKELY)) if there else Prediction(None)
             for chance, there in _pairs(chances, known)

@@ -135,6 +135,10 @@ class PropensityRecipe(Recipe):
         wanted = np.arange(self.n_items, dtype=np.int32) if items is None else np.asarray(items, np.int32)
         return sigmoid(self._serving.logits(queries.with_current(), wanted))
 
+    def chances(self, scores: Float32) -> Float32:
+        """float32, shaped as `scores`, which are chances: that the shopper's next interaction is with the item."""
+        return scores
+
     def _items(self, rows: Slots) -> None:
         self.item_codes_, self.item_weights_ = rows.codes, rows.weights
         self.item_shape_ = np.array([*rows.shape.field_of, rows.shape.features], np.int64)
