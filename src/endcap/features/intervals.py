@@ -8,6 +8,7 @@ from numba import njit
 from endcap.features.history import blank, find, longest, slots
 from endcap.features.kinds import PURCHASE, Kinds
 from endcap.lake.dataset import Dataset
+from endcap.stream.arrays import read_only
 from endcap.types import DAY, Float32, Int32, Int64
 
 SHORTEST = 0.5
@@ -28,7 +29,7 @@ def usual_intervals(dataset: Dataset, kind: Kinds, category: Int32, until: int |
     events = dataset.interactions
     until = dataset.last_time // WEEK * WEEK if until is None else until
     counts = np.zeros((dataset.n_items, BINS), np.int32)
-    _count(dataset.indptr, events.item, events.time, kind, until, counts)
+    _count(dataset.indptr, events.item, read_only(events.time), kind, until, counts)
     of_item = _medians(counts)
     shop = _medians(counts.sum(0, keepdims=True))[0]
     grouped = np.zeros((int(category.max(initial=-1)) + 2, BINS), np.int64)

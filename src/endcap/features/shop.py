@@ -185,12 +185,13 @@ class ShopFeatures:
             np.zeros(2, np.int64),
             *(np.zeros(0, kind) for kind in (np.int32, np.int64, np.int16, np.float32, np.int64)),  # type: ignore[arg-type]
         )
-        some = np.zeros(1, np.int32)
+        # Of one candidate the columns of a family lie end to end, which is another type to a kernel.
+        some = np.zeros(2, np.int32)
         with self._lock:
             read(nobody.event_type, nobody.weight, self._kinds)
             lower(self._first, nobody.item, nobody.time)
             moment = max(self._counts.warm(), 0)
-        self.values(nobody, np.array([moment]), some, np.array([0, 1]), np.zeros(1, np.float32))
+        self.values(nobody, np.array([moment]), some, np.array([0, 2]), np.zeros(2, np.float32))
 
     def _block(
         self,

@@ -91,7 +91,7 @@ def _fill(
 ) -> None:
     size = slots(longest(owner))
     keys, opened, sums = np.empty(size, np.int32), np.empty(size, np.int64), np.empty((size, 3))
-    category, brand = _codes(item, codes, CATEGORY), _codes(item, codes, BRAND)
+    category, brand = _codes(item, codes, np.int64(CATEGORY)), _codes(item, codes, np.int64(BRAND))
     for query in range(len(now)):
         at, low = now[query], owner[query]
         high = end(time, low, owner[query + 1], at)

@@ -38,8 +38,9 @@ FAULTS = (
     "dense and sparse records in one file",
     "a packed array that is no whole number of values",
 )
-_MAGIC, _TRUNCATED, _VARINT, _WIRE, _BEYOND, _NAME, _TENSOR, _SECOND, _TYPE = range(1, 10)
-_WIDTH, _COUNT, _KEY, _SHAPE, _LABEL, _UNLABELLED, _MIXED, _PACKED = range(10, 18)
+_MAGIC, _TRUNCATED, _VARINT, _WIRE, _BEYOND, _NAME, _TENSOR, _SECOND, _TYPE = np.arange(1, 10)
+_WIDTH, _COUNT, _KEY, _SHAPE, _LABEL, _UNLABELLED, _MIXED, _PACKED = np.arange(10, 18)
+"""Not plain numbers: of a kernel that takes those, numba compiles one for each."""
 RECORDS, ENTRIES, WIDTH, KIND, LABEL_KIND, DENSE, FAULT, RECORD, OFFSET = range(9)
 NAMED = np.frombuffer(b"\x0a\x06values", np.uint8)
 """How the key of an entry is written."""
@@ -58,7 +59,7 @@ def parse(
     found[:] = 0
     found[WIDTH] = found[DENSE] = -1
     row, label = np.zeros(4, np.int64), np.zeros(4, np.int64)
-    at = 0
+    at = np.int64(0)
     while at < len(data):
         record, entries = found[RECORDS], found[ENTRIES]
         found[RECORD] = record

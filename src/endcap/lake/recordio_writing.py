@@ -19,7 +19,7 @@ def measure(
         low, high = indptr[record], indptr[record + 1]
         length = _entry_size(_tensor_size(keys[low:high], values[low:high], width, kind))
         if label_kind:
-            length += _entry_size(_tensor_size(keys[:0], labels[record : record + 1], -1, label_kind))
+            length += _entry_size(_tensor_size(keys[:0], labels[record : record + 1], np.int64(-1), label_kind))
         ends[record + 1] = ends[record] + 8 + length + (-length) % 4
     return ends
 
@@ -40,9 +40,9 @@ def write_frames(
     for record in range(len(indptr) - 1):
         low, high = indptr[record], indptr[record + 1]
         at = ends[record] + 8
-        at = _put_entry(out, at, 1, kind, keys[low:high], values[low:high], width)
+        at = _put_entry(out, at, np.int64(1), kind, keys[low:high], values[low:high], width)
         if label_kind:
-            at = _put_entry(out, at, 2, label_kind, keys[:0], labels[record : record + 1], -1)
+            at = _put_entry(out, at, np.int64(2), label_kind, keys[:0], labels[record : record + 1], np.int64(-1))
         length = at - ends[record] - 8
         for place in range(4):
             out[ends[record] + place] = (MAGIC >> (8 * place)) & 0xFF

@@ -12,6 +12,7 @@ from endcap.errors import InputError
 from endcap.recipes import ffm_kernels
 from endcap.recipes.fm_kernels import LOGISTIC, SOFTMAX, SQUARED, Rows, learn_rows, score_rows
 from endcap.seams import Tick, rng
+from endcap.stream.arrays import read_only
 from endcap.types import Float32, Int32
 
 LOSSES = {"logistic": LOGISTIC, "squared": SQUARED, "softmax": SOFTMAX}
@@ -108,7 +109,8 @@ class Machine:
     def learn(self, rows: sparse.csr_matrix, target: Float32, worth: Float32, order: Int32, plan: Plan) -> float:
         """One pass over rows in this order, each worth so much (or all the same: one number); the mean loss, each row
         judged before it is learnt from."""
-        given = (order, parts(rows), (target, worth), self.bias, self.table, self.length, plan.steps, LOSSES[plan.loss])
+        goals = read_only(target), read_only(worth)
+        given = (order, parts(rows), goals, self.bias, self.table, self.length, plan.steps, LOSSES[plan.loss])
         if self.field_of is None:
             return float(learn_rows(*given))
         return float(ffm_kernels.learn_rows(*given, self.field_of, self.fields))

@@ -130,10 +130,10 @@ def _window(  # type: ignore[no-untyped-def]
 ):
     reach = len(decays)
     starts, stops, events = histories
-    space = scratch(len(order), support > 1, np.float32)
+    space = scratch(len(order), support > 1, decays.dtype)
     sums, counts, met = space[:3]
     for i in range(low, high):
-        size = 0
+        size = np.int64(0)
         for at in range(item_ptr[i], item_ptr[i + 1]):
             here = places[at]
             first = here + 1 if directed else max(starts[here], here - reach)
@@ -148,4 +148,4 @@ def _window(  # type: ignore[no-untyped-def]
                 if len(counts):
                     counts[j] += 1
         sums[i] = 0
-        keep_best(i, size, space, support, scale, True, order, slots, sizes)
+        keep_best(i, size, space, support, scale, np.bool_(True), order, slots, sizes)

@@ -205,7 +205,7 @@ def _of_rows(  # type: ignore[no-untyped-def]
     sums, counts, met = space[:3]
     for i in range(low, high):
         listed = work[i + 1] - work[i] < n // _LISTED
-        size = 0
+        size = np.int64(0)  # a plain 0 would compile what takes it once more, for that number alone
         for at in range(column_ptr[i], column_ptr[i + 1]):
             row = column_rows[at]
             first, last = row_ptr[row], row_ptr[np.int64(row) + 1]

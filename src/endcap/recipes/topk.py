@@ -14,6 +14,7 @@ from numba import njit, prange
 
 from endcap.recipes.selection import BINS, column_of, key_of, largest_first, lower_bound, sort_keys
 from endcap.recipes.topk_tile import CHUNK, ROWS, multiply_tile
+from endcap.stream.arrays import read_only
 from endcap.types import Bool, Float32, Int32, Int64
 
 TOGETHER = 16
@@ -72,8 +73,8 @@ def _empty(q: int, k: int) -> tuple[Int32, Float32]:
 
 def _exclusions(q: int, indptr: Int64 | None, items: Int32 | None) -> tuple[Int64, Int32]:
     if indptr is None or items is None:
-        return np.zeros(q + 1, np.int64), np.zeros(0, np.int32)
-    return np.ascontiguousarray(indptr, np.int64), np.ascontiguousarray(items, np.int32)
+        return np.zeros(q + 1, np.int64), read_only(np.zeros(0, np.int32))
+    return np.ascontiguousarray(indptr, np.int64), read_only(np.ascontiguousarray(items, np.int32))
 
 
 def _parts(q: int) -> int:
@@ -161,7 +162,7 @@ def _choose(line, best, keys, bins, k):  # type: ignore[no-untyped-def]
     bits = line.view(np.uint32)
     chunks = len(best)
     bound = lower_bound(best, chunks, k, bins)
-    size = 0
+    size = np.int64(0)
     for chunk in range(chunks):
         if best[chunk] >= bound:
             for j in range(chunk * CHUNK, (chunk + 1) * CHUNK):

@@ -6,15 +6,26 @@ import json
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from endcap.errors import ArtefactError
 
+Array = TypeVar("Array", bound=NDArray[Any])
+
 _KINDS = {"U8": np.uint8, "I16": np.int16, "I32": np.int32, "I64": np.int64, "F32": np.float32, "BOOL": np.bool_}
 _HEADER_LIMIT = 1 << 20
+
+
+def read_only(array: Array) -> Array:
+    """The same numbers, not to be written on. A kernel that only reads would be compiled twice where some callers have
+    mapped arrays and others arrays of their own: so all of them give it this."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def pack(arrays: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> bytes:

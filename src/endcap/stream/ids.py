@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from endcap.errors import ArtefactError
+from endcap.stream.arrays import read_only
 from endcap.types import Int32, Int64
 
 UInt8 = NDArray[np.uint8]
@@ -44,8 +45,9 @@ class IdIndex:
             if block is not None:
                 data = np.frombuffer(block, np.uint8)[held[0] : held[-1]].copy()
         slots = np.full(1 << max(3, int(2 * len(column)).bit_length()), -1, np.int32)
+        data, offsets = read_only(data), read_only(offsets)
         _fill(data, offsets, slots)
-        return cls(data, offsets, slots)
+        return cls(data, offsets, read_only(slots))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -105,7 +107,7 @@ class IdIndex:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], prefix: str) -> IdIndex:
         """What `arrays` gave. Raises `ArtefactError` when the parts do not fit together."""
-        data, offsets, slots = (arrays[f"{prefix}.{part}"] for part in ("data", "offsets", "slots"))
+        data, offsets, slots = (read_only(arrays[f"{prefix}.{part}"]) for part in ("data", "offsets", "slots"))
         kinds = data.dtype == np.uint8 and offsets.dtype == np.int64 and slots.dtype == np.int32
         n, size = len(offsets) - 1, len(slots)
         if not kinds or n < 0 or size <= n or size & (size - 1) or not _sound(data, offsets, slots):
@@ -155,7 +157,7 @@ def _fill(data: UInt8, offsets: Int64, slots: Int32) -> None:
 
 @njit(cache=True, nogil=True)
 def _find(data: UInt8, offsets: Int64, slots: Int32, key: UInt8) -> int:
-    place: int = slots[_probe(data, offsets, slots, key, 0, len(key))]
+    place: int = slots[_probe(data, offsets, slots, key, np.int64(0), len(key))]
     return place
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from endcap.errors import ArtefactError, InputError
 from endcap.stream import windows_kernels as kernels
+from endcap.stream.arrays import read_only
 from endcap.stream.windows_closing import closed, mark_listed
 from endcap.stream.windows_seen import Seen
 from endcap.types import DAY, Float64, Int16, Int64
@@ -265,7 +266,8 @@ class Windows:
 
     def _make_room(self) -> None:
         """Leave out what no answer needs, then take columns twice as large as what is left."""
-        counts = kernels.kept(self._plan, self._state, self._keys, self._rows[0])
+        old_keys, old_rows = tuple(map(read_only, self._keys)), tuple(map(read_only, self._rows))
+        counts = kernels.kept(self._plan, self._state, old_keys, old_rows[0])
         living = np.flatnonzero(counts)
         if len(living) >= self._most_keys:
             ends = (self._keys[1] + self._keys[2])[living] - 1
@@ -277,7 +279,7 @@ class Windows:
         keys, rows = _key_columns(max(16, 2 * n_keys)), _row_columns(max(256, 3 * int(counts.sum()) + 8 * n_keys))
         slots = np.full(1 << int(4 * len(keys[0]) - 1).bit_length(), -1, np.int32)
         cap = self.window.entries
-        found, used = kernels.rebuild(counts, self._keys, self._rows, slots, keys, rows, cap)
+        found, used = kernels.rebuild(counts, old_keys, old_rows, slots, keys, rows, cap)
         self._state[kernels.KEYS], self._state[kernels.USED] = found, used
         self._keys, self._rows, self._slots = keys, rows, slots
 

@@ -272,7 +272,7 @@ def values(
     found = np.empty(len(of), np.float64)
     for query in range(len(of)):
         key = slots[_slot(of[query], slots, key_of)]
-        low = high = 0
+        low = high = np.int64(0)
         if key >= 0:
             high = start[key] + length[key]
             low = max(start[key], high - plan[CAP])
@@ -319,7 +319,7 @@ def rebuild(counts: Int64, old_keys: Any, old_rows: Any, slots: Int32, keys: Any
     """Copy the newest `counts` rows of each key (keys with none go); (keys, rows handed out)."""
     old_of, old_start, old_length, _, old_listed = old_keys
     key_of, start, length, room, listed = keys
-    found = used = 0
+    found = used = np.int64(0)
     for old in range(len(counts)):
         size = counts[old]
         if size == 0:
@@ -345,7 +345,7 @@ def _copy(source: Any, low: int, target: Any, begin: int, size: int) -> None:
 def openings(of: Int64, time: Int64, plan: Int64) -> Int64:
     """int64 [n]: the row that opened the window of each row; rows are sorted by key and time (stagger and session)."""
     found = np.empty(len(of), np.int64)
-    low = 0
+    low = np.int64(0)
     while low < len(of):
         high = low
         while high < len(of) and of[high] == of[low]:

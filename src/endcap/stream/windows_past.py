@@ -91,5 +91,5 @@ def _of_rows(
 ) -> Any:
     at, what, sort = time[rows], other[rows].astype(np.int64), kind[rows]
     count = np.ones(len(rows), np.int32)
-    low, high = open_window(plan, at, 0, len(rows), now)
+    low, high = open_window(plan, at, np.int64(0), len(rows), now)
     return amount(aggregate, low, high, now, at, what, sort, count, weights)
