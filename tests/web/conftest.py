@@ -52,7 +52,7 @@ class Watched:
     foreign: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of the shop, this worker's own copy."""
     base = tmp_path_factory.getbasetemp()
@@ -60,9 +60,10 @@ def site_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home_of_a_shop(base.parent if is_worker else base, tmp_path_factory.mktemp("site") / "home")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop_site(site_home: Path) -> Iterator[ShopSite]:
-    """Serve it; its events and shoppers are shared by the tests of a worker, so each uses shoppers of its own."""
+    """Serve it while tests of this folder run; its events and shoppers are shared by the tests of a worker, so each
+    uses shoppers of its own."""
     settings = Settings(home=site_home, port=0)
     with running(settings) as server:
         yield ShopSite(server, settings)
