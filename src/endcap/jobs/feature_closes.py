@@ -158,11 +158,12 @@ class Closing:
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop. What fails is told, and tried again."""
-        while not stop.wait(self._workspace.settings.sink_seconds):
+        while not stop.is_set():
             try:
                 self.turn()
             except Exception as error:  # nothing else would record closes from then on
                 sys.stderr.write(f"closes: {type(error).__name__}: {error}\n")
+            stop.wait(self._workspace.settings.sink_seconds)
 
     def turn(self) -> dict[ShopKey, list[Filled]]:
         """Once for each shop that is due; what was added."""

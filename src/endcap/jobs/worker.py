@@ -68,7 +68,6 @@ def work(settings: Settings, stop: threading.Event, announce: Callable[[str], ob
     from dbos import DBOS  # noqa: PLC0415
 
     from endcap.jobs.dispatch import Dispatch, config  # noqa: PLC0415
-    from endcap.jobs.feature_closes import Closing  # noqa: PLC0415
     from endcap.jobs.schedules import Schedules  # noqa: PLC0415
     from endcap.jobs.workflows import register  # noqa: PLC0415
 
@@ -83,9 +82,17 @@ def work(settings: Settings, stop: threading.Event, announce: Callable[[str], ob
     dispatch.recover()
     schedules = Schedules(workspace)
     threading.Thread(target=schedules.run, args=(stop,), daemon=True, name="schedules").start()
-    threading.Thread(target=Closing(workspace).run, args=(stop,), daemon=True, name="closes").start()
+    threading.Thread(target=_record_closes, args=(workspace, stop), daemon=True, name="closes").start()
     announce(READY)
     _loop(workspace, dispatch.turn, stop)
+
+
+def _record_closes(workspace: Workspace, stop: threading.Event) -> None:
+    """What does it is loaded when it is first due: it brings kernels along, a third of what starting costs."""
+    if not stop.wait(workspace.settings.sink_seconds):
+        from endcap.jobs.feature_closes import Closing  # noqa: PLC0415
+
+        Closing(workspace).run(stop)
 
 
 def _loop(workspace: Workspace, turn: Callable[[], bool], stop: threading.Event) -> None:
