@@ -134,5 +134,5 @@ def test_processes_of_torchrun_train_one_version(
     alone = train_command(workspace, key, "sasrec", environ={}, settings=settings)
     assert alone is not None
     one, other = (workspace.versions.load(each).recipe for each in (both, alone))
-    # Not the same to the last digit: each half of a batch counts the same, though one has more events.
-    np.testing.assert_allclose(one.item_vectors, other.item_vectors, atol=0.02)  # type: ignore[attr-defined]
+    # The same but for rounding: halves of a batch are summed apart.
+    np.testing.assert_allclose(one.item_vectors, other.item_vectors, atol=1e-5)  # type: ignore[attr-defined]

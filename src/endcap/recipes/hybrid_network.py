@@ -108,6 +108,11 @@ def _with(asked: Candidates, held: Bool, network: Network, share: float) -> Floa
     return asked.base[held] + np.float32(share) * network.residual(asked.block[held])
 
 
+def _says(taken: Any) -> Any:
+    """[b], array or tensor: what a shopper counts in the loss who took so many."""
+    return taken.clip(max=20) ** 0.5
+
+
 def _trained(
     arrays: dict[str, Float32], judged: Callable[[tuple[Float32, Float32]], float], how: Learning, progress: Progress
 ) -> tuple[Float32, Float32]:
@@ -127,7 +132,7 @@ def _trained(
     def loss_of(module: Any, batch: dict[str, Any]) -> Any:
         logs = torch.log_softmax(batch["base"] + module(batch["block"]).squeeze(2), dim=1)
         counts = batch["taken"].sum(1)
-        share = counts.clamp(max=20).sqrt()
+        share = _says(counts)
         return -((logs * batch["taken"]).sum(1) / counts * share).sum() / share.sum()
 
     def parts(module: Any) -> tuple[Float32, Float32]:
@@ -142,6 +147,7 @@ def _trained(
             epochs=how.epochs,
             rate=Descent(how.rate, decay=how.decay, schedule="cosine"),
             seed=how.seed,
+            weigh=lambda batch: float(_says(batch["taken"].sum(1)).sum()),
             validate=lambda module: judged(parts(module)),
             patience=8,
             progress=progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,16 +72,24 @@ def shuffled(n: int, size: int, seed: int, epoch: int) -> Iterator[Int64]:
         yield order[start : start + size]
 
 
-def share_of(batch: Batch, rank: int, world: int) -> Batch:
-    """The rows of a batch that one of `world` processes takes: equally many each, some twice where they do not divide.
+def rows_of(batch: Batch) -> int:
+    """How many rows a batch has."""
+    return len(next(iter(batch.values())))
 
-    Equally many, so that the mean of the processes' gradients is the gradient of the mean.
+
+def share_of(batch: Batch, rank: int, world: int, weigh: Callable[[Batch], float] = rows_of) -> tuple[Batch, float]:
+    """The rows of a batch that one of `world` processes takes, each row one process's, and what its loss counts.
+
+    `weigh` says what a batch's mean loss is a mean over: its rows, or the weights of its targets. Losses times what
+    they count have the whole batch's loss as their mean over the processes, and so have their gradients. A process for
+    which no row is left takes the first one, which counts nothing: it must do its part in each step.
     """
     if world == 1:
-        return batch
-    n = len(next(iter(batch.values())))
-    rows = np.arange(rank, -(-n // world) * world, world) % n
-    return {name: array[rows] for name, array in batch.items()}
+        return batch, 1.0
+    rows = np.arange(rank, rows_of(batch), world)
+    own = {name: array[rows if len(rows) else slice(1)] for name, array in batch.items()}
+    whole = weigh(batch)
+    return own, world * weigh(own) / whole if len(rows) and whole else 0.0
 
 
 def tensors(batch: Batch, device: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from endcap.lake.dataset import Dataset
 from endcap.recipes.fields import Fields, Spec
 from endcap.recipes.neural import losses
-from endcap.recipes.neural.batches import tensors
+from endcap.recipes.neural.batches import Batch, tensors
 from endcap.recipes.neural.extras import needed
 from endcap.recipes.neural.sampling import Sampler, shares
 from endcap.recipes.neural.sequences import Steps, Windows, held_out
@@ -92,6 +92,7 @@ def teach(
         model,
         windows,
         _Loss(lesson, counts, len(steps.item)),
+        weigh=_weigh,
         epochs=lesson.epochs if len(windows) else 0,
         rate=Descent(
             lesson.rate, betas=(0.9, 0.98), decay=lesson.decay, norm=5.0, warmup=50, average=_average(windows)
@@ -109,6 +110,18 @@ def _average(windows: Windows) -> float:
     return 1 - 1 / min(max(4 * len(windows), 20), 1000)
 
 
+def _foretold(batch: Any) -> Any:
+    """bool [rows, steps], array or tensor: the targets that a batch foretells, those that something came before."""
+    there = batch["target"] >= 0
+    return there & (batch["source"] >= 0) if "source" in batch else there
+
+
+def _weigh(batch: Batch) -> float:
+    """What the mean of `_Loss` is over."""
+    there = _foretold(batch)
+    return float(batch["weight"][there].sum() if "weight" in batch else there.sum())
+
+
 class _Loss:
     """The loss of a batch of windows."""
 
@@ -121,16 +134,17 @@ class _Loss:
 
     def __call__(self, model: Any, batch: dict[str, Any]) -> Any:
         vectors = model.items()
-        there, states = batch["target"] >= 0, model(vectors, batch)
+        there, states = _foretold(batch), model(vectors, batch)
         owner = None
         if "source" in batch:  # what came together is foretold from one state
-            there = there & (batch["source"] >= 0)
             rows = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
             places, owner = torch.unique_consecutive((rows + batch["source"])[there], return_inverse=True)
             states = states.flatten(0, 1)[places]
         else:
             states = states[there]
         targets, weights = batch["target"][there], batch["weight"][there] if "weight" in batch else None
+        if not len(targets):  # all of one moment: there is no mean, and nothing to learn
+            return states.sum() * 0.0
         if self.kind == "softmax":
             return losses.full_softmax(states, vectors, targets, weights, owner)
         if self.sampler is None:

@@ -124,13 +124,13 @@ def train(
     """Train `module` in place for at most `epochs` epochs and leave it on the CPU, in evaluation mode.
 
     `rate` is a learning rate or a whole `Descent`. `weigh` tells what the mean of a batch's loss is over, so that
-    processes that share a batch take the step of one that has all of it. With `validate`, training ends after `patience` epochs without a
-    better score and the best epoch's weights are put back. `checkpoints` is a folder (by default the one given by
-    `processes.checkpoints_in`): a checkpoint is written there after each epoch, and one of the same training (its
-    data, first weights, epochs, seed and rate) that lies there is gone on from. `device` is auto, cpu, cuda or cuda:N,
-    `threads` how many of the processor work (None: as PyTorch is set; one is quicker for small networks, and steadier
-    on a busy machine). Initial weights are the module's own: make it inside `seeded(seed)`. Raises `InputError` for a
-    device that is not there, `ArtefactError` for a damaged checkpoint.
+    processes that share a batch take the step of one that has all of it. With `validate`, training ends after
+    `patience` epochs without a better score and the best epoch's weights are put back. `checkpoints` is a folder (by
+    default the one given by `processes.checkpoints_in`): a checkpoint is written there after each epoch, and one of the
+    same training (its data, first weights, epochs, seed and rate) that lies there is gone on from. `device` is auto,
+    cpu, cuda or cuda:N, `threads` how many of the processor work (None: as PyTorch is set; one is quicker for small
+    networks, and steadier on a busy machine). Initial weights are the module's own: make it inside `seeded(seed)`.
+    Raises `InputError` for a device that is not there, `ArtefactError` for a damaged checkpoint.
     """
     place = here()
     at = chosen_device(device, place)
