@@ -179,3 +179,107 @@ def test_a_rule_about_a_column_that_is_not_there(shop: Dataset) -> None:
         Knowledge(rules='\n[[rule]]\nname = "x"\nmust = { colour = "red" }').fit(shop)
     with pytest.raises(InputError, match="expected the text of a rule file"):
         Knowledge(rules="rules.toml")
+
+
+def rules(*lines: str) -> str:
+    return '[[rule]]\nname = "r"\n' + "\n".join(lines)
+
+
+@pytest.mark.parametrize(("budget", "most"), [("$5", 5), ("5 EUR", 5), ("5,50", 5.5), ("1.234,50", 1234.5), ([5], 5)])
+def test_a_budget_is_read_as_it_is_written(shop: Dataset, model: Knowledge, budget: Any, most: float) -> None:
+    barred = model.forbidden(asked(shop, {"budget": budget}))
+    prices = shop.item_metadata["price"].to_pylist()
+    assert barred is not None and barred[0].tolist() == [price is None or price > most for price in prices]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told", "expected"),
+    [
+        (['must = { price = { max = "$budget" } }'], {"budget": "little"}, "a number such as 5"),
+        (['must = { price = { max = "$budget" } }'], {"budget": "5|7"}, "a number such as 5"),
+        (['must = { price = { band = "$band" } }'], {"band": "cheap"}, "one of low, middle, high"),
+        (['must = { price = { not = "$unwanted" } }'], {"unwanted": "five"}, "a number such as 5"),
+        (["when = { age = { max = 12 } }", "must = { price = { max = -1 } }"], {"age": "ten"}, "a number such as 5"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_lets_nothing_through_and_is_told(
+    shop: Dataset, lines: list[str], told: dict[str, str], expected: str
+) -> None:
+    model = Knowledge(rules=rules(*lines)).fit(shop)
+    queries = asked(shop, told, {})
+    barred, (first, second) = model.forbidden(queries), model.unread(queries)
+    assert barred is not None and barred[0].all() and not barred[1].any()
+    ((field, given),) = told.items()
+    assert [(each.rule, each.field, each.given, each.binds) for each in first] == [("r", field, given, True)]
+    assert expected in str(first[0]) and second == ()
+
+
+def test_a_band_in_any_case_is_a_band(shop: Dataset) -> None:
+    model = Knowledge(rules=rules('must = { price = { band = "$band" } }')).fit(shop)
+    queries = asked(shop, {"band": "LOW"}, {"band": " low "})
+    barred = model.forbidden(queries)
+    assert barred is not None and not barred.all(axis=1).any() and model.unread(queries) == [(), ()]
+
+
+def test_a_preference_that_cannot_be_read_is_told_and_forbids_nothing(shop: Dataset) -> None:
+    model = Knowledge(rules=rules('prefer = { price = { band = "$band" } }')).fit(shop)
+    queries = asked(shop, {"band": "cheap"})
+    assert model.forbidden(queries) is None
+    assert [each.binds for each in model.unread(queries)[0]] == [False]
+
+
+def test_the_rest_of_a_must_holds_where_an_answer_is_missing(shop: Dataset) -> None:
+    lines = 'must = { diet = "vegan", price = { min = "$least", max = "$budget" } }', 'prefer = { brand = "$brand" }'
+    model = Knowledge(rules=rules(*lines)).fit(shop)
+    diets, prices = (shop.item_metadata[name].to_pylist() for name in ("diet", "price"))
+    barred = model.forbidden(asked(shop, {}, {"budget": "9"}))
+    assert barred is not None
+    assert barred[0].tolist() == [diet != "vegan" for diet in diets]
+    assert barred[1].tolist() == [
+        diet != "vegan" or price is None or price > 9 for diet, price in zip(diets, prices, strict=True)
+    ]
+
+
+def test_an_answer_in_the_questionnaire_counts_beside_others_who_have_the_column(
+    shop: Dataset, model: Knowledge
+) -> None:
+    together = model.forbidden(asked(shop, {"budget": "9"}, {"questionnaire": "budget=9"}))
+    assert together is not None
+    np.testing.assert_array_equal(together[0], together[1])
+
+
+def test_what_is_known_may_be_asked_for_with_more(shop: Dataset) -> None:
+    model = Knowledge(rules=rules("must = { price = { known = true, max = 3 } }")).fit(shop)
+    barred = model.forbidden(asked(shop, {}))
+    assert barred is not None and np.flatnonzero(~barred[0]).tolist() == [0, 1, 2]
+
+
+def test_bands_of_prices_that_are_texts_or_have_another_name(shop: Dataset) -> None:
+    table = shop.item_metadata
+    prices = [None if price is None else f"{price:.2f} €".replace(".", ",") for price in table["price"].to_pylist()]
+    told = {"cost": pa.array(prices), **{name: table[name] for name in ("item_id", "category_l1")}}
+    written = replace(shop, item_metadata=pa.table(told))
+    lines = rules('must = { price = { band = "low" } }')
+    plain = Knowledge(rules=lines).fit(shop).forbidden(asked(shop, {}))
+    named = Knowledge(rules=lines + '\n[columns]\nprice = "cost"').fit(written).forbidden(asked(shop, {}))
+    np.testing.assert_array_equal(plain, named)
+
+
+@pytest.mark.parametrize(
+    ("must", "told"),
+    [
+        ('{ price = { contains = "zzz" } }', "must.price: price is a column of numbers, which hold no words"),
+        ('{ price = "cheap" }', "must.price: price is a column of numbers, and 'cheap' is none"),
+        ('{ price = { not = ["5 EUR", "dear"] } }', "must.price: price is a column of numbers, and 'dear' is none"),
+        ("{ brand = { max = 3 } }", "must.brand: no item's brand is a number"),
+        ('{ brand = { band = "low" } }', "must.brand: bands are of price, not of brand"),
+    ],
+)
+def test_a_rule_that_can_never_hold_is_refused_unless_it_is_optional(shop: Dataset, must: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Knowledge(rules=rules(f"must = {must}")).fit(shop)
+    assert f"Line 1, rule 'r', {told}" in str(caught.value)
+    left_out = Knowledge(rules=rules(f"must = {must}", "optional = true")).fit(shop)
+    assert left_out.forbidden(asked(shop, {})) is None
+    put = left_out.over([{"price": 3.0, "brand": "x"}], np.array([-1], np.int32))
+    assert put.forbidden(asked(shop, {})) is None

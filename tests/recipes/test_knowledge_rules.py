@@ -34,7 +34,7 @@ def conditions(*, items: bool = True) -> st.SearchStrategy[Condition]:
         known=st.none() | st.booleans(),
         unknown_too=st.booleans(),
     )
-    return made.filter(lambda each: each not in (Condition(), Condition(unknown_too=True)))
+    return made.filter(lambda each: each not in (Condition(), Condition(unknown_too=True)) and not each.contradiction())
 
 
 def _without_answers(operands: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -52,7 +52,8 @@ RULES = st.builds(
     because=NAMES,
     optional=st.booleans(),
 )
-QUESTIONS = st.builds(Question, NAMES, NAMES, st.lists(NAMES, max_size=2).map(tuple), NAMES, st.booleans())
+CHOICES = st.lists(st.integers(0, 99).map(str), max_size=2).map(tuple)
+QUESTIONS = st.builds(Question, NAMES, NAMES, CHOICES, NAMES, st.booleans())
 FILES = st.builds(
     RuleFile,
     st.lists(RULES, max_size=3, unique_by=lambda rule: rule.name).map(tuple),
@@ -133,8 +134,10 @@ def test_columns_agree_with_one_value_at_a_time(
     facts = ItemFacts.of(pa.table(columns), len(texts), rules)
     for name, column in columns.items():
         one_by_one = [holds(whole, Told.of(value)) for value in column.to_pylist()]
-        # Of several texts each may fulfil a bound; a single number is what `holds` looks at.
-        if name == "number" or (whole.least is None and whole.most is None):
+        # Of several texts each may fulfil a bound; a single number is what `holds` looks at. Of a column of numbers a
+        # text that is none lets nothing pass (`not`): it is refused, or an answer that cannot be read.
+        words = [each for each in whole.none_of if isinstance(each, str) and np.isnan(Told.of(each).number)]
+        if not words if name == "number" else whole.least is None and whole.most is None:
             np.testing.assert_array_equal(facts.mask(name, whole), one_by_one)
 
 
@@ -161,6 +164,19 @@ HEAD = '# shop\n[[rule]]\nname = "r"\n'
         ("[rule]\nname = 'r'", r"[rule] was given once as a table, expected [[rule]]"),
         ("[[rules]]\nname = 'r'", "has 'rules', expected question, rule, columns"),
         ("[[question]]\nname = 'q'", "question 'q', ask is None, expected a text"),
+        (HEAD + "must = { a = { min = 3, max = 2 } }", "must.a has min 3 above max 2"),
+        (HEAD + "must = { a = { known = false, is = 3 } }", "must.a asks for more of a value that is to be unknown"),
+        (HEAD + "must = { a = { known = true, or_unknown = true } }", "must.a asks for a value that is known, or not"),
+        (HEAD + 'must = { a = { is = "x", not = ["x", "y"] } }', "must.a asks for what it rules out"),
+        (HEAD + "when = { month = [12, 13] }\nmust = { a = 1 }", "when.month is 13.0, expected numbers 1 to 12"),
+        (
+            HEAD + 'must = { a = { band = "$b" } }\n[[question]]\nname = "b"\nask = "?"\nanswers = ["low", "cheap"]',
+            "Line 5, question 'b', answers has 'cheap', and must.a of rule 'r' expects low, middle, high",
+        ),
+        (
+            HEAD + 'must = { a = { max = "$b" } }\n[[question]]\nname = "b"\nask = "?"\nanswers = ["$5", "little"]',
+            "answers has 'little', and must.a of rule 'r' expects a number",
+        ),
         ("[columns]\nsize = 3", "[columns] expected the name of an item column"),
         ("a = [", "is no TOML"),
     ],

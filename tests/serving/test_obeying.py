@@ -8,14 +8,18 @@ import pyarrow as pa
 import pytest
 from shops import SHOP, Registry
 
+from endcap.api.personalize.answers import reply
+from endcap.errors import InputError
 from endcap.lake.tables import Lake
 from endcap.recipes.knowledge import Knowledge
 from endcap.seams import FrozenClock
 from endcap.serving.filters import parse
+from endcap.serving.inspecting import inspect
 from endcap.serving.live_shops import LiveShops
-from endcap.serving.recommend import Promotion, Request, recommend
+from endcap.serving.recommend import Promotion, Request, Slate, answer, recommend
 from endcap.serving.restriction import Restriction
 from endcap.serving.snapshot import Snapshot
+from endcap.serving.why_not import why_not
 from endcap.storage.log import open_log
 from endcap.stream.collect import put_record
 from endcap.stream.records import Put
@@ -33,6 +37,10 @@ name = "kind"
 prefer = { category_l1 = "c1" }
 weight = 30.0
 because = "What we make best"
+
+[[rule]]
+name = "plenty"
+must = { stock = { min = "$least" } }
 """
 
 
@@ -40,7 +48,9 @@ because = "What we make best"
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     shop = policy_shop.shop(events=400)
     diets = [f"B{int(name[1:]) % 7}" if int(name[1:]) % 2 else None for name in shop.users.ids.to_pylist()]
-    shop = replace(shop, user_metadata=pa.table({"user_id": shop.users.ids, "diet": diets}))
+    least = ["plenty" if name == "u0" else None for name in shop.users.ids.to_pylist()]
+    users = pa.table({"user_id": shop.users.ids, "diet": diets, "least": pa.array(least, pa.string())})
+    shop = replace(shop, user_metadata=users)
     return Registry(tmp_path_factory.mktemp("home"), shop).snapshot(Knowledge(rules=RULES))
 
 
@@ -81,6 +91,25 @@ def test_reasons_are_the_rules_words(snapshot: Snapshot) -> None:
     for item, reason in zip(answer.items, answer.reasons, strict=True):
         assert (reason == "What we make best") == (policy_shop.category(item) == 1)
     assert "Fits your diet" in answer.reasons or len(answer.items) < 12
+
+
+def test_an_answer_in_the_request_that_a_must_cannot_read_is_refused(snapshot: Snapshot) -> None:
+    assert recommend(snapshot, Request(5, "u2", context={"LEAST": "5"})).items
+    told = r"context: The rule 'plenty' cannot read least = 'a lot': expected a number such as 5"
+    with pytest.raises(InputError, match=told):
+        recommend(snapshot, Request(5, "u2", context={"LEAST": "a lot"}))
+
+
+def test_one_that_is_known_of_the_shopper_lets_nothing_through_and_is_told_with_the_answer(snapshot: Snapshot) -> None:
+    told = "The rule 'plenty' cannot read least = 'plenty': expected a number such as"
+    first, second = answer([Slate(snapshot, Request(5, user), "0" * 16) for user in ("u0", "u2")])
+    assert not first.items and first.unread[0].startswith(told)
+    assert second.items and not second.unread
+    assert told in inspect(snapshot, Request(5, "u0"), checks=0).notes[0]
+    assert told in why_not(snapshot, Request(5, "u0"), "i4").said
+    headers = dict(reply(first, "itemList", ()).headers)
+    assert headers[b"x-endcap-unread"].startswith(told.encode())
+    assert recommend(snapshot, Request(5, "u0", context={"least": "3 EUR"})).items
 
 
 def test_what_was_put_since_counts_and_so_do_new_items(snapshot: Snapshot, tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def answer(workspace: Workspace, shop: ShopKey, campaign: str | None, request: R
         for item, score, reason in zip(slate.items, slate.scores, slate.reasons, strict=True)
     ]
     table(("item", "what it is", "score", "why"), rows)
+    for each in slate.unread:
+        say(each)
     say(
         f"{deployment.campaign} · version {slate.model.version} ({slate.model.recipe_name}) · {slate.recommendation_id}"
     )
@@ -68,6 +70,7 @@ def _document(slate: Slate, titles: dict[str, str]) -> dict[str, Any]:
         "recommendationId": slate.recommendation_id,
         "version": slate.model.version,
         "recipe": slate.model.recipe_name,
+        "unread": list(slate.unread),
         "items": [
             {"itemId": item, "name": titles.get(item), "score": score, "reason": reason}
             for item, score, reason in items

@@ -17,6 +17,7 @@ from endcap.errors import InputError
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
 from endcap.recipes.knowledge_facts import Answers, ItemFacts, Places, Told, holds, resolved
+from endcap.recipes.knowledge_faults import Unread, beyond, check, fault, unread
 from endcap.recipes.knowledge_rules import Conditions, Rule, RuleFile, parse
 from endcap.recipes.mixing import Population, add_feature, hold_out
 from endcap.recipes.popularity import Popularity
@@ -36,15 +37,23 @@ KEPT = 256
 
 
 @dataclass(frozen=True)
-class Followed:
-    """What one rule says to some of the shoppers: `queries` int64 [g] asked alike; bool [n] which items pass its
-    `must`, which it prefers and which it avoids."""
+class Said:
+    """What a rule makes of some answers: bool [n] which items pass its `must`, which it prefers and which it avoids;
+    `binds` where anything of the `must` could be asked."""
 
-    rule: Rule
-    queries: Int64
     passes: Bool
     preferred: Bool
     avoided: Bool
+    binds: bool
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What one rule says to some of the shoppers, `queries` int64 [g], who answered alike."""
+
+    rule: Rule
+    queries: Int64
+    said: Said
 
 
 @dataclass
@@ -56,7 +65,8 @@ class Knowledge(Recipe):
     column c: the share of their past, recent events first, that has the item's value there, over the root of the share
     that all events have; s is what sells. Both count as shares of the query's best. The weights w are a conditional
     logit (McFadden 1974) of what shoppers took in the last `holdout_days` of training; a rule of weight 1 makes an item
-    e times as likely. Rules read answers from the request's context and the shopper's profile.
+    e times as likely. Rules read answers from the request's context and the shopper's profile. An answer that is there
+    and cannot be read lets nothing through: `unread` says which.
     """
 
     title: ClassVar[str] = "Knowledge"
@@ -114,6 +124,8 @@ class Knowledge(Recipe):
         metadata = dataset.item_metadata
         facts = ItemFacts.of(metadata, dataset.n_items, self._rules())
         self.columns_ = () if metadata is None else tuple(name.lower() for name in metadata.column_names)
+        rules = self._rules()
+        check(rules.rules, facts, Places(rules.columns, self.columns_))
         self.values_, self.value_names_ = facts.values, facts.names
         self.numbers_, self.number_names_, self.bands_ = facts.numbers, facts.number_names, facts.bands
         self.tastes_ = facts.tastes()
@@ -140,9 +152,9 @@ class Knowledge(Recipe):
         for told, weight in zip(self._told(queries), self.weights_, strict=True):
             if weight > 0:
                 add_feature(told, every, True, self.floor, float(weight), total)
-        for said in self._followed(queries):
-            pull = said.rule.weight * (said.preferred.astype(np.float32) - said.avoided)
-            total[said.queries] += np.where(said.passes, pull, np.float32(np.nan))
+        for each in self._followed(queries):
+            pull = each.rule.weight * (each.said.preferred.astype(np.float32) - each.said.avoided)
+            total[each.queries] += np.where(each.said.passes, pull, np.float32(np.nan))
         return total if items is None else total[:, items]
 
     def similar_scores(self, items: Int32) -> Float32:
@@ -152,10 +164,21 @@ class Knowledge(Recipe):
     def forbidden(self, queries: Queries) -> Bool | None:
         """bool [q, n]: the item breaks a `must` for this shopper; None where no rule forbids anything to anybody."""
         found = None
-        for said in self._followed(queries):
-            if not said.passes.all():
+        for each in self._followed(queries):
+            if not each.said.passes.all():
                 found = np.zeros((len(queries), self.n_items), np.bool_) if found is None else found
-                found[said.queries] |= ~said.passes
+                found[each.queries] |= ~each.said.passes
+        return found
+
+    def unread(self, queries: Queries) -> list[tuple[Unread, ...]]:
+        """For each query the answers that are there and that the rules for this shopper cannot read."""
+        found: list[tuple[Unread, ...]] = [()] * len(queries)
+        answers, ready = Answers(queries), self._ready
+        for rule in ready.rules:
+            fields = sorted({*rule.when, *rule.answers()})
+            for at in np.flatnonzero(_applies(rule, answers, len(queries))).tolist():
+                told = {field: answers.of(field)[at] for field in fields}
+                found[at] += tuple(unread(rule, told, lambda word: ready.places.of(word) in self.number_names_))
         return found
 
     def over(self, items: Sequence[Mapping[str, Any]], rows: Int32) -> Self:
@@ -173,11 +196,11 @@ class Knowledge(Recipe):
         }
         facts = ItemFacts.of(pa.table(table), len(items), self._ready.file)
         made = copy(self)
-        made.__dict__.pop("_read", None)
         made.popularity_ = np.zeros(len(items), np.float32)
         made.values_, made.value_names_, made.tastes_ = facts.values, facts.names, ()
         made.numbers_, made.number_names_ = facts.numbers, facts.number_names
         made.bands_ = np.where(rows >= 0, self.bands_[np.maximum(rows, 0)], np.float32(np.nan)).astype(np.float32)
+        made.__dict__["_read"] = _Ready(made, self._ready.rules)
         return made
 
     def parts(self, queries: Queries, items: Int32 | None = None) -> dict[str, Float32]:
@@ -189,11 +212,11 @@ class Knowledge(Recipe):
         for name, told, weight in zip((*self.tastes_, SELLS), self._told(queries), self.weights_, strict=True):
             found[name] = np.zeros(shape, np.float32)
             add_feature(told, every, True, self.floor, float(weight), found[name])
-        for said in self._followed(queries):
-            words = found.setdefault(f"rule {said.rule.name}", np.zeros(shape, np.float32))
-            words[said.queries] += said.rule.weight * said.preferred.astype(np.float32)
-            if said.rule.must:
-                words[said.queries] += FITS * said.passes.astype(np.float32)
+        for each in self._followed(queries):
+            words = found.setdefault(f"rule {each.rule.name}", np.zeros(shape, np.float32))
+            words[each.queries] += each.rule.weight * each.said.preferred.astype(np.float32)
+            if each.said.binds:
+                words[each.queries] += FITS * each.said.passes.astype(np.float32)
         return found if items is None else {name: part[:, items] for name, part in found.items()}
 
     @property
@@ -233,7 +256,7 @@ class Knowledge(Recipe):
             for told, rows in groups.items():
                 said = self._ready.items_of(rule, dict(zip(needed, told, strict=True)))
                 if said is not None:
-                    yield Followed(rule, np.array(rows, np.int64), *said)
+                    yield Followed(rule, np.array(rows, np.int64), said)
 
     @property
     def _ready(self) -> _Ready:
@@ -247,16 +270,17 @@ class Knowledge(Recipe):
 class _Ready:
     """What is asked of a fitted model again and again."""
 
-    def __init__(self, model: Knowledge) -> None:
+    def __init__(self, model: Knowledge, rules: tuple[Rule, ...] | None = None) -> None:
+        """`rules` are those to follow where that was decided over other items."""
         self.file = parse(model.text_) if model.text_ else default_rules()
         self.facts = ItemFacts(model.values_, model.value_names_, model.numbers_, model.number_names_, model.bands_)
         self.places = Places(self.file.columns, model.columns_)
-        self.rules = tuple(rule for rule in self.file.rules if self.places.has(rule))
+        self.rules = tuple(rule for rule in self.file.rules if self._can_hold(rule)) if rules is None else rules
         self.tastes = [_taste(self.facts.of_column(name), model.popularity_) for name in model.tastes_]
-        self._kept: dict[tuple[str, tuple[tuple[str, Told], ...]], tuple[Bool, Bool, Bool] | None] = {}
+        self._kept: dict[tuple[str, tuple[tuple[str, Told], ...]], Said | None] = {}
 
-    def items_of(self, rule: Rule, answers: Mapping[str, Told]) -> tuple[Bool, Bool, Bool] | None:
-        """bool [n] each: what passes the rule, what it prefers, what it avoids; None where an answer is missing."""
+    def items_of(self, rule: Rule, answers: Mapping[str, Told]) -> Said | None:
+        """What the rule says of the items; None where it asks for nothing, its answers missing."""
         key = rule.name, tuple(answers.items())
         if key not in self._kept:
             if len(self._kept) >= KEPT:
@@ -264,28 +288,38 @@ class _Ready:
             self._kept[key] = self._judged(rule, answers)
         return self._kept[key]
 
-    def _judged(self, rule: Rule, answers: Mapping[str, Told]) -> tuple[Bool, Bool, Bool] | None:
-        sides = [
-            self._all_of((rule.must,), answers),
-            *(self._all_of(each, answers) for each in (rule.prefer, rule.avoid)),
-        ]
-        if any(side is None for side in sides):
-            return None
-        passes, preferred, avoided = (side for side in sides if side is not None)
-        return passes, preferred, avoided
+    def _can_hold(self, rule: Rule) -> bool:
+        return self.places.has(rule) and not fault(rule, self.facts, self.places)
 
-    def _all_of(self, alternatives: tuple[Conditions, ...], answers: Mapping[str, Told]) -> Bool | None:
-        """bool [n]: the items that pass all conditions of one alternative; None where an answer is missing."""
-        found = np.zeros(len(self.facts.bands), np.bool_)
+    def _judged(self, rule: Rule, answers: Mapping[str, Told]) -> Said | None:
+        asked = [(column, resolved(condition, answers)) for column, condition in rule.must.items()]
+        must = {column: condition for column, condition in asked if condition is not None}
+        passes = self._all_of(must)
+        preferred, avoided = (self._any_of(each, answers) for each in (rule.prefer, rule.avoid))
+        if not must and preferred is None and avoided is None:
+            return None
+        none = np.zeros(len(passes), np.bool_)
+        return Said(
+            passes, none if preferred is None else preferred, none if avoided is None else avoided, binds=bool(must)
+        )
+
+    def _any_of(self, alternatives: tuple[Conditions, ...], answers: Mapping[str, Told]) -> Bool | None:
+        """bool [n]: the items that pass all conditions of one alternative; None where each lacks an answer."""
+        found: Bool | None = None
         for conditions in alternatives:
-            held = np.ones(len(found), np.bool_)
-            for column, condition in conditions.items():
-                whole = resolved(condition, answers)
-                if whole is None:
-                    return None
-                held &= self.facts.mask(self.places.of(column), whole)
-            found |= held
+            whole = {column: resolved(condition, answers) for column, condition in conditions.items()}
+            known = {column: condition for column, condition in whole.items() if condition is not None}
+            if len(known) == len(whole):
+                held = self._all_of(known)
+                found = held if found is None else found | held
         return found
+
+    def _all_of(self, conditions: Conditions) -> Bool:
+        """bool [n]: the items that pass all conditions."""
+        held = np.ones(len(self.facts.bands), np.bool_)
+        for column, condition in conditions.items():
+            held &= self.facts.mask(self.places.of(column), condition)
+        return held
 
 
 def _number(told: Told) -> float | None:
@@ -299,10 +333,11 @@ def default_rules() -> RuleFile:
 
 
 def _applies(rule: Rule, answers: Answers, count: int) -> Bool:
-    """bool [q]: the rule's `when` holds."""
+    """bool [q]: the rule's `when` holds; of a rule with a `must` also where an answer cannot be read."""
     found = np.ones(count, np.bool_)
     for field, condition in rule.when.items():
-        found &= np.array([holds(condition, told) for told in answers.of(field)], np.bool_)
+        told = answers.of(field)
+        found &= np.array([holds(condition, each) or (bool(rule.must) and beyond(condition, each)) for each in told])
     return found
 
 

@@ -13,6 +13,7 @@ from scipy import sparse
 from endcap.errors import InputError
 from endcap.recipes.knowledge_rules import BANDS, Answer, Condition, Operand, Rule, RuleFile
 from endcap.recipes.queries import Queries
+from endcap.recipes.written_numbers import written_number
 from endcap.types import DAY, HOUR, ITEM_ID, Bool, Float32, Int64
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -56,31 +57,37 @@ class Told:
         if value is None or (isinstance(value, float) and np.isnan(value)):
             return cls()
         if isinstance(value, (list, tuple, set)):
-            return cls(tuple(text for each in value for text in cls.of(each).texts))
+            return cls.of("|".join(text for each in value for text in cls.of(each).texts))
         if isinstance(value, bool):
             return cls((str(value).lower(),))
         if isinstance(value, (int, float)):
             return cls((_plain(float(value)),), float(value))
         texts = tuple(part.strip().lower() for part in str(value).split("|") if part.strip())
-        return cls(texts, _number(texts[0]) if len(texts) == 1 else float("nan"))
+        return cls(texts, written_number(texts[0]) if len(texts) == 1 else float("nan"))
 
 
 def holds(condition: Condition, told: Told) -> bool:
-    """Whether a condition without references to answers holds of one value. Price bands and words are those of items:
-    see `ItemFacts.mask`."""
+    """Whether a condition without references to answers holds of one value. Price bands are those of items: see
+    `ItemFacts.mask`."""
     is_known = bool(told.texts)
-    if condition.known is not None:
-        return condition.known == is_known
+    if condition.known is False:
+        return not is_known
     if not is_known:
         return condition.unknown_too
     held = not condition.one_of or _among(condition.one_of, told)
     held &= not condition.none_of or not _among(condition.none_of, told)
+    held &= all(any(word in text for text in told.texts) for word in condition.words)
     held &= condition.least is None or told.number >= float(condition.least)  # type: ignore[arg-type]
     return held and (condition.most is None or told.number <= float(condition.most))  # type: ignore[arg-type]
 
 
 def resolved(condition: Condition, answers: Mapping[str, Told]) -> Condition | None:
-    """The condition with answers in place of the references to them; None where one is not known."""
+    """The condition with answers in place of the references to them, without the parts whose answer is not known; None
+    where that leaves nothing to ask.
+
+    An answer that is there and is no number where a number is asked for becomes a bound of NaN, which nothing known
+    passes.
+    """
     if not any(condition.answers()):
         return condition
     found: dict[str, Any] = {}
@@ -88,15 +95,14 @@ def resolved(condition: Condition, answers: Mapping[str, Told]) -> Condition | N
         values: list[Operand] = []
         for operand in getattr(condition, name):
             values += answers.get(operand.field, Told()).texts if isinstance(operand, Answer) else [operand]
-        if getattr(condition, name) and not values:
-            return None
         found[name] = tuple(values)
     for name in ("least", "most"):
-        operand = getattr(condition, name)
-        found[name] = answers.get(operand.field, Told()).number if isinstance(operand, Answer) else operand
-        if found[name] is not None and np.isnan(found[name]):
-            return None
-    return replace(condition, **found)
+        found[name] = operand = getattr(condition, name)
+        if isinstance(operand, Answer):
+            told = answers.get(operand.field, Told())
+            found[name] = told.number if told.texts else None
+    whole = replace(condition, **found)
+    return None if whole in (Condition(), Condition(unknown_too=True)) else whole
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ class ItemFacts:
             table[:, at] = column.cast(pa.float64()).to_numpy().astype(np.float32)
         values, names = encoded.matrix()
         found = cls(values, names, table, tuple(numbers), np.full(n_items, np.nan, np.float32))
-        return replace(found, bands=found._price_bands(place.of("category")))
+        return replace(found, bands=found._price_bands(place.of(PRICE), columns, place.of("category")))
 
     @property
     def columns(self) -> frozenset[str]:
@@ -154,6 +160,15 @@ class ItemFacts:
             held &= self._in_bands(condition.bands) | (condition.unknown_too & np.isnan(self.bands))
         return held
 
+    def passes(self, places: Places, rule: Rule) -> Bool:
+        """bool [n]: the items that pass those conditions of a rule's `must` that need no answer."""
+        held = np.ones(len(self.bands), np.bool_)
+        for column, condition in rule.must.items():
+            whole = resolved(condition, {})
+            if whole is not None:
+                held &= self.mask(places.of(column), whole)
+        return held
+
     def tastes(self) -> tuple[str, ...]:
         """Columns of texts that several items share: what a history can tell a taste by."""
         found: dict[str, list[int]] = {}
@@ -165,19 +180,25 @@ class ItemFacts:
             column for column, places in found.items() if len(places) > 1 and support[places].mean() >= _FEWEST
         )
 
+    def values_of(self, column: str) -> list[str]:
+        """The values that items have in a column of texts."""
+        return [name.partition("=")[2] for name in self.names if name.startswith(f"{column}=")]
+
     def of_column(self, column: str) -> sparse.csr_matrix:
         """float32 csr [n, values of the column]."""
         return self.values[:, [at for at, name in enumerate(self.names) if name.startswith(f"{column}=")]]
 
     def _numbers_hold(self, numbers: Float32, condition: Condition) -> Bool:
         known = ~np.isnan(numbers)
-        if condition.known is not None:
-            return known if condition.known else ~known
+        if condition.known is False:
+            return ~known
         held = np.ones(len(numbers), np.bool_)
         if condition.one_of:
             held &= np.isin(numbers, _numbers(condition.one_of))
         if condition.none_of:
-            held &= ~np.isin(numbers, _numbers(condition.none_of))
+            unwanted = _numbers(condition.none_of)
+            # What cannot be read might be any of them.
+            held &= ~np.isin(numbers, unwanted) & ~np.isnan(unwanted).any()
         # As the numbers are kept in single precision, so are the bounds that they are compared with.
         if condition.least is not None:
             held &= numbers >= np.float32(condition.least)  # type: ignore[arg-type]
@@ -190,8 +211,8 @@ class ItemFacts:
         places = [at for at, name in enumerate(self.names) if name.startswith(prefix)]
         own = self.values[:, places]
         known: Bool = np.diff(own.indptr) > 0
-        if condition.known is not None:
-            return known if condition.known else ~known
+        if condition.known is False:
+            return ~known
         told = [Told.of(self.names[at][len(prefix) :]) for at in places]
         held = np.ones(len(known), np.bool_)
         if condition.one_of:
@@ -213,11 +234,14 @@ class ItemFacts:
             return np.zeros(self.values.shape[0], np.bool_)
         return np.asarray(self.values[:, [self.names.index(name)]].toarray().ravel() > 0)
 
-    def _price_bands(self, category: str) -> Float32:
+    def _price_bands(self, column: str, columns: Mapping[str, pa.ChunkedArray], category: str) -> Float32:
         bands = np.full(len(self.numbers), np.nan, np.float32)
-        if PRICE not in self.number_names:
+        if column in self.number_names:
+            price = self.numbers[:, self.number_names.index(column)]
+        elif column in columns:
+            price = np.array([Told.of(value).number for value in columns[column].to_pylist()], np.float32)
+        else:
             return bands
-        price = self.numbers[:, self.number_names.index(PRICE)]
         known = ~np.isnan(price)
         kinds = self.of_column(category)
         group = np.full(len(price), -1)
@@ -319,8 +343,9 @@ class Answers:
         known: list[Any] = [None] * self._count
         if field in self._columns:
             known = self._columns[field].to_pylist()
-        elif QUESTIONNAIRE in self._columns:
-            known = [_answer(text, field) for text in self._columns[QUESTIONNAIRE].to_pylist()]
+        if QUESTIONNAIRE in self._columns:
+            texts = self._columns[QUESTIONNAIRE].to_pylist()
+            known = [answer_in(texts[at], field) if value is None else value for at, value in enumerate(known)]
         if field in MOMENTS and not any(known):
             known = MOMENTS[field](self._now).tolist()
         for at, told in enumerate(self._context):
@@ -330,7 +355,8 @@ class Answers:
         return [Told.of(value) for value in known]
 
 
-def _answer(text: Any, field: str) -> str | None:
+def answer_in(text: Any, field: str) -> str | None:
+    """The answer of a field in a `QUESTIONNAIRE`."""
     parts = [part.partition("=") for part in str(text or "").split("|")]
     return "|".join(value for name, _, value in parts if name.strip().lower() == field) or None
 
@@ -342,7 +368,7 @@ def _among(operands: Iterable[Operand], told: Told) -> bool:
 
 
 def _same(operand: Operand, number: float) -> bool:
-    return bool((operand if isinstance(operand, float) else _number(str(operand))) == number)
+    return bool((operand if isinstance(operand, float) else written_number(str(operand))) == number)
 
 
 def _any(values: sparse.csr_matrix, wanted: Sequence[bool]) -> Bool:
@@ -351,15 +377,9 @@ def _any(values: sparse.csr_matrix, wanted: Sequence[bool]) -> Bool:
 
 
 def _numbers(operands: Iterable[Operand]) -> Float32:
-    found = [operand if isinstance(operand, float) else _number(str(operand)) for operand in operands]
-    return np.array([number for number in found if not np.isnan(number)], np.float32)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+    """One a operand, NaN for a text that is none."""
+    found = [operand if isinstance(operand, float) else written_number(str(operand)) for operand in operands]
+    return np.array(found, np.float32)
 
 
 def _plain(number: float) -> str:

@@ -6,16 +6,20 @@ is kept, `[[rule]]` entries what follows from it. Nothing in it is ever evaluate
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from endcap.errors import InputError
+from endcap.recipes.written_numbers import written_number
 
 BANDS = ("low", "middle", "high")
 """Price bands: the thirds of the prices in an item's category."""
+SPANS: Mapping[str, tuple[int, int]] = {"month": (1, 12), "weekday": (1, 7), "hour": (0, 23)}
+"""Fields of the moment of asking, and the first and last number that each can be."""
 _CONDITION = ("is", "not", "min", "max", "band", "contains", "known", "or_unknown")
 _RULE = ("name", "when", "must", "prefer", "avoid", "weight", "because", "optional")
 _QUESTION = ("name", "ask", "answers", "field", "several")
@@ -46,6 +50,18 @@ class Condition:
     words: tuple[str, ...] = ()
     known: bool | None = None
     unknown_too: bool = False
+
+    def contradiction(self) -> str:
+        """Why no value at all could pass, or part of it would never be looked at; "" where neither is so."""
+        if self.known is False and self != Condition(known=False):
+            return "asks for more of a value that is to be unknown"
+        if self.known and self.unknown_too:
+            return "asks for a value that is known, or not"
+        if self.one_of and set(self.one_of) <= set(self.none_of):
+            return "asks for what it rules out"
+        if isinstance(self.least, float) and isinstance(self.most, float) and self.least > self.most:
+            return f"has min {self.least:g} above max {self.most:g}"
+        return ""
 
     def answers(self) -> Iterator[str]:
         """The fields whose answers it needs."""
@@ -139,6 +155,8 @@ def parse(text: str) -> RuleFile:
     for kind, names in (("rule", [rule.name for rule in rules]), ("question", [each.name for each in questions])):
         if doubled := [name for at, name in enumerate(names) if name in names[:at]]:
             raise InputError(f"Two {kind}s are called {doubled[0]!r}.", fix="Give each a name of its own.")
+    for at, question in enumerate(questions):
+        _answerable(question, rules, lines.of("question", at))
     return RuleFile(rules, questions, _columns(document.get("columns", {})))
 
 
@@ -178,6 +196,22 @@ def _question(entry: Any, line: int) -> Question:
     return Question(name, ask, tuple(str(each) for each in answers), field_name, several)
 
 
+def _answerable(question: Question, rules: Iterable[Rule], line: int) -> None:
+    """Refuse a choice that no rule which reads the answer could understand."""
+    answer = Answer(question.field)
+    for rule in rules:
+        for part, column, condition in rule.item_conditions():
+            expected = ""
+            for given in question.answers:
+                if answer in condition.bands and given.strip().lower() not in BANDS:
+                    expected = ", ".join(BANDS)
+                elif answer in (condition.least, condition.most) and math.isnan(written_number(given)):
+                    expected = "a number"
+                if expected:
+                    place = f"question {question.name!r}, answers"
+                    _refuse(line, place, f"has {given!r}, and {part}.{column} of rule {rule.name!r} expects {expected}")
+
+
 def _rule(entry: Any, at: int, line: int) -> Rule:
     name = entry.get("name") if isinstance(entry, dict) else None
     place = f"rule {name!r}" if isinstance(name, str) else f"rule {at + 1}"
@@ -187,6 +221,7 @@ def _rule(entry: Any, at: int, line: int) -> Rule:
     for column, condition in when.items():
         if condition.bands or any(condition.answers()):
             _refuse(line, f"{place}, when.{column}", "compares an answer with a price band or another answer")
+        _in_span(column, condition, f"{place}, when.{column}", line)
     prefer, avoid = (_alternatives(entry.get(part, []), f"{place}, {part}", line) for part in ("prefer", "avoid"))
     if not must and not prefer and not avoid:
         _refuse(line, place, "says nothing of items, expected must, prefer or avoid")
@@ -196,6 +231,16 @@ def _rule(entry: Any, at: int, line: int) -> Rule:
     because = _text(entry.get("because", "Recommended for you"), f"{place}, because", line)
     optional = _flag(entry.get("optional", False), f"{place}, optional", line)
     return Rule(name, when, must, prefer, avoid, float(weight), because, optional, line)
+
+
+def _in_span(name: str, condition: Condition, place: str, line: int) -> None:
+    """Refuse a month, weekday or hour that never comes."""
+    if name in SPANS:
+        first, last = SPANS[name]
+        for operand in (*condition.one_of, *condition.none_of, condition.least, condition.most):
+            number = written_number(operand) if isinstance(operand, str) else operand
+            if isinstance(number, float) and not first <= number <= last:
+                _refuse(line, place, f"is {operand!r}, expected numbers {first} to {last}")
 
 
 def _alternatives(given: Any, place: str, line: int) -> tuple[Conditions, ...]:
@@ -222,7 +267,7 @@ def _condition(given: Any, place: str, line: int) -> Condition:
     words = _operands(given["contains"], f"{place}.contains", line) if "contains" in given else ()
     if not all(isinstance(word, str) and word for word in words):
         _refuse(line, f"{place}.contains", f"is {given['contains']!r}, expected words")
-    return Condition(
+    condition = Condition(
         _operands(given["is"], f"{place}.is", line) if "is" in given else (),
         _operands(given["not"], f"{place}.not", line) if "not" in given else (),
         _bound(given.get("min"), f"{place}.min", line),
@@ -232,6 +277,9 @@ def _condition(given: Any, place: str, line: int) -> Condition:
         _flag(given["known"], f"{place}.known", line) if "known" in given else None,
         _flag(given.get("or_unknown", False), f"{place}.or_unknown", line),
     )
+    if why := condition.contradiction():
+        _refuse(line, place, why)
+    return condition
 
 
 def _operands(given: Any, place: str, line: int) -> tuple[Operand, ...]:

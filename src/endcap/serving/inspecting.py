@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from endcap.lake.event_types import against
+from endcap.serving.asking import asked
 from endcap.serving.ranking_parts import FeaturePart, feature_parts
 from endcap.serving.retrieval import barred_for
 from endcap.serving.slate import Request, Slate
@@ -23,6 +24,7 @@ from endcap.serving.tracing import BEFORE_CUT, DEEP, ORDERING, Trace, Tracer
 from endcap.stream.histories import CAP
 from endcap.types import Int32, Int64
 
+LETS_NOTHING = " Until then it lets nothing through."
 CHECKS = 20
 """So many groups of past events are left out one after the other, at most."""
 VISIT_GAP = 30 * 60 * 1_000_000
@@ -169,7 +171,7 @@ def inspect(
         items,
         tuple(_left_out(tracer, trace, groups)),
         tracer.depth(DEEP) or len(trace.orders[BEFORE_CUT]),
-        tuple(_notes(tracer)),
+        tuple(_notes(tracer, slate)),
     )
 
 
@@ -332,8 +334,9 @@ def _left_out(tracer: Tracer, trace: Trace, groups: Sequence[_Group]) -> Sequenc
     return found
 
 
-def _notes(tracer: Tracer) -> Sequence[str]:
-    events, notes = tracer.supposing.events, list[str]()
+def _notes(tracer: Tracer, slate: Slate) -> Sequence[str]:
+    events = tracer.supposing.events
+    notes = [f"{each}{LETS_NOTHING if each.binds else ''}" for each in slate.model.unread(asked([slate]))[0]]
     if tracer.at:
         notes.append(
             "This shopper's history and the clock are those of then; the version, the catalogue and what sells are "

@@ -1,5 +1,9 @@
 """What a model's own rules forbid to a shopper is barred from the whole answer: retrieval, given lists, promotions,
-exploration, new items and every rung of the ladder."""
+exploration, new items and every rung of the ladder.
+
+An answer that such a rule cannot read lets nothing through. Where the request itself brought it, the request is
+refused; where it is known of the shopper, the answer is made, says so, and holds what passes all the same.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from endcap.errors import InputError
 from endcap.recipes.base import Recipe
+from endcap.recipes.knowledge_faults import Unread
 from endcap.serving.asking import asked
 from endcap.serving.model import COMPUTE, ServedModel
 from endcap.serving.slate import Slate
@@ -26,7 +32,7 @@ class Put:
 
 def obey(slates: Sequence[Slate]) -> None:
     """Bar what is forbidden. Where anything is, so is what nobody can judge; items that were put since are judged by
-    what was put."""
+    what was put. Raises `InputError` for a context with an answer that a rule cannot read."""
     groups: dict[int, list[Slate]] = {}
     for slate in slates:
         if slate.model.forbids:
@@ -43,6 +49,8 @@ def _obey(slates: Sequence[Slate]) -> None:
         newly = None if put is None else put.rules.forbidden(queries)
     if forbidden is None and newly is None:
         return
+    for slate, unread in zip(slates, model.unread(queries), strict=True):
+        slate.unread = _said(slate, [each for each in unread if each.binds])
     for at, slate in enumerate(slates):
         mine = np.zeros(len(model.ordinals), np.bool_) if forbidden is None else forbidden[at]
         barred = None if newly is None else newly[at]
@@ -53,6 +61,14 @@ def _obey(slates: Sequence[Slate]) -> None:
                 may[put.ordinals[known]] = True if barred is None else ~barred[known]
             slate.barred = np.concatenate((slate.barred, np.flatnonzero(~may).astype(np.int32)))
             slate.allowed = may if slate.allowed is None else slate.allowed & may
+
+
+def _said(slate: Slate, unread: Sequence[Unread]) -> tuple[str, ...]:
+    live = {name.lower() for name in slate.request.context}
+    for each in unread:
+        if each.field in live:
+            raise InputError(f"context: {each}", fix="Without the field the rule asks nothing.")
+    return tuple(map(str, unread))
 
 
 def _put(slate: Slate) -> Put | None:

@@ -100,6 +100,8 @@ class Slate:
     """The segments (`ShopState.segments`) of who asks, where those were asked for."""
     cause: str = ""
     """Why the answer is not personal, in words; empty where it is."""
+    unread: tuple[str, ...] = ()
+    """Answers of the shopper that rules which take items away cannot read, in sentences."""
     recommendation_id: str = ""
     stale: str = ""
     """Why the answer may miss what another process acknowledged, in words; empty where it cannot."""
@@ -150,7 +152,7 @@ class Slate:
     def reset(self) -> None:
         """Back to the question alone."""
         self.row = self.owner = self.current = -1
-        self.fresh, self.allowed, self.cause, self.segments = None, None, "", ()
+        self.fresh, self.allowed, self.cause, self.segments, self.unread = None, None, "", (), ()
         self.barred, self.candidates, self.candidate_scores = NOBODY, NOBODY, NO_SCORES
         self.promotable, self.promotable_scores = NOBODY, NO_SCORES
         self.promoted, self.counts = [], {}

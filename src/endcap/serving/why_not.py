@@ -183,7 +183,8 @@ def _verdict(
         removing = [rule.text for rule in rules if rule.removes]
         if bars[0] == "filter" and removing:
             return "filter", f"The filter leaves it out: {removing[0]}."
-        return bars[0], BARS[bars[0]]
+        said = " ".join((BARS[bars[0]], *slate.unread)) if bars[0] == "rules" else BARS[bars[0]]
+        return bars[0], said
     step = _lost(deep, ordinal, wanted)
     if step is not None:
         before, after = step[1], step[2]

@@ -134,7 +134,7 @@ class TestShoppers:
         opened(server, "mine")
         asked = call(server, "GET", "/shop/api/questions", shop="mine")[1]
         assert {"budget", "favourite_categories"} <= {each["field"] for each in asked["questions"]}
-        answers = {"favourite_categories": ["shirts"], "budget": ["20"], "x|y=z": ["a|b=c"]}
+        answers = {"favourite_categories": ["shirts"], "budget": ["20,00 €"], "x|y=z": ["a|b=c"]}
         status, made = call(server, "POST", "/shop/api/shoppers", {"shop": "mine", "answers": answers})
         assert status == 200, made
         wanted = {"shop": "mine", "page": "home", "user": made["user"]}
@@ -143,6 +143,15 @@ class TestShoppers:
         cards = [each["card"] for each in first["items"]]
         assert cards and all(card["price"] <= 20 for card in cards)
         assert "shirt" in cards[0]["title"]
+
+    def test_an_answer_that_no_rule_can_read_is_refused(self, server: Server) -> None:
+        opened(server, "mine")
+        for answers, told in (
+            ({"budget": ["about 20"]}, "cannot read budget = 'about 20': expected a number such as 5"),
+            ({"price_band": ["Cheap"]}, "cannot read price_band = 'cheap': expected one of low, middle, high"),
+        ):
+            status, said = call(server, "POST", "/shop/api/shoppers", {"shop": "mine", "answers": answers})
+            assert status == 400 and told in json.dumps(said)
 
     def test_only_who_was_made_here_is_changed(self, server: Server) -> None:
         opened(server, "mine")

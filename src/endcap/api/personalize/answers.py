@@ -66,7 +66,8 @@ def reply(slate: Slate, member: str, listed: Sequence[msgspec.Struct]) -> Reply:
     )
     because = ((b"x-endcap-because", slate.cause.encode()),) if slate.cause else ()
     stale = ((b"x-endcap-stale", b"log"),) if slate.stale else ()
-    return Reply(200, body, (*JSON_HEADERS, *told, *because, *stale))
+    unread = ((b"x-endcap-unread", " ".join(slate.unread).encode("ascii", "backslashreplace")),) if slate.unread else ()
+    return Reply(200, body, (*JSON_HEADERS, *told, *because, *stale, *unread))
 
 
 def metadata_columns(given: Mapping[str, Sequence[str]] | None, snapshot: Snapshot) -> tuple[str, ...]:

@@ -184,7 +184,7 @@ def _told(slate: Slate, operation: str, purpose: str, micros: int) -> Answered:
         k=request.k,
         user=request.user_id,
         item=request.item_id,
-        because=slate.cause,
+        because=" ".join(filter(None, (slate.cause, *slate.unread))),
         counts=counts,
         context=dict(request.context),
     )

@@ -21,10 +21,11 @@ from endcap.api.wire import invalid
 from endcap.lake.schemas import Schema
 from endcap.lake.shop_schemas import SHOP_USERS
 from endcap.recipes.knowledge import Knowledge, default_rules
-from endcap.recipes.knowledge_facts import PRICE, Places
+from endcap.recipes.knowledge_facts import PRICE, Places, Told
+from endcap.recipes.knowledge_faults import unread
 from endcap.recipes.knowledge_rules import Question, RuleFile, parse
 from endcap.registry.datasets import describe_datasets
-from endcap.serving.attributes import TextColumn
+from endcap.serving.attributes import NumberColumn, TextColumn
 from endcap.serving.shop import ShopState
 from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.snapshot import Snapshot
@@ -197,6 +198,7 @@ class Shoppers:
         goods = await counter.goods()
         known = [card.item for card in goods.cards(asked.items)]
         text = _questionnaire(asked.answers)
+        _refuse_unread(counter, asked.answers)
         if not known and not text:
             raise invalid("Nothing was chosen and nothing answered. Choose a product, or answer a question.")
         user = asked.user or f"me-{token_hex(6)}"
@@ -256,6 +258,21 @@ def _knowing(served: Sequence[Snapshot]) -> list[tuple[Snapshot, RuleFile]]:
                 found.append((snapshot, parse(model.recipe.text_) if model.recipe.text_ else default_rules()))
                 break
     return found
+
+
+def _refuse_unread(counter: Counter, answers: dict[str, tuple[str, ...]]) -> None:
+    """Raises `Refusal` for an answer that a rule asks for and cannot read."""
+    state = counter.snapshot.state
+    told = {field.strip().lower(): Told.of(values) for field, values in answers.items()}
+    for rules in [file for _, file in _knowing(counter.served)] or [default_rules()]:
+        places = Places(rules.columns, tuple(state.items.columns))
+
+        def is_number(word: str, places: Places = places) -> bool:
+            return isinstance(state.items.columns.get(places.of(word)), NumberColumn)
+
+        for rule in rules.rules:
+            for each in unread(rule, told, is_number) if places.has(rule) else ():
+                raise invalid(str(each))
 
 
 def _asked(question: Question, rules: RuleFile, state: ShopState) -> QuestionAsked | None:
