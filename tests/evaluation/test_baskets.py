@@ -51,6 +51,19 @@ def test_the_shopper_who_asks_is_known_in_one_of_two_ways() -> None:
     assert not (answers[WITH_HISTORY][:, 0] == asked.asked).any()
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_what_belongs_to_no_order_is_no_basket(empty: str | None) -> None:
+    loose = TEST.slice(0, 5).drop_columns(["order_id"]).append_column("order_id", pa.array([empty] * 5, pa.string()))
+    asked = baskets(pa.concat_tables([TRAIN, loose]), pa.concat_tables([TEST, loose]))
+    plain = baskets(TRAIN, TEST)
+    assert asked.asked.tolist() == plain.asked.tolist() and asked.notes == plain.notes
+    orders = asked.train.interactions.order
+    assert (orders < 0).sum() == 5 and len(np.unique(orders)) == 7
+    assert asked.train.table()["order_id"].null_count == 5
+    with pytest.raises(SchemaError, match="has no orders"):
+        baskets(TRAIN, loose)
+
+
 def test_evaluate_tells_both_ways() -> None:
     result = evaluate("bought-together", TRAIN, TEST, protocol="baskets", at=1)
     assert result.users == 3 and result.metrics["hit_rate@1"].value == 1.0

@@ -70,6 +70,17 @@ def test_words_are_found_in_any_form(words: str, found: str) -> None:
         assert list(ask(Search().fit(shop()), words)) == ["b", "a"]
 
 
+@pytest.mark.parametrize("recipe", [Search(), SearchPersonalised()])
+def test_a_shop_without_a_word_is_searched_in_vain(recipe: Recipe) -> None:
+    events = {"user_id": ["a", "b", "b"], "item_id": ["!!!", "...", "!!!"], "timestamp": [1, 2, 3]}
+    shop = Dataset.from_table(pa.table(events))
+    model = load(*dump(recipe.fit(shop)))
+    queries = Queries.of([Query(context={"search": "tea"}), Query()], shop.items)
+    assert np.isnan(model.score(queries)[0]).all()
+    assert model.recommend(queries, 2).items.shape == (2, 2)
+    assert model.similar(np.array([0], np.int32), 1).items.tolist() == [[1]]
+
+
 def test_weights_are_those_of_the_formula() -> None:
     index = WordIndex.of([["x", "x", "y"], ["y"], ["z", "z"]], 1.2, 0.5)
     idf, mean = np.log(1 + (3 - 1 + 0.5) / (1 + 0.5)), 2.0

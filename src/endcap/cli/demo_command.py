@@ -12,7 +12,7 @@ import typer
 from endcap.cli import import_command
 from endcap.cli.check_command import MARKS
 from endcap.cli.demo_judging import begin
-from endcap.cli.evaluate_command import show_judgement
+from endcap.cli.judgements import show_judgement
 from endcap.cli.output import ScreenProgress, say, settings
 
 if TYPE_CHECKING:

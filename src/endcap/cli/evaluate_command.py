@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, emit, recipe_settings, say, settings, table
+from endcap.cli.judgements import show_clicks, show_judgement, show_results
+from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, emit, recipe_settings, say, settings
 
-COLUMNS = ("coverage", "ndcg", "recall", "mrr")
+COMPLETED = ("item-item", "bought-together")
+"""Recipes that complete a shop's baskets beside popularity, where none is named."""
 
 
 def command(
+    context: typer.Context,
     train: Annotated[Path | None, typer.Option(help="Training file; without it, a shop is judged.")] = None,
     test: Annotated[Path | None, typer.Option(help="Test file; next-item can do without.")] = None,
-    recipe: Annotated[list[str] | None, typer.Option("--recipe", "-r", help="A recipe; repeat for a shop.")] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", "-r", help="A recipe; repeat to compare several.")
+    ] = None,
     hyper_parameters: Settable = None,
     protocol: Annotated[str, typer.Option(help="top-n, next-item, sessions, baskets or click.")] = "top-n",
     at: Annotated[int, typer.Option(min=1, help="Length of the ranking that is judged.")] = 20,
@@ -41,36 +46,56 @@ def command(
     Rows of clicks are tables (Parquet, CSV, JSON Lines) or numbered features with labels (.libsvm, .svm, .svmlight;
     .recordio, .pb, .protobuf), which fm learns from.
     """
-    if protocol == "click":
-        _clicks(recipe, train, test, valid, label, hyper_parameters, seed, save, as_json)
-        return
-    _unsaved(save)
-    if train is None:
-        _shop(shop, recipe, at, days, seed, control, as_json)
-        return
-    from endcap.evaluation.evaluate import evaluate
+    from endcap.cli.evaluate_options import judged_of
+    from endcap.errors import InputError
 
-    result = evaluate(
-        (recipe or ["blend"])[0],
-        train,
-        test,
-        protocol=protocol,
-        at=at,
-        keep_seen=keep_seen,
-        settings=recipe_settings(hyper_parameters),
-        seed=seed,
-        progress=ScreenProgress(),
-    )
+    if protocol != "click":
+        _unsaved(save)
+    judged, told = judged_of(context), recipe_settings(hyper_parameters)
+    if judged == "a shop" and protocol == "baskets":
+        _shop_baskets(shop, recipe, at, days, seed, told, as_json)
+    elif judged == "a shop":
+        _shop(shop, recipe, at, days, seed, told, control, as_json)
+    elif protocol == "click":
+        _clicks(recipe, train, test, valid, label, told, seed, save, as_json)
+    elif train is None:
+        raise InputError("--test is given without --train.", fix="Give --train, too.")
+    else:
+        _files(recipe or ["blend"], train, test, protocol, at, keep_seen, told, seed, as_json)
+
+
+def _files(
+    recipes: list[str],
+    train: Path,
+    test: Path | None,
+    protocol: str,
+    at: int,
+    keep_seen: bool,
+    told: Mapping[str, str],
+    seed: int,
+    as_json: bool,
+) -> None:
+    from endcap.evaluation.evaluate import Result, evaluate
+    from endcap.evaluation.several import checked, several
+
+    def ask(name: str) -> Result:
+        return evaluate(
+            name,
+            train,
+            test,
+            protocol=protocol,
+            at=at,
+            keep_seen=keep_seen,
+            settings=told,
+            seed=seed,
+            progress=ScreenProgress(),
+        )
+
+    found = several(checked(recipes, told), ask)
     if as_json:
-        emit(result.json())
+        emit(found.json() if len(set(recipes)) > 1 else found.results[0].json())
         return
-    asked = "orders" if protocol == "baskets" else "users"
-    say(f"{result.recipe}, {protocol}, {result.users:,} {asked}, {result.items:,} items")
-    _show_metrics(result.json()["metrics"])
-    for history, metrics in result.json().get("histories", {}).items():
-        say(f"history: {history}")
-        _show_metrics(metrics)
-    _show_cost(result, f"{result.users_per_second:,.0f} {asked}/s")
+    show_results(found)
 
 
 def _clicks(
@@ -79,13 +104,14 @@ def _clicks(
     test: Path | None,
     valid: Path | None,
     label: str,
-    hyper_parameters: Settable,
+    told: Mapping[str, str],
     seed: int,
     save: Path | None,
     as_json: bool,
 ) -> None:
     from endcap.errors import InputError
-    from endcap.evaluation.click import evaluate_clicks
+    from endcap.evaluation.click import ClickResult, evaluate_clicks
+    from endcap.evaluation.several import checked, several
     from endcap.lake.row_files import is_row_file
 
     if train is None or test is None:
@@ -94,25 +120,23 @@ def _clicks(
         _unsaved(save)
     elif save is not None and not save.parent.is_dir():
         raise InputError(f"There is no folder {save.parent} to write the model to.", fix="Make it first.")
-    result = evaluate_clicks(
-        (recipes or ["fm" if is_row_file(train) else "deepfm"])[0],
-        train,
-        test,
-        valid,
-        label=label,
-        settings=recipe_settings(hyper_parameters),
-        seed=seed,
-        progress=ScreenProgress(),
-    )
-    if save is not None and result.machine is not None:
-        result.machine.save(save)
+    names = checked(recipes or ["fm" if is_row_file(train) else "deepfm"], told)
+    if save is not None and len(names) > 1:
+        raise InputError(f"--save keeps one model, and {len(names)} are trained.", fix="Judge one recipe.")
+
+    def ask(name: str) -> ClickResult:
+        return evaluate_clicks(
+            name, train, test, valid, label=label, settings=told, seed=seed, progress=ScreenProgress()
+        )
+
+    found = several(names, ask)
+    machine = found.results[0].machine
+    if save is not None and machine is not None:
+        machine.save(save)
     if as_json:
-        emit(result.json())
+        emit(found.json() if len(names) > 1 else found.results[0].json())
         return
-    known = f"{len(result.fields)} fields" if result.machine is None else f"{result.features:,} features"
-    say(f"{result.recipe}, click, {result.rows:,} rows, {known}")
-    _show_metrics(result.json()["metrics"])
-    _show_cost(result, f"{result.rows_per_second:,.0f} rows/s")
+    show_clicks(found)
     if save is not None:
         say(f"Next: endcap predict --model {save} --file {test}")
 
@@ -127,51 +151,15 @@ def _unsaved(save: Path | None) -> None:
         )
 
 
-def _show_metrics(metrics: Mapping[str, Any]) -> None:
-    table(("metric", "value", "95 % interval"), [[name, *_interval(found)] for name, found in metrics.items()])
-
-
-def _show_cost(result: Any, rate: str) -> None:
-    for note in result.notes:
-        say(f"  {note}")
-    seconds = f"train {result.train_seconds:.1f} s · score {result.score_seconds:.1f} s"
-    say(f"{seconds} · {rate} · {result.peak_memory_mb:,.0f} MB")
-
-
-def show_judgement(report: dict[str, Any]) -> None:
-    """The rows of a shop's evaluation: one table for all items, one for items new to the shopper."""
-    at = report["at"]
-    for population in dict.fromkeys(row["population"] for row in report["rows"]):
-        rows = [row for row in report["rows"] if row["population"] == population]
-        rows.sort(key=lambda row: -row["metrics"][f"ndcg@{at}"]["value"])
-        cells = [
-            [row["recipe"], *(_cell(row["metrics"].get(f"{name}@{at}")) for name in COLUMNS), _over(row, at)]
-            for row in rows
-        ]
-        say()
-        names = [f"{name}@{at}" for name in ("coverage", "NDCG", "recall", "MRR")]
-        table(("recipe", *names, "NDCG over popularity"), cells, title=f"{population}, {rows[0]['users']:,} shoppers")
-    _show_control(report)
-    for name, reason in report["skipped"].items():
-        say(f"  {name} was left out: {reason}")
-
-
-def _show_control(report: dict[str, Any]) -> None:
-    """What is left when everybody is shown what was made for somebody else."""
-    rows = [row for row in report["rows"] if "control" in row]
-    cells = []
-    for row in rows:
-        found = row["control"]
-        lost = "–" if found["lost"] is None else f"{100 * found['lost']['value']:.0f} %"
-        cells.append([row["recipe"], row["population"], _cell(found["shuffled"]), _cell(found["own_adds"]), lost])
-    if cells:
-        say()
-        columns = ("recipe", "population", "NDCG, others' histories", "one's own adds", "of the lead is lost")
-        table(columns, cells, title="the control: histories of other shoppers")
-
-
 def _shop(
-    name: str | None, recipes: list[str] | None, at: int, days: float, seed: int, control: bool, as_json: bool
+    name: str | None,
+    recipes: list[str] | None,
+    at: int,
+    days: float,
+    seed: int,
+    told: Mapping[str, str],
+    control: bool,
+    as_json: bool,
 ) -> None:
     from endcap.jobs.demo import JUDGED
     from endcap.jobs.judging import judge_shop, report_paths
@@ -186,6 +174,7 @@ def _shop(
         days=days,
         at=at,
         seed=seed,
+        settings=told,
         shuffle=control,
         progress=ScreenProgress(),
     )
@@ -196,16 +185,30 @@ def _shop(
     say(f"\nThe page is {report_paths(workspace, shop)[1]}")
 
 
-def _interval(found: dict[str, float]) -> tuple[str, str]:
-    return f"{found['value']:.4f}", f"{found['low']:.4f} … {found['high']:.4f}"
+def _shop_baskets(
+    name: str | None,
+    recipes: list[str] | None,
+    at: int,
+    days: float,
+    seed: int,
+    told: Mapping[str, str],
+    as_json: bool,
+) -> None:
+    from endcap.jobs.judging import judge_baskets
+    from endcap.jobs.workspace import open_workspace
 
-
-def _cell(found: dict[str, float] | None) -> str:
-    if found is None:
-        return "–"
-    return f"{found['value']:.4f} ±{(found['high'] - found['low']) / 2:.4f}"
-
-
-def _over(row: dict[str, Any], at: int) -> str:
-    found = row["over_popularity"].get(f"ndcg@{at}")
-    return "" if found is None else f"{found['value']:+.4f} ({found['low']:+.4f} … {found['high']:+.4f})"
+    workspace = open_workspace(settings())
+    found = judge_baskets(
+        workspace,
+        workspace.shop(name),
+        recipes or COMPLETED,
+        days=days,
+        at=at,
+        seed=seed,
+        settings=told,
+        progress=ScreenProgress(),
+    )
+    if as_json:
+        emit(found.json())
+        return
+    show_results(found)

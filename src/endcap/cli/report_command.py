@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from endcap.cli.evaluate_command import show_judgement
+from endcap.cli.judgements import show_judgement
 from endcap.cli.output import AsJson, ShopName, emit, say, settings
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from endcap.errors import DataError, SchemaError
 from endcap.evaluation.protocols import QUERIES_PER_BATCH
@@ -65,11 +67,15 @@ class Baskets:
 def baskets(train: Any, test: Any, seed: int = 0) -> Baskets:
     """The questions of two tables with `user_id, item_id, order_id` (and `timestamp`), or of two `Dataset`s.
 
-    Orders are taken in order of their ids, so that a seed draws the same items whatever the order of rows. Raises
-    `SchemaError` where the test has no orders, `DataError` where no order of it has two items that training knows.
+    Orders are taken in order of their ids, so that a seed draws the same items whatever the order of rows; rows of no
+    order are passed over. Raises `SchemaError` where the test has no orders, `DataError` where no order of it has two
+    items that training knows.
     """
     learned = train if isinstance(train, Dataset) else _dataset(train)
     later = table_of(test, (USER_ID, ITEM_ID, ORDER_ID), what="test")
+    later = later.filter(pc.not_equal(later[ORDER_ID].cast(pa.string()), ""))
+    if not later.num_rows:
+        raise SchemaError("The test data has no orders.", column=ORDER_ID, fix=f"Fill the column {ORDER_ID}.")
     order = np.unique(np.asarray(later[ORDER_ID].to_pylist(), np.str_), return_inverse=True)[1]
     taken = np.append(np.bincount(learned.interactions.item, minlength=learned.n_items) > 0, False)
     item = learned.items.rows(later[ITEM_ID].combine_chunks())

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from endcap.errors import DataError, EndcapError
+from endcap.errors import DataError, EndcapError, SchemaError
 from endcap.evaluation.compare import Estimate, coverage_estimate, differences, estimates, ratio
 from endcap.evaluation.controls import Control, control
 from endcap.evaluation.metrics import Float64, novelty, per_query, shown_popularity
@@ -19,7 +19,7 @@ from endcap.lake.splits import Split, temporal
 from endcap.recipes import create
 from endcap.recipes.base import Recipe
 from endcap.seams import Progress, no_progress
-from endcap.types import DAY, Int32, Int64
+from endcap.types import DAY, ORDER_ID, Int32, Int64
 
 Population = Literal["all items", "items new to the shopper"]
 POPULATIONS: tuple[Population, ...] = get_args(Population)
@@ -170,7 +170,7 @@ def last_days(dataset: Dataset, days: float = DAYS, cut: int | None = None) -> S
         raise DataError(
             "The interactions have no times, so there is no before and after.",
             column="timestamp",
-            fix="Import them with a timestamp, or use endcap evaluate --protocol next-item.",
+            fix="Import them with a timestamp, or judge a file: endcap evaluate --train FILE --protocol next-item.",
         )
     start = dataset.last_time - int(days * DAY) + 1 if cut is None else cut
     split = temporal(dataset, start).known_items()
@@ -181,6 +181,22 @@ def last_days(dataset: Dataset, days: float = DAYS, cut: int | None = None) -> S
             fix="Choose an earlier cut, or import a longer history.",
         )
     return split
+
+
+def later_orders(dataset: Dataset, days: float = DAYS) -> tuple[Dataset, Dataset]:
+    """(what came before the last `days`, the orders of those days) of a shop, for the protocol baskets.
+
+    Raises what `last_days` does, and `SchemaError` where no order came in those days.
+    """
+    split = last_days(dataset, days)
+    events = split.test.interactions
+    if not (events.order >= 0).any():
+        raise SchemaError(
+            f"No interaction of the last {days:g} days belongs to an order.",
+            column=ORDER_ID,
+            fix=f"Import them with {ORDER_ID} (--map {ORDER_ID}=COLUMN), or judge by top-n.",
+        )
+    return split.train, split.test.with_interactions(events.take(events.order >= 0))
 
 
 def _baseline(name: str) -> Callable[[], Recipe]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from endcap.errors import StateError
+from endcap.evaluation.evaluate import Result, evaluate
 from endcap.evaluation.report import write_report
-from endcap.evaluation.shop import DAYS, Judgement, judge
+from endcap.evaluation.several import Comparison, checked, several
+from endcap.evaluation.shop import BASELINE, DAYS, Judgement, judge, later_orders
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
-from endcap.recipes import create, recipe_class
+from endcap.recipes import create
 from endcap.registry.feature_windows import window_documents
 from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
@@ -28,24 +30,54 @@ def judge_shop(
     days: float = DAYS,
     at: int = 20,
     seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
     shuffle: bool = False,
     dataset: Dataset | None = None,
     progress: Progress = no_progress,
 ) -> Judgement:
-    """Judge these recipes, with their defaults, on the shop's last `days`; the report is kept under the home.
+    """Judge these recipes on the shop's last `days`; the report is kept under the home.
 
-    `shuffle` asks each once more with the histories of others. Raises `UnknownName` for a recipe that does not exist,
-    `DataError` where the history is too short.
+    They have their defaults, or a single one `settings`. `shuffle` asks each once more with the histories of others.
+    Raises `UnknownName` for a recipe or hyper-parameter that does not exist, `InputError` for settings of several
+    recipes, `DataError` where the history is too short.
     """
-    for name in recipes:
-        recipe_class(name)
-    data = dataset or workspace.lake.dataset(shop)
-    data = replace(data, windows=window_documents(workspace.resources, shop))
-    made = {name: partial(create, name) for name in recipes}
+    made = {name: partial(create, name, settings) for name in checked(recipes, settings)}
+    data = _with_windows(workspace, shop, dataset or workspace.lake.dataset(shop))
     judgement = judge(data, made, days=days, at=at, seed=seed, shuffle=shuffle, progress=progress)
     numbers, page = report_paths(workspace, shop)
     write_report(judgement, shop.group, page, numbers)
     return judgement
+
+
+def judge_baskets(
+    workspace: Workspace,
+    shop: ShopKey,
+    recipes: Sequence[str],
+    *,
+    days: float = DAYS,
+    at: int = 20,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress = no_progress,
+) -> Comparison[Result]:
+    """The orders of the shop's last `days` completed by each recipe, trained on what came before, popularity first.
+
+    Raises what `judge_shop` does, and `SchemaError` where no order came in those days.
+    """
+    names = checked(recipes, settings)
+    told = {BASELINE: None, **dict.fromkeys(names, settings)}
+    train, later = later_orders(_with_windows(workspace, shop, workspace.lake.dataset(shop)), days)
+
+    def ask(name: str) -> Result:
+        return evaluate(
+            name, train, later, protocol="baskets", at=at, settings=told[name], seed=seed, progress=progress
+        )
+
+    return several(tuple(told), ask)
+
+
+def _with_windows(workspace: Workspace, shop: ShopKey, dataset: Dataset) -> Dataset:
+    return replace(dataset, windows=window_documents(workspace.resources, shop))
 
 
 def report_paths(workspace: Workspace, shop: ShopKey) -> tuple[Path, Path]:

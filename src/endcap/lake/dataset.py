@@ -147,14 +147,13 @@ class Dataset:
         user, item = users.rows(_column(table, USER_ID)), items.rows(_column(table, ITEM_ID))
         time, kind = _times(table)
         event_type, event_types = _codes(table, EVENT_TYPE)
-        order, _ = _codes(table, ORDER_ID)
         rows = Interactions(
             user,
             item,
             time,
             event_type.astype(np.int16),
             _floats(table, WEIGHT),
-            order.astype(np.int64) if ORDER_ID in table.column_names else np.full(len(user), -1, np.int64),
+            _orders(table),
             labels(label, table, Types(event_types), event_type) if label else None,
         )
         known = np.flatnonzero((user >= 0) & (item >= 0))
@@ -206,7 +205,7 @@ class Dataset:
         if self.time_kind != "none":
             columns[TIMESTAMP if self.time_kind == "micros" else POSITION] = pa.array(events.time)
         if (events.order >= 0).any():
-            columns[ORDER_ID] = pa.array(events.order).cast(pa.string())
+            columns[ORDER_ID] = pa.array(events.order, mask=events.order < 0).cast(pa.string())
         return pa.table(columns)
 
     def sequences(self) -> tuple[Int64, Int32]:
@@ -282,6 +281,15 @@ def _codes(table: pa.Table, name: str) -> tuple[Int32, tuple[str, ...]]:
         column = column.dictionary_decode()
     encoded = pc.fill_null(column.cast(pa.string()), "").dictionary_encode()
     return np.asarray(encoded.indices.to_numpy(), np.int32), tuple(encoded.dictionary.to_pylist())
+
+
+def _orders(table: pa.Table) -> Int64:
+    """int64 [rows]: a code for each order, -1 where a row belongs to none."""
+    if ORDER_ID not in table.column_names:
+        return np.full(table.num_rows, -1, np.int64)
+    codes, names = _codes(table, ORDER_ID)
+    nowhere = names.index("") if "" in names else -1
+    return np.where(codes == nowhere, -1, codes).astype(np.int64)
 
 
 def _floats(table: pa.Table, name: str) -> Float32:

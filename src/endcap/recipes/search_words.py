@@ -62,6 +62,8 @@ class WordIndex:
         import bm25s  # noqa: PLC0415 - only training needs it
 
         names = sorted({word for line in lines for word in line})
+        if not names:  # nothing of any item is a word: bm25s has no mean length then
+            return cls((), sparse.csr_matrix((0, len(lines)), dtype=np.float32))
         numbers = {word: number for number, word in enumerate(names)}
         retriever = bm25s.BM25(method="lucene", k1=k1, b=b, dtype="float32", backend="numpy")
         retriever.index(([[numbers[word] for word in line] for line in lines], numbers), show_progress=False)
