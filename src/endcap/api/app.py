@@ -33,6 +33,7 @@ from endcap.api.workers import Slot
 from endcap.jobs.following import Notes, named
 from endcap.jobs.workspace import Workspace, open_workspace
 from endcap.registry.development import is_loopback
+from endcap.registry.feature_groups import FeatureGroups
 from endcap.registry.feature_windows import ShopWindows
 from endcap.registry.keys import Keys
 from endcap.seams import Clock
@@ -43,6 +44,7 @@ from endcap.serving.lease import Lease
 from endcap.serving.live_shops import LiveShops
 from endcap.serving.loading import Loader
 from endcap.serving.recommend import answer
+from endcap.serving.records import Records
 from endcap.serving.shop import ShopStates
 from endcap.serving.shop_schemas import ShopSchemas
 from endcap.serving.trimming import Trimming
@@ -95,7 +97,9 @@ def create_app(
     spool = None if settings.log.startswith("sqlite:") else SpooledLog(log, settings.home / "spool")
     log = spool or log
     live = LiveShops(log, workspace.lake, workspace.clock)
-    watch = _watch(workspace, log, live, slot)
+    # Nothing is asked of the groups before their store, which counts with the watch's own metrics, is there.
+    records = Records(FeatureGroups(workspace.database, clock=workspace.clock), lambda: features.online)
+    watch = _watch(workspace, log, live, records, slot)
     metrics = Metrics(watch)
     decisions = Decisions(log)
     metrics.follow(decisions)
@@ -148,7 +152,7 @@ def create_app(
     return App(door, watch, batcher, log, decisions, control, workspace, tail, features, start)
 
 
-def _watch(workspace: Workspace, log: Log, live: LiveShops, slot: Slot | None) -> Watch:
+def _watch(workspace: Workspace, log: Log, live: LiveShops, records: Records, slot: Slot | None) -> Watch:
     root = workspace.settings.home / "state"
     schemas = ShopSchemas(workspace.resources)
     loader = Loader(
@@ -157,6 +161,7 @@ def _watch(workspace: Workspace, log: Log, live: LiveShops, slot: Slot | None) -
         resources=workspace.resources,
         actions=ShopStates(LakeShops(workspace.lake, "actions", schemas=schemas), root / "actions"),
         live=live,
+        records=records,
     )
     together = Trimming(log, workspace.lake, workspace.snapshots, workspace.servers, workspace.clock)
     is_shared = isinstance(log, SpooledLog)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from endcap.cli.output import AsJson, ScreenProgress, Settable, ShopName, emit, recipe_settings, say, settings
+from endcap.cli.output import (
+    AsJson,
+    ScreenProgress,
+    Settable,
+    ShopName,
+    assignments,
+    emit,
+    recipe_settings,
+    say,
+    settings,
+)
 
 
 def command(
@@ -14,6 +24,12 @@ def command(
     shop: ShopName = None,
     solution: Annotated[str | None, typer.Option(help="Name of the solution; the recipe's by default.")] = None,
     hyper_parameters: Settable = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A feature group that tells of shoppers or products: GROUP=user_id or GROUP=item_id; may be repeated."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe on everything the shop has; what is served stays as it is until `endcap publish`.
@@ -35,6 +51,7 @@ def command(
         environ=os.environ,
         solution=solution,
         settings=recipe_settings(hyper_parameters),
+        groups=assignments(group),
         progress=ScreenProgress(),
     )
     if version is None:  # another process of torchrun's tells of it

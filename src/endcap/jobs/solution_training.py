@@ -21,12 +21,14 @@ import pyarrow as pa
 
 from endcap.errors import InputError, StateError, UnknownName
 from endcap.jobs.children import run_child
+from endcap.jobs.profile_groups import given_groups, profile_groups
 from endcap.jobs.solution_data import MINIMUM, Minimum, Solution
 from endcap.jobs.training_child import Report, Request, Trained
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset, Interactions, Vocabulary
 from endcap.lake.locks import locked
 from endcap.registry import artefacts
+from endcap.registry.feature_groups import FeatureGroups
 from endcap.registry.feature_windows import window_documents
 from endcap.registry.jobs import Job
 from endcap.registry.lineage import Lineage
@@ -112,9 +114,11 @@ def _train(
     progress: Progress,
     cancelled: Callable[[], bool],
 ) -> Version:
-    if not asked.automatic:
-        offer(asked.recipe_arn)
     shop, job = resource.shop_key, _job(workspace, resource)
+    native = "" if asked.automatic else offer(asked.recipe_arn).native
+    groups = profile_groups(
+        FeatureGroups(workspace.database, clock=workspace.clock), shop.account, given_groups(asked.config), native
+    )
     home = workspace.settings.home.absolute()
     folder = home / "training" / identity
     attempt = job.attempt if job else 0
@@ -137,6 +141,8 @@ def _train(
         least_interactions=minimum.interactions,
         least_users=minimum.users,
         windows=tuple(map(dict, window_documents(workspace.resources, shop))),
+        groups=groups,
+        moment=workspace.clock.now(),
     )
     threads = workspace.settings.threads
     try:

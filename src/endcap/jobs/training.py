@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from endcap.jobs.profile_groups import ProfileGroups, profile_groups, with_groups
 from endcap.jobs.solution_data import LEARN_FROM_DECISIONS, with_decisions
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
 from endcap.recipes.neural.processes import checkpoints_in, joined
+from endcap.registry.feature_groups import FeatureGroups
 from endcap.registry.feature_windows import window_documents
 from endcap.registry.lineage import Lineage
 from endcap.registry.versions import Version
@@ -48,16 +50,19 @@ def train(
     settings: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     dataset: Dataset | None = None,
+    groups: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Version:
     """Fit one version and add it to the registry; the solution is SHOP-RECIPE unless said otherwise.
 
+    `groups` says of feature groups whose they are (`user_id`, `item_id`): their newest records count as what is known.
     Nothing that is served changes until `publish`. Raises `UnknownName` for a recipe or a hyper-parameter that does
     not exist, `StateError` without data.
     """
     model = create(recipe, settings)
     sources = workspace.sources(shop)
-    data = _material(workspace, shop, recipe, model.label, dataset)
+    told = _groups(workspace, shop, recipe, groups)
+    data = _told(workspace, _material(workspace, shop, recipe, model.label, dataset), told)
     started = time.perf_counter()
     model.fit(data, progress)
     lineage = Lineage(
@@ -66,7 +71,7 @@ def train(
         recipe=recipe,
         settings=model.settings(),
         seed=int(model.settings().get("seed", 0)),
-        metrics=dict(metrics or {}),
+        metrics={**(metrics or {}), **told.notes},
         trained_until=data.last_time,
         seconds=time.perf_counter() - started,
     )
@@ -81,6 +86,7 @@ def train_command(
     environ: Mapping[str, str],
     solution: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    groups: Mapping[str, str] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     progress: Progress = no_progress,
 ) -> Version | None:
@@ -89,18 +95,22 @@ def train_command(
     Networks go on from the last checkpoint of the same command over the same data. Processes of one `torchrun`
     (`environ` says which this is) train one network together; the first publishes, the others get None.
     """
+    folder = _folder(workspace, shop, recipe, solution, {**(settings or {}), **(groups or {})})
     with (
         joined(environ) as place,
-        checkpoints_in(_folder(workspace, shop, recipe, solution, settings), every=checkpoint_seconds),
+        checkpoints_in(folder, every=checkpoint_seconds),
     ):
         if place.rank == 0:
-            made = train(workspace, shop, recipe, solution=solution, settings=settings, progress=progress)
+            made = train(
+                workspace, shop, recipe, solution=solution, settings=settings, groups=groups, progress=progress
+            )
         else:
             model = create(recipe, settings)
-            model.fit(_material(workspace, shop, recipe, model.label, None))
+            told = _groups(workspace, shop, recipe, groups)
+            model.fit(_told(workspace, _material(workspace, shop, recipe, model.label, None), told))
     if place.rank > 0:
         return None
-    shutil.rmtree(_folder(workspace, shop, recipe, solution, settings), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return made
 
 
@@ -111,6 +121,15 @@ def _material(workspace: Workspace, shop: ShopKey, recipe: str, label: str, data
         return data
     data = with_decisions(workspace.lake, shop, data)
     return replace(data, windows=window_documents(workspace.resources, shop))
+
+
+def _groups(workspace: Workspace, shop: ShopKey, recipe: str, given: Mapping[str, str] | None) -> ProfileGroups:
+    groups = FeatureGroups(workspace.database, clock=workspace.clock)
+    return profile_groups(groups, shop.account, given or {}, recipe)
+
+
+def _told(workspace: Workspace, data: Dataset, groups: ProfileGroups) -> Dataset:
+    return with_groups(workspace.lake, data, groups, workspace.clock.now())
 
 
 def _folder(

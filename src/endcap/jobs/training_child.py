@@ -18,6 +18,7 @@ import msgspec
 
 from endcap.errors import DataError, InputError
 from endcap.jobs.children import serve
+from endcap.jobs.profile_groups import SETTINGS, ProfileGroups, with_groups
 from endcap.jobs.solution_data import MINIMUM, Minimum, Solution, View, event_weights, training_data
 from endcap.jobs.solution_metrics import solution_metrics
 from endcap.jobs.training import CHECKPOINT_SECONDS
@@ -69,6 +70,9 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
     least_users: int = MINIMUM.users
     windows: tuple[dict[str, Any], ...] = ()
     """Windows that the shop has declared, as documents."""
+    groups: ProfileGroups = ProfileGroups()
+    moment: int = 0
+    """Microseconds: records of those groups up to then count."""
     checkpoints: str = ""
     """Directory where unfinished trainings of networks are kept and gone on from; empty: nowhere."""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
@@ -90,7 +94,8 @@ def run_training(request: Request, progress: Progress) -> Report:
 
     def data(wanted: Offer) -> Dataset:
         view = View.of(wanted, solution.config, solution.event_type)
-        return replace(training_data(lake, shop, snapshot, wanted, view, minimum), windows=request.windows)
+        learned = training_data(lake, shop, snapshot, wanted, view, minimum)
+        return replace(with_groups(lake, learned, request.groups, request.moment), windows=request.windows)
 
     started = time.perf_counter()
     if solution.mode == "UPDATE":
@@ -101,7 +106,7 @@ def run_training(request: Request, progress: Progress) -> Report:
         dataset = data(chosen)
         with _resumable(request):
             recipe, metrics = _trained(chosen, given, dataset, solution, request.seed, progress)
-        notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe)}
+        notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe), **request.groups.notes}
         if dataset.refused:
             notes["refusedNumbers"] = dict(dataset.refused)
         if said := getattr(recipe, "notes", ()):
@@ -143,7 +148,8 @@ def _chosen(request: Request, data: Any, progress: Progress) -> tuple[Offer, Map
     """(recipe, its hyper-parameters, what to note of the search)."""
     solution = request.solution
     members = PARAMETERS[:1] if solution.automatic else PARAMETERS
-    given = {name: str(value) for member in members for name, value in (solution.config.get(member) or {}).items()}
+    told = {name: str(value) for member in members for name, value in (solution.config.get(member) or {}).items()}
+    given = {name: value for name, value in told.items() if name not in SETTINGS}
     found: Found | None = None
     if solution.automatic:
         offered = candidates(solution)

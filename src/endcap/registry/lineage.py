@@ -49,6 +49,10 @@ class SourceFile:
     sha256: str
 
 
+USER_GROUPS = "userGroups"
+"""In a version's metrics: names of the feature groups that told what is known of users."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lineage:
     """What went into one version. `trained_until` is the newest event's time, in microseconds UTC."""

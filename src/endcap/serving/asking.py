@@ -50,7 +50,8 @@ def _moment(slate: Slate) -> int:
 
 
 def _known_of(slate: Slate) -> dict[str, Plain]:
-    """What is known of who asks, by lower-case column: the shop's users, what was put of them since laid over."""
+    """What is known of who asks, by lower-case column: the shop's users, what was put of them since
+    laid over, and over both what feature groups say that the model was trained with."""
     found: dict[str, Plain] = {}
     user = slate.request.user_id
     if not user:
@@ -62,5 +63,9 @@ def _known_of(slate: Slate) -> dict[str, Plain]:
         row = slate.owner
     if row >= 0:
         found = attributes.users.row(row)
+    snapshot = slate.snapshot
+    groups = snapshot.groups.get(slate.model.version)
+    if groups and snapshot.records is not None:
+        found = {**found, **snapshot.records.of(groups, user)}
     found[USER_ID] = user
     return found

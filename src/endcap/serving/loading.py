@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from endcap.errors import EndcapError, StateError, UnknownName
+from endcap.features.groups import FeatureGroup
 from endcap.registry.campaigns import Deployment
 from endcap.registry.recipe_arns import Offer, offer
 from endcap.registry.resources import Resources
 from endcap.registry.versions import Versions
 from endcap.serving.live_shops import LiveShops, Streamed
 from endcap.serving.model import ServedModel
+from endcap.serving.records import Records
 from endcap.serving.shop import ShopState, ShopStates
 from endcap.serving.snapshot import Snapshot
 from endcap.serving.warming import warm
@@ -30,7 +32,7 @@ class Base:
 
 class Loader:
     """Reads, verifies and warms. `live` is None where nothing is streamed, `resources` where recipes are not asked for
-    by ARN, `actions` where there are none."""
+    by ARN, `actions` where there are none, `records` where no feature group tells of shoppers."""
 
     def __init__(
         self,
@@ -40,9 +42,10 @@ class Loader:
         resources: Resources | None = None,
         actions: ShopStates | None = None,
         live: LiveShops | None = None,
+        records: Records | None = None,
     ) -> None:
         self._versions, self._states, self._resources = versions, states, resources
-        self._actions, self._live = actions, live
+        self._actions, self._live, self._records = actions, live, records
 
     def base(self, shop: ShopKey, announced: str, before: Base | None, *, wait: bool) -> Base | None:
         """The shop's state at the announced snapshot (the newest where none is); None while it is being built."""
@@ -84,7 +87,8 @@ class Loader:
         }
         wanted = sorted({variant.version_id for variant in deployment.variants})
         models = {name: self._model(name, state, held.get(name), is_actions=is_actions) for name in wanted}
-        made = Snapshot(deployment, state, models, live, asked, base.streamed)
+        groups = {name: self._groups(name) for name, model in models.items() if model.wants_profiles}
+        made = Snapshot(deployment, state, models, live, asked, self._records, groups, base.streamed)
         warm(made)
         return made
 
@@ -127,6 +131,10 @@ class Loader:
             return held.on(state)
         model = self._versions.load(version)
         return ServedModel.of_actions(model, state) if is_actions else ServedModel.of(model, state)
+
+    def _groups(self, version: str) -> tuple[FeatureGroup, ...]:
+        """What it was trained with, read with every snapshot."""
+        return () if self._records is None else self._records.groups(self._versions.find(version))
 
     def _offer(self, deployment: Deployment) -> Offer | None:
         """The recipe that was asked for; None where the registry does not say."""

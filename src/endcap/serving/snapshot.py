@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from endcap.features.facts import BRAND, CATEGORY
 from endcap.features.family import Extra
+from endcap.features.groups import FeatureGroup
 from endcap.features.kinds import KIND_NAMES, OTHER, Kinds, kinds_of
 from endcap.features.shop import ShopFeatures, signature_of
 from endcap.registry.campaigns import Deployment
@@ -17,6 +18,7 @@ from endcap.registry.recipe_arns import OWN, Offer
 from endcap.registry.variants import Variant
 from endcap.serving.live_shop import LiveShop, plain
 from endcap.serving.model import ServedModel
+from endcap.serving.records import Records
 from endcap.serving.shop import ShopState
 from endcap.serving.shop_attributes import ShopAttributes
 from endcap.types import DAY, Bool, Float32, Int16, Int32
@@ -43,6 +45,9 @@ class Snapshot:
     """By version id."""
     live: LiveShop | None = None
     offer: Offer | None = None
+    records: Records | None = None
+    """What feature groups say of shoppers, of `groups` by version id."""
+    groups: Mapping[str, tuple[FeatureGroup, ...]] = field(default_factory=dict)
     fed: object = None
     """What the log feeds, of which `live` is a part: fed for as long as somebody holds it."""
 

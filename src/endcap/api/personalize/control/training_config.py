@@ -16,7 +16,9 @@ from endcap.api.personalize.control.recipes import (
     transformation_parameters,
 )
 from endcap.errors import InputError
+from endcap.jobs.profile_groups import SETTINGS, given_groups, profile_groups
 from endcap.lake.schemas import KEYS, RECORDS, DatasetKind, Schema
+from endcap.registry.feature_groups import FeatureGroups
 from endcap.registry.recipe_arns import HyperParameter, Offer
 
 INCREMENTAL = "aws-semantic-similarity"
@@ -36,7 +38,11 @@ def check_solution_config(call: Call, config: Mapping[str, Any], recipe: Offer |
         # Either place will do for what some of the service's own examples give as one and some as the other.
         either = {name: each for name, each in recipe.hyper_parameters.items() if name.startswith((COLD_START, TREND))}
         _check_values(config.get("algorithmHyperParameters", {}), algorithm_parameters(recipe) | either, recipe)
-        _check_values(config.get("featureTransformationParameters", {}), transformation_parameters(recipe), recipe)
+        transformed = config.get("featureTransformationParameters", {})
+        own = {name: value for name, value in transformed.items() if name not in SETTINGS}
+        _check_values(own, transformation_parameters(recipe), recipe)
+    native = "" if recipe is None else recipe.native
+    profile_groups(FeatureGroups(call.desk.workspace.database), call.account, given_groups(config), native)
     _check_search(config.get("hpoConfig", {}), recipe)
     for arn in config.get("autoMLConfig", {}).get("recipeList", ()):
         if find_offer(arn).type != AUTO_TYPE:
