@@ -36,9 +36,11 @@ LOSS = {
 """Of each objective."""
 DRAWING = ("logistic", "softmax")
 """Objectives that set what was taken against what was drawn."""
-RATE, FORGET = (0.1, 0.02), (0.5, 0.1)
-"""Where none are given: in general, and where what was said is learnt. There longer steps diverge with many factors,
-and id and history would both be given the whole of what they tell together."""
+RATE, FORGET = 0.1, (0.5, 0.1)
+"""Where none are given; to forget in general, and where what was said is learnt: else id and history would both be
+given the whole of what they tell together."""
+SAID = 0.2
+"""Over the root of factors the rate there: a step's length grows with that root, and longer ones diverge."""
 FEW = 200
 """Fewer baskets than this are all learnt from: what is held back of them would tell little."""
 
@@ -78,7 +80,7 @@ class FM(InnerProductRecipe):
     )
     rate: float | None = param(
         None,
-        "Length of steps; None: 0.1, of `quantity`, `rating`, `thumbs` 0.02.",
+        "Length of steps; None: 0.1, of `quantity`, `rating`, `thumbs` at most 0.2 / √factors.",
         low=1e-5,
         high=10.0,
         search=(0.02, 0.5),
@@ -349,7 +351,9 @@ class FM(InnerProductRecipe):
 
     @property
     def _rate(self) -> float:
-        return RATE[bool(self.label)] if self.rate is None else self.rate
+        if self.rate is not None:
+            return self.rate
+        return min(RATE, SAID / self.factors**0.5) if self.label else RATE
 
     @property
     def _memory(self) -> Memory:
