@@ -17,6 +17,7 @@ from endcap.evaluation.shop import BASELINE, DAYS, Judgement, judge, later_order
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create
+from endcap.recipes.base import Recipe
 from endcap.registry.feature_windows import window_documents
 from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
@@ -42,7 +43,7 @@ def judge_shop(
     recipes, `DataError` where the history is too short.
     """
     made = {name: partial(create, name, settings) for name in checked(recipes, settings)}
-    data = _with_windows(workspace, shop, dataset or workspace.lake.dataset(shop))
+    data = _history(workspace, shop, tuple(make() for make in made.values()), dataset)
     judgement = judge(data, made, days=days, at=at, seed=seed, shuffle=shuffle, progress=progress)
     numbers, page = report_paths(workspace, shop)
     write_report(judgement, shop.group, page, numbers)
@@ -66,7 +67,8 @@ def judge_baskets(
     """
     names = checked(recipes, settings)
     told = {BASELINE: None, **dict.fromkeys(names, settings)}
-    train, later = later_orders(_with_windows(workspace, shop, workspace.lake.dataset(shop)), days)
+    made = tuple(create(name, settings) for name in names)
+    train, later = later_orders(_history(workspace, shop, made), days)
 
     def ask(name: str) -> Result:
         return evaluate(
@@ -76,8 +78,11 @@ def judge_baskets(
     return several(tuple(told), ask)
 
 
-def _with_windows(workspace: Workspace, shop: ShopKey, dataset: Dataset) -> Dataset:
-    return replace(dataset, windows=window_documents(workspace.resources, shop))
+def _history(workspace: Workspace, shop: ShopKey, recipes: Sequence[Recipe], dataset: Dataset | None = None) -> Dataset:
+    """What happened in the shop, or this, with its windows and what one of these recipes learns of every event."""
+    label = next(filter(None, (recipe.label for recipe in recipes)), "")
+    found = dataset or workspace.lake.dataset(shop, label=label)
+    return replace(found, windows=window_documents(workspace.resources, shop))
 
 
 def report_paths(workspace: Workspace, shop: ShopKey) -> tuple[Path, Path]:
