@@ -4,8 +4,8 @@ Protocol: full ranking of the whole catalogue. Learned from before the cut, ever
 judged on what they take in the 28 days from then (Online Retail II: cut 2011-11-09; Complete Journey, quantity > 0: cut
 2017-12-01), items that training knows; NDCG@20, ideal cut at min(20, targets). *All items*: nothing is masked. *New
 items*: what the shopper had is masked and no target. Differences are paired, with a 95 % bootstrap interval over
-shoppers; the hybrid must be above each of its parts, so `measured` is the lower end of the interval of the smallest
-difference. *Sum* is the hybrid without its network: the same sources, the same weights.
+shoppers; the hybrid must be above each of its parts, so the low end of the interval of the smallest difference is
+judged. *Sum* is the hybrid without its network: the same sources, the same weights.
 
 Metadata: Online Retail II has titles and the median price of items and nothing of users but the country of their
 orders; Complete Journey has departments, categories, types, brands and sizes of items, and age, income, home, marriage,
@@ -95,10 +95,10 @@ SHOPS: dict[str, tuple[Any, str]] = {"Online Retail II": (retail, CUT), "Complet
 
 
 def row(name: str, measured: Estimate, must: float | None, **detail: Any) -> None:
-    """Print one result; with a must the lower end of the interval must reach it."""
-    reached = measured.value if must is None else measured.low
-    line = {"row": name, "must": must, "aim": None, "measured": reached, "low": measured.low, "high": measured.high}
-    print(json.dumps({**line, "seed": SEED, "detail": {"value": measured.value, **detail}}), flush=True)
+    """Print one result; with a must the low end of the interval must reach it."""
+    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
+    by = {} if must is None else {"by": "low"}
+    print(json.dumps({**line, "high": measured.high, **by, "seed": SEED, "detail": detail}), flush=True)
 
 
 def judged(recipe: Recipe, split: Split, population: str) -> np.ndarray:

@@ -52,7 +52,8 @@ HEAD = """# Quality
 Written by `python benchmarks/run.py` from `results.json`, which also holds settings, times and notes of each row. Every
 number ranks the whole catalogue, with a 95 % bootstrap interval over users, sessions, orders or rows. The floor is what
 a simpler method gets by the same protocol; *beaten* means that it lies below the whole interval (above, where lower is
-better). The docstring of each script tells its protocol in full.
+better). *Low end* beside a must says that the low end of the interval has to reach it, not the value alone. The
+docstring of each script tells its protocol in full.
 """
 
 
@@ -82,14 +83,13 @@ def page(rows: Iterable[Row], verdict: Callable[[dict[str, Any]], str]) -> str:
 
 def _line(row: Row, verdict: str) -> str:
     detail = row["detail"] if isinstance(row.get("detail"), dict) else {}
-    sign = "≤" if row.get("better") == "lower" else "≥"
     interval = f" ({_bound(row['low'])} … {_bound(row['high'])})" if _has_interval(row) else ""
     return _cells(
         (
             str(row["row"]),
             f"{row['measured']:.4g}{interval}",
-            "–" if row.get("must") is None else f"{sign} {row['must']}",
-            "–" if row.get("aim") is None else f"{sign} {row['aim']}",
+            mark(row, "must"),
+            mark(row, "aim"),
             _floors(row, detail.get("floor")),
             verdict,
             str(detail.get("protocol", "–")),
@@ -98,6 +98,13 @@ def _line(row: Row, verdict: str) -> str:
             str(row["date"]),
         )
     )
+
+
+def mark(row: Row, name: str) -> str:
+    """What a row has to reach: its `must` or `aim`, and whether with the low end of its interval."""
+    if row.get(name) is None:
+        return "–"
+    return f"{'≤' if row.get('better') == 'lower' else '≥'} {row[name]}{', low end' if row.get('by') == 'low' else ''}"
 
 
 def _floors(row: Row, floor: Any) -> str:

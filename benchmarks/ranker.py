@@ -1,7 +1,7 @@
 """The ranker: its order against that of its own candidates, and its trees against XGBoost: python benchmarks/ranker.py
 
 One JSON line per row. Differences are paired, with a 95 % bootstrap interval over shoppers. Where a difference must be
-above 0 its whole interval must: `measured` is then its lower end, and the difference itself is in the detail.
+above 0 its whole interval must: the low end is judged.
 
 Real shops (retail, journey). Full ranking of the whole catalogue. Learned from before the cut, everyone with a history
 asked at the cut, judged on what they take from then to the end, items that training knows; NDCG@10, ideal cut at
@@ -60,10 +60,9 @@ SIMULATED = {"users": 1500, "items": 1000, "days": 90}
 
 def row(name: str, measured: Estimate, must: float | None, **detail: Any) -> None:
     """Print one result; a difference with a must of 0 must keep its whole interval above it."""
-    reached = measured.low if must is not None else measured.value
-    line = {"row": name, "must": must, "aim": None, "measured": reached if must is not None else measured.value}
-    shown = {"value": measured.value, "seed": SEED, **detail}
-    print(json.dumps({**line, "low": measured.low, "high": measured.high, "detail": shown}), flush=True)
+    line = {"row": name, "must": must, "aim": None, "measured": measured.value, "low": measured.low}
+    by = {} if must is None else {"by": "low"}
+    print(json.dumps({**line, "high": measured.high, **by, "detail": {"seed": SEED, **detail}}), flush=True)
 
 
 def real(name: str, data: Path) -> None:

@@ -83,8 +83,11 @@ def machine() -> str:
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """Missed, met, or met with the aim reached too; rows without a must are only stated."""
-    must, aim, measured = row.get("must"), row.get("aim"), row["measured"]
+    """Missed, met, or met with the aim reached too; rows without a must are only stated.
+
+    Where a row is judged `by` its `low`, that end of its interval must reach the mark, not the value alone.
+    """
+    must, aim, measured = row.get("must"), row.get("aim"), row[row.get("by", "measured")]
     if must is None:
         return "stated"
     lower = row.get("better", "higher") == "lower"
@@ -113,18 +116,17 @@ def page(rows: list[dict[str, Any]]) -> str:
     head = (
         "# Results\n\nWritten by `python benchmarks/run.py`; the details of each row, every single run among them, are "
         "in `results.json`. Speed is a ratio against a named peer or a physical limit, measured in the same run, the "
-        "median of alternating runs. How right the answers are is in [QUALITY.md](QUALITY.md).\n\n"
+        "median of alternating runs. *Low end* beside a must says that the low end of the 95 % interval has to reach "
+        "it, not the value alone. How right the answers are is in [QUALITY.md](QUALITY.md).\n\n"
         "| row | must | aim | measured | verdict | command | seed | date |\n|---|---|---|---|---|---|---|---|\n"
     )
     lines = []
     for row in rows:
         low, high = row.get("low"), row.get("high")
         interval = f" ({low:.4f} … {high:.4f})" if low is not None and high is not None else ""
-        sign = "≤ " if row.get("better") == "lower" else "≥ "
-        must = "–" if row.get("must") is None else f"{sign}{row['must']}"
-        aim = "–" if row.get("aim") is None else f"{sign}{row['aim']}"
+        marks = " | ".join(quality_page.mark(row, name) for name in ("must", "aim"))
         lines.append(
-            f"| {row['row']} | {must} | {aim} | {row['measured']:.4g}{interval} | {verdict(row)} | `{row['command']}` "
+            f"| {row['row']} | {marks} | {row['measured']:.4g}{interval} | {verdict(row)} | `{row['command']}` "
             f"| {row.get('seed', 0)} | {row['date']} |"
         )
     machines = sorted({row["machine"] for row in rows})
