@@ -377,7 +377,7 @@ def _any(values: sparse.csr_matrix, wanted: Sequence[bool]) -> Bool:
 
 
 def _numbers(operands: Iterable[Operand]) -> Float32:
-    """One a operand, NaN for a text that is none."""
+    """One for each operand, NaN for a text that is none."""
     found = [operand if isinstance(operand, float) else written_number(str(operand)) for operand in operands]
     return np.array(found, np.float32)
 
