@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 
@@ -15,8 +16,10 @@ from endcap.lake.dataset import Dataset
 from endcap.recipes.artefact import dump, load
 from endcap.recipes.base import Recipe
 from endcap.recipes.neural.batches import tensors
+from endcap.recipes.neural.memory import pays, room
 from endcap.recipes.neural.packing import embedded, groups
-from endcap.recipes.neural.sequences import GAPS, Steps
+from endcap.recipes.neural.sequence_fit import batch_rows, largest_batch
+from endcap.recipes.neural.sequences import GAPS, Steps, Windows
 from endcap.recipes.neural.transformer import Packed, SequenceModel, Shape
 from endcap.recipes.queries import Queries
 from endcap.recipes.sasrec import SASRec
@@ -120,6 +123,24 @@ def test_items_of_a_kind_share_what_is_learned() -> None:
     cosine = np.corrcoef(vectors)
     plain = np.corrcoef(tiny(epochs=10, metadata=False).fit(told).item_vectors)
     assert cosine[alike].mean() - cosine[~alike].mean() > plain[alike].mean() - plain[~alike].mean() + 0.1
+
+
+def test_blocks_are_computed_twice_where_memory_is_short_and_give_the_same_model() -> None:
+    shop = checkerboard()
+    once, again = (dump(tiny(epochs=2, checkpointing=twice).fit(shop))[0] for twice in (False, True))
+    assert once == again
+    assert not pays(4096, 2, 128, 1_000_000, room=16 * 2**30)
+    assert pays(4096, 12, 1024, 100_000, room=8 * 2**30)  # 4.4 and 4.8 GiB
+    assert not pays(4096, 12, 1024, 10_000, room=8 * 2**30)  # a smaller catalogue leaves enough
+    assert not pays(4096, 2, 128, 10_000_000, room=8 * 2**30)  # the catalogue alone is too large: blocks are no help
+    assert room(torch.device("cpu")) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+
+
+def test_a_batch_is_as_large_as_its_longest_windows() -> None:
+    steps = Steps.of_dataset(random_shop(3))
+    batches = list(Windows(steps, 8, batch_rows(steps, 8)).epoch(0))
+    most = max(batch["item"].size for batch in batches)
+    assert most <= largest_batch(steps, 8) == batch_rows(steps, 8) * 8
 
 
 @pytest.mark.parametrize("loss", ["sampled", "binary"])

@@ -39,6 +39,7 @@ class SASRec(InnerProductRecipe):
     Kang and McAuley 2018, "Self-attentive sequential recommendation"; the loss after Klenitskiy and Vasilev 2023,
     "Turning dross into gold loss". What is left open is chosen from the data: vectors of 64 (128 from three million
     interactions on), windows as long as 95 % of histories (16 … 200), dropout 0.2 where histories are long, else 0.4.
+    Blocks are computed twice where a batch beside the catalogue would take more than half of the memory there is.
     Trained with PyTorch (extra `deep`); served by onnxruntime (extra `onnx`).
     """
 
@@ -75,7 +76,9 @@ class SASRec(InnerProductRecipe):
     metadata: bool = param(True, "Learn from categories of the items.")
     gaps: bool = param(True, "Look at the time between events.")
     baskets: bool = param(True, "What came in one moment is foretold from what came before it, not line by line.")
-    checkpointing: bool = param(False, "Save memory in training by computing each block twice.")
+    checkpointing: bool | None = param(
+        None, "Save memory in training by computing each block twice; None: by the size of the work."
+    )
     seed: int = param(0, "Seed of first weights, order and dropout.", low=0)
 
     positions_: Float32 = fitted()
@@ -95,9 +98,10 @@ class SASRec(InnerProductRecipe):
 
         steps = Steps.of_dataset(dataset, baskets=self.baskets)
         shape = self._shape(dataset)
+        twice = self._twice(steps, shape, dataset.n_items) if self.checkpointing is None else self.checkpointing
         with seeded(self.seed):
             features = item_features(dataset) if self.metadata else None
-            model = SequenceModel(dataset.n_items, shape, features, checkpointed=self.checkpointing)
+            model = SequenceModel(dataset.n_items, shape, features, checkpointed=twice)
         lesson = Lesson(
             self.epochs, self.patience, self.holdout, self.rate, self.decay, self.loss, self.negatives, self.seed
         )
@@ -131,6 +135,18 @@ class SASRec(InnerProductRecipe):
             kinds=len(dataset.event_types) + 1 if self.event_types and len(dataset.event_types) > 1 else 1,
             gaps=GAPS if timed else 1,
         )
+
+    @staticmethod
+    def _twice(steps: Steps, shape: Shape, n_items: int) -> bool:
+        """Whether blocks are computed twice: by the largest batch, the catalogue, and the memory of the device."""
+        from endcap.recipes.neural.memory import pays, room  # noqa: PLC0415
+        from endcap.recipes.neural.processes import here  # noqa: PLC0415
+        from endcap.recipes.neural.sequence_fit import largest_batch  # noqa: PLC0415
+        from endcap.recipes.neural.training import chosen_device  # noqa: PLC0415
+
+        place = here()
+        own = -(-largest_batch(steps, shape.length) // place.world)
+        return pays(own, shape.blocks, shape.width, n_items, room(chosen_device("auto", place)))
 
     @cached_property
     def _network(self) -> OnnxModel:

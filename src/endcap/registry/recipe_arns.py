@@ -56,11 +56,13 @@ class HyperParameter:
 
     def check(self, name: str, value: str) -> str:
         """The value as it was given. Raises `InputError` where it is none of this kind, or out of range."""
+        if self.optional and value.lower() == "none":
+            return value
         if self.choices:
             if value.lower() not in [choice.lower() for choice in self.choices]:
                 raise InputError(f"Hyperparameter {name} is {value!r}, expected one of {', '.join(self.choices)}.")
             return value
-        if self.kind == "categorical" or (self.optional and value.lower() == "none"):
+        if self.kind == "categorical":
             return value
         try:
             number = int(value) if self.kind == "integer" else float(value)

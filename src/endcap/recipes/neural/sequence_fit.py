@@ -81,6 +81,12 @@ def batch_rows(steps: Steps, length: int, tokens: int = TOKENS) -> int:
     return int(np.clip(min(tokens / mean, windows / least), 4, 1024))
 
 
+def largest_batch(steps: Steps, length: int) -> int:
+    """Steps of a batch of the longest windows, padding included; batches are sorted by length."""
+    longest = min(length, max(int(steps.lengths.max(initial=0)) - 1, 1))
+    return batch_rows(steps, length) * longest
+
+
 def teach(
     model: Any, steps: Steps, lesson: Lesson, *, length: int, counts: Float32, progress: Progress
 ) -> TrainingReport:
