@@ -19,9 +19,9 @@ from solution_shop import ITEMS, RECIPE, catalogue, commit, interactions, made, 
 
 from endcap.errors import InputError, StateError, UnknownName
 from endcap.jobs.children import Stopped
-from endcap.jobs.solution_data import MINIMUM, EventRule, Minimum, Solution, View, training_data
+from endcap.jobs.solution_data import MINIMUM, EventRule, Minimum, View, training_data
 from endcap.jobs.solution_training import own_version, train_recommender, train_version
-from endcap.jobs.training_child import candidates, run_training
+from endcap.jobs.training_child import run_training
 from endcap.jobs.workspace import Workspace
 from endcap.recipes.action_rate import TAKEN
 from endcap.recipes.affinity import segments
@@ -255,19 +255,6 @@ def test_missing_tables_and_unknown_recipes_are_named(tmp_path: Path, shop: tupl
     solution(workspace, "odd", "aws-none")
     with pytest.raises(UnknownName, match="aws-none"):
         train_version(workspace, version(workspace, "odd", "dddddddd"))
-
-
-def test_what_automl_chooses_from() -> None:
-    natives = [each.native for each in candidates(Solution(recipe_arn=""))]
-    assert len(natives) == len(set(natives)) and {"blend", "als"} <= set(natives)
-    named = {"autoMLConfig": {"recipeList": [RECIPE + "aws-sims", RECIPE + "aws-similar-items"]}}
-    assert [each.name for each in candidates(Solution(recipe_arn="", config=named))] == [
-        "aws-sims",
-        "aws-similar-items",
-    ]
-    mixed = {"autoMLConfig": {"recipeList": [RECIPE + "aws-sims", RECIPE + "aws-hrnn"]}}
-    with pytest.raises(InputError, match="several types"):
-        candidates(Solution(recipe_arn="", config=mixed))
 
 
 SLOW = {"solutionConfig": {"algorithmHyperParameters": {"iterations": "100000", "factors": "256"}}}

@@ -20,7 +20,7 @@ from endcap.jobs import tuning
 from endcap.jobs.solution_data import View, training_data
 from endcap.jobs.solution_metrics import held_out
 from endcap.jobs.solution_training import train_version
-from endcap.jobs.tuning import SHARES, Search, choose, tune
+from endcap.jobs.tuning import SHARES, Search, tune
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.registry.recipe_arns import native_offer, offer
@@ -188,18 +188,6 @@ def test_without_optuna_it_says_how_to_install_it(dataset: Dataset, tmp_path: Pa
         tune(native_offer("repeat"), {}, dataset, Search(), tmp_path / "s.db")
 
 
-def test_automl_takes_the_recipe_that_does_best(dataset: Dataset, tmp_path: Path) -> None:
-    offers = [native_offer("popularity"), native_offer("item-item")]
-    config = {"hpoConfig": {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "4"}}}
-    found = choose(offers, {}, lambda _: dataset, config, tmp_path / "s.db")
-    values = {}
-    for each in offers:
-        study = optuna.load_study(study_name=each.name, storage=f"sqlite:///{tmp_path / 's.db'}")
-        assert len([t for t in study.get_trials() if t.state.name in ("COMPLETE", "PRUNED")]) == 2
-        values[each.name] = study.best_value
-    assert found.value == max(values.values()) and found.offer.name == max(values, key=lambda name: values[name])
-
-
 def test_a_version_is_trained_with_what_was_found(shop: tuple[Workspace, ShopKey]) -> None:
     workspace, _ = shop
     resources = {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "2", "maxParallelTrainingJobs": "1"}}
@@ -243,16 +231,3 @@ def test_a_version_whose_process_was_killed_keeps_its_search(shop: tuple[Workspa
     trained = train_version(workspace, record, progress=_counting(ticks))
     assert ticks[0] == before and trained.lineage.metrics["trials"] == 6
     assert not storage.parent.exists()
-
-
-def test_automl_is_told_in_the_solution(shop: tuple[Workspace, ShopKey]) -> None:
-    workspace, key = shop
-    recipes = [RECIPE + "aws-popularity-count", RECIPE + "endcap-popularity"]
-    config = {"autoMLConfig": {"recipeList": recipes, "metricName": "precision_at_10"}}
-    config |= {"hpoConfig": {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "2"}}}
-    solution(workspace, "auto", "", performAutoML=True, solutionConfig=config)
-    record = workspace.resources.get(key.account, "solution", "auto")
-    workspace.resources.change(record, document={"recipeArn": None})
-    trained = train_version(workspace, version(workspace, "auto", "88888888"))
-    best = workspace.resources.get(key.account, "solution", "auto").document["autoMLResult"]["bestRecipeArn"]
-    assert best in recipes and trained.lineage.metrics["recipeArn"] == best and trained.recipe == "popularity"

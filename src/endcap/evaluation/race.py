@@ -75,31 +75,42 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Course:
-    """Where recipes are judged: NDCG@`at` of the shoppers of `split`, who may be shown what they had unless `new`."""
+    """Where recipes are judged: `measure` (one of `metrics.PER_QUERY`) at `at` places, of the shoppers of `split`, who
+    may be shown what they had unless `new`."""
 
     split: Split
     at: int = 20
     new: bool = False
     seed: int = 0
+    measure: str = "ndcg"
 
     @classmethod
-    def of(cls, split: Split, *, at: int = 20, new: bool = False, seed: int = 0, judged: int = JUDGED) -> Course:
+    def of(
+        cls,
+        split: Split,
+        *,
+        at: int = 20,
+        new: bool = False,
+        seed: int = 0,
+        judged: int = JUDGED,
+        measure: str = "ndcg",
+    ) -> Course:
         """Of a split, with a seeded sample of its shoppers where there are more than `judged`."""
         asked = split.new_items() if new else split
         if len(asked) > judged:
             kept = np.sort(rng(seed).choice(len(asked), judged, replace=False))
             asked = replace(asked, users=asked.users[kept], now=asked.now[kept])
-        return cls(asked, at, new, seed)
+        return cls(asked, at, new, seed, measure)
 
     @property
     def metric(self) -> str:
         """Its name, as reports have it."""
-        return f"ndcg@{self.at}"
+        return f"{self.measure}@{self.at}"
 
     def values(self, recipe: Recipe) -> Float64:
-        """float64 [q]: NDCG of each shopper."""
+        """float64 [q]: the measure of each shopper."""
         top = rank(recipe, self.split, self.at, mask_history=self.new)
-        return per_query(top, self.split.targets)["ndcg"]
+        return per_query(top, self.split.targets)[self.measure]
 
     def part(self, share: float) -> Dataset:
         """What is learned from in a round: a seeded share of the shoppers; the smaller lies in the larger."""
@@ -107,16 +118,16 @@ class Course:
 
     def estimate(self, values: Float64) -> Estimate:
         """The mean with its 95 % interval."""
-        return estimates({"ndcg": values}, seed=self.seed)["ndcg"]
+        return estimates({self.metric: values}, seed=self.seed)[self.metric]
 
     def difference(self, first: Float64, second: Float64) -> Estimate:
         """first - second, paired by shopper."""
-        return differences({"ndcg": first}, {"ndcg": second}, seed=self.seed)["ndcg"]
+        return differences({self.metric: first}, {self.metric: second}, seed=self.seed)[self.metric]
 
 
 @dataclass(frozen=True)
 class Lap:
-    """One recipe in one round: each shopper's NDCG (float64 [q]), and the seconds of learning and asking."""
+    """One recipe in one round: each shopper's measure (float64 [q]), and the seconds of learning and asking."""
 
     recipe: str
     share: float
@@ -125,7 +136,7 @@ class Lap:
 
     @property
     def mean(self) -> float:
-        """Its NDCG."""
+        """Their mean."""
         return float(self.values.mean())
 
 

@@ -1,4 +1,4 @@
-"""`endcap tune`: which recipe, with which hyper-parameters, does best on a shop's own later days.
+"""`endcap tune` and performAutoML: which recipe, with which hyper-parameters, does best on a shop's own later days.
 
 The history is cut twice. Recipes race, and trials are judged, on the days before the last ones (validation): they learn
 from what was before those. The last days (test) decide nothing: what won is measured on them once, beside its
@@ -13,7 +13,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,9 @@ from endcap.jobs.tuning import TRIALS, Found, Objective, Search, search_for
 from endcap.jobs.workspace import Workspace
 from endcap.lake.dataset import Dataset
 from endcap.recipes import create, recipe_class
+from endcap.recipes.base import Recipe
 from endcap.registry.feature_windows import window_documents
-from endcap.registry.recipe_arns import native_offer, offers
+from endcap.registry.recipe_arns import HyperParameter, Offer, native_offer, offers
 from endcap.seams import Progress, no_progress
 from endcap.types import ShopKey
 
@@ -40,7 +40,8 @@ SEARCHED = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """What to try, and how long. `recipes` empty: all that suit any shop; `days` are of validation, and of test."""
+    """What to try, and how long. `recipes` empty: all that suit any shop; `days` are of validation, and of test, where
+    all are judged by `measure` (one of `metrics.PER_QUERY`) at `at` places."""
 
     recipes: tuple[str, ...] = ()
     minutes: float = 10.0
@@ -50,6 +51,7 @@ class Plan:
     new: bool = False
     """Judge by items new to the shopper."""
     seed: int = 0
+    measure: str = "ndcg"
 
     def __post_init__(self) -> None:
         if not (self.minutes > 0 and self.trials > 0 and self.days > 0):
@@ -64,13 +66,67 @@ class Plan:
 
     def key(self, snapshot: str) -> str:
         """Of what was kept of an interrupted run: everything that its numbers depend on."""
-        words = json.dumps([snapshot, self.days, self.at, self.new, self.seed])
+        words = json.dumps([snapshot, self.days, self.at, self.new, self.seed, self.measure])
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
+class Entrant:
+    """One that takes part: a recipe as it is offered, the hyper-parameters that are given, as texts, and the ranges
+    that are searched in the place of its own."""
+
+    offer: Offer
+    given: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, HyperParameter] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it is called beside others: our recipes by their own names."""
+        own = native_offer(self.offer.native).name == self.offer.name
+        return self.offer.native if own else self.offer.name
+
+    @property
+    def beginning(self) -> dict[str, str]:
+        """The hyper-parameters before any search."""
+        return {**{name: each.default for name, each in self.offer.hyper_parameters.items()}, **self.given}
+
+    def make(self, settings: Mapping[str, str] | None = None) -> Recipe:
+        """The recipe, with other settings where some are told."""
+        return create(self.offer.native, self.offer.native_settings({**self.given, **(settings or {})}))
+
+
+@dataclass(frozen=True)
+class Entrants:
+    """Who takes part, by name; popularity is always there. With `only`, none but `named` can win."""
+
+    all: Mapping[str, Entrant]
+    named: tuple[str, ...] = ()
+    only: bool = False
+
+    @classmethod
+    def of(cls, plan: Plan) -> Entrants:
+        """Those of a plan, any of whom can win."""
+        return cls({name: Entrant(native_offer(name)) for name in plan.names}, plan.recipes)
+
+    @classmethod
+    def choice(cls, asked: Sequence[Entrant]) -> Entrants:
+        """One of these is wanted; popularity is there to be beaten."""
+        found = {each.name: each for each in asked}
+        return cls({BASELINE: Entrant(native_offer(BASELINE)), **found}, tuple(found), only=True)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether there is no choice: all the time is for better values."""
+        return len(self.named) == 1
+
+    def can_win(self, name: str) -> bool:
+        """Whether it is one to choose."""
+        return not self.only or name in self.named
+
+
+@dataclass(frozen=True)
 class Contender:
-    """A recipe with settings (texts; only those that are not the default), and its mean NDCG on validation."""
+    """A recipe with settings (texts; only those that differ from what it began with), and its mean on validation."""
 
     recipe: str
     settings: Mapping[str, str]
@@ -128,7 +184,7 @@ class Outcome:
     @property
     def metric(self) -> str:
         """What decided."""
-        return f"ndcg@{self.plan.at}"
+        return f"{self.plan.measure}@{self.plan.at}"
 
     def json(self) -> dict[str, Any]:
         """The document kept beside the page."""
@@ -137,7 +193,7 @@ class Outcome:
             for lap in self.race.laps
         ]
         searches = {
-            found.offer.native: {
+            Entrant(found.offer).name: {
                 "best": None if np.isnan(found.value) else found.value,
                 "trials": [
                     {"parameters": dict(each.parameters), "state": each.state, "value": each.value}
@@ -180,33 +236,50 @@ def choose_recipe(
 ) -> Outcome:
     """Race, search, and measure what won. Raises `DataError` where the history is too short for two periods of
     `plan.days`, `ResourceError` where nothing was finished in time."""
-    started = clock()
     data = dataset or workspace.lake.dataset(shop)
     data = replace(data, windows=window_documents(workspace.resources, shop))
-    test = last_days(data, plan.days)
-    course = Course.of(last_days(test.train, plan.days), at=plan.at, new=plan.new, seed=plan.seed)
     kept = Kept.of(workspace, shop, plan.key(data.snapshot))
+    return choose_among(Entrants.of(plan), data, plan, kept, shop=shop.group, clock=clock, progress=progress)
+
+
+def choose_among(
+    entrants: Entrants,
+    data: Dataset,
+    plan: Plan,
+    kept: Kept,
+    *,
+    shop: str,
+    clock: Seconds = time.monotonic,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """`choose_recipe` among given entrants, on given data."""
+    started = clock()
+    test = last_days(data, plan.days)
+    split = last_days(test.train, plan.days)
+    course = Course.of(split, at=plan.at, new=plan.new, seed=plan.seed, measure=plan.measure)
 
     def until(part: float) -> Deadline:
         return Deadline(started + 60 * plan.minutes * part, clock)
 
-    runners = {name: partial(create, name) for name in plan.names}
     ran = race(
         course,
-        runners,
-        until(RACING) if len(plan.recipes) != 1 else until(SEARCHING),
-        shares=(1.0,) if len(plan.recipes) == 1 else SHARES,
+        {name: each.make for name, each in entrants.all.items()},
+        until(SEARCHING if entrants.is_one else RACING),
+        shares=(1.0,) if entrants.is_one else SHARES,
         run_before=kept.laps(),
         keep=kept.keep,
         progress=progress,
     )
-    searches, notes = _searches(course, ran, plan, kept, until(SEARCHING), progress)
-    ranking = _ranking(ran, searches)
-    finals = _finals(ranking, data, plan, clock, progress)
+    searches, notes = _searches(course, ran, entrants, plan, kept, until(SEARCHING), progress)
+    ranking = _ranking(ran, searches, entrants)
+    if ranking[0].value < max(each.value for each in ranking):
+        better = max(ranking, key=lambda each: each.value)
+        notes.append(f"{better.label} did better ({better.value:.4f}) and was not among those to choose from.")
+    finals = _finals(ranking, entrants, data, plan, clock, progress)
     standing = ran.standing
     return Outcome(
         plan=plan,
-        shop=shop.group,
+        shop=shop,
         snapshot=data.snapshot,
         cuts=(int(course.split.now[0]), int(test.now[0]), data.last_time),
         judged=(len(course.split), len(test)),
@@ -260,44 +333,51 @@ class Kept:
 
 
 def _searches(
-    course: Course, ran: Race, plan: Plan, kept: Kept, deadline: Deadline, progress: Progress
+    course: Course, ran: Race, entrants: Entrants, plan: Plan, kept: Kept, deadline: Deadline, progress: Progress
 ) -> tuple[list[Found], list[str]]:
     """Searches of the best of the race, each with an equal part of the time left; and why one was not searched."""
     found: list[Found] = []
-    chosen = [lap.recipe for lap in ran.standing if lap.recipe != BASELINE or plan.recipes == (BASELINE,)][:SEARCHED]
+    standing = [lap.recipe for lap in ran.standing if entrants.can_win(lap.recipe)]
+    chosen = [name for name in standing if name != BASELINE or entrants.named == (BASELINE,)][:SEARCHED]
     objective = Objective(course.split.train, lambda recipe: float(course.values(recipe).mean()))
     for place, name in enumerate(chosen):
         own = Deadline.after(deadline.left / (len(chosen) - place), deadline.clock)
-        search = Search(plan.trials, course.metric, seed=plan.seed, deadline=own)
+        entrant = entrants.all[name]
+        search = Search(plan.trials, course.metric, ranges=entrant.ranges, seed=plan.seed, deadline=own)
+        key = f"{name} {kept.key}"
         try:
-            offer = native_offer(name)
             found.append(
-                search_for(offer, {}, objective, search, kept.trials, name=f"{name} {kept.key}", progress=progress)
+                search_for(entrant.offer, entrant.given, objective, search, kept.trials, name=key, progress=progress)
             )
         except ResourceError as error:
-            if len(plan.recipes) == 1:
+            if entrants.is_one and not entrants.only:
                 raise
             return found, [f"Hyper-parameters were not searched: {error}"]
     return found, []
 
 
-def _ranking(ran: Race, searches: Sequence[Found]) -> list[Contender]:
-    """Best first, by the mean on validation: what was searched with its best values, the others with their defaults."""
+def _ranking(ran: Race, searches: Sequence[Found], entrants: Entrants) -> list[Contender]:
+    """The winner, then the others, best first, by the mean on validation: what was searched with its best values, the
+    others as they began."""
     best = {lap.recipe: Contender(lap.recipe, {}, lap.mean) for lap in ran.standing}
     full = {lap.recipe for lap in ran.laps if lap.share == 1}
     for found in searches:
-        name = found.offer.native
-        changed = {
-            each: value
-            for each, value in found.parameters.items()
-            if value != found.offer.hyper_parameters[each].default
-        }
+        name = Entrant(found.offer).name
+        beginning = entrants.all[name].beginning
+        changed = {each: value for each, value in found.parameters.items() if value != beginning[each]}
         if changed and found.value > (best[name].value if name in full else -1.0):
             best[name] = Contender(name, changed, found.value)
-    return sorted(best.values(), key=lambda each: -each.value)
+    ranking = sorted(best.values(), key=lambda each: -each.value)
+    winner = next((each for each in ranking if entrants.can_win(each.recipe)), None)
+    if winner is None:
+        why = "; ".join(f"{name} {ran.left[name]}" for name in entrants.named if name in ran.left)
+        raise ResourceError(f"No recipe to choose was done in time: {why}.", fix="Name faster ones, or fewer.")
+    return [winner, *(each for each in ranking if each is not winner)]
 
 
-def _finals(ranking: Sequence[Contender], data: Dataset, plan: Plan, clock: Seconds, progress: Progress) -> list[Final]:
+def _finals(
+    ranking: Sequence[Contender], entrants: Entrants, data: Dataset, plan: Plan, clock: Seconds, progress: Progress
+) -> list[Final]:
     """The winner, its defaults, the runner-up and popularity on the test, learned from all that was before it."""
     winner = ranking[0]
     asked = [winner, *([Contender(winner.recipe, {}, float("nan"))] if winner.settings else []), *ranking[1:2]]
@@ -305,12 +385,15 @@ def _finals(ranking: Sequence[Contender], data: Dataset, plan: Plan, clock: Seco
         asked.append(next((each for each in ranking if each.recipe == BASELINE), Contender(BASELINE, {}, float("nan"))))
     split = last_days(data, plan.days)
     # Everybody is asked: a sample is for what is repeated often.
-    courses = [Course.of(split, at=plan.at, new=new, seed=plan.seed, judged=len(split)) for new in (False, True)]
+    courses = [
+        Course.of(split, at=plan.at, new=new, seed=plan.seed, judged=len(split), measure=plan.measure)
+        for new in (False, True)
+    ]
     measured = []
     with progress("measuring on the test", len(asked), "models") as tick:
         for each in asked:
             started = clock()
-            recipe = create(each.recipe, native_offer(each.recipe).native_settings(each.settings)).fit(split.train)
+            recipe = entrants.all[each.recipe].make(each.settings).fit(split.train)
             measured.append((each, [course.values(recipe) for course in courses], clock() - started))
             tick(1)
     first = measured[0][1][0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from endcap.evaluation.compare import Estimate
 from endcap.evaluation.race import BASELINE
-from endcap.jobs.automl import Final, Outcome
+from endcap.jobs.automl import Entrant, Final, Outcome
 from endcap.jobs.tuning import Found
 from endcap.jobs.workspace import Workspace
 from endcap.lake.plots import Section, bars, intervals, rows_table, tiles
@@ -41,7 +41,7 @@ def html(outcome: Outcome) -> str:
         Section("On the test: measured once, after everything was decided", _test(outcome)),
         Section("On validation: the last round", _last_round(outcome)),
         Section("Every round", _rounds(outcome), wide=True),
-        *(Section(f"Better values for {each.offer.native}", _search(each), wide=True) for each in outcome.searches),
+        *(Section(_heading(each), _search(each), wide=True) for each in outcome.searches),
         Section("How this was done", _protocol(outcome), wide=True),
     ]
     validation, test, until = (_day(cut) for cut in outcome.cuts)
@@ -75,7 +75,7 @@ def _headline(outcome: Outcome) -> list[tuple[str, str]]:
     trials = sum(found.trials for found in outcome.searches)
     return [
         ("Winner", outcome.winner.label),
-        (f"NDCG@{outcome.plan.at} on the test, all items", f"{first.all_items.value:.4f}"),
+        (f"{_metric(outcome)} on the test, all items", f"{first.all_items.value:.4f}"),
         ("Items new to the shopper", f"{first.new_items.value:.4f}"),
         ("Recipes raced", str(len({lap.recipe for lap in outcome.race.laps}))),
         ("Trials", str(trials)),
@@ -90,9 +90,9 @@ def _reasons(outcome: Outcome) -> str:
 def _test(outcome: Outcome) -> str:
     drawn = [
         intervals(
-            f"NDCG@{outcome.plan.at}, {population}",
+            f"{_metric(outcome)}, {population}",
             [(_name(each, outcome), *_bounds(getattr(each, which))) for each in outcome.finals],
-            axis=f"NDCG@{outcome.plan.at}",
+            axis=_metric(outcome),
         )
         for population, which in (("all items", "all_items"), ("items new to the shopper", "new_items"))
     ]
@@ -108,10 +108,10 @@ def _test(outcome: Outcome) -> str:
 def _last_round(outcome: Outcome) -> str:
     laps = outcome.race.standing
     drawn = intervals(
-        f"NDCG@{outcome.plan.at}",
+        _metric(outcome),
         [(lap.recipe, *_bounds(outcome.values[lap.recipe])) for lap in laps],
         description="Default settings, with 95 % intervals.",
-        axis=f"NDCG@{outcome.plan.at}",
+        axis=_metric(outcome),
     )
     seconds = bars("Seconds of learning and asking", [(lap.recipe, lap.seconds) for lap in laps], axis="seconds")
     rows = [(name, _signed(lead), _verdict(lead)) for name, lead in outcome.leads.items()]
@@ -130,6 +130,10 @@ def _rounds(outcome: Outcome) -> str:
         shown = [f"{lap.mean:.4f} in {lap.seconds:.1f} s" if lap else "–" for lap in cells]
         rows.append((name, *shown, outcome.race.left.get(name, "")))
     return rows_table(("", *(f"{100 * share:g} % of shoppers" for share in shares), "left because"), rows)
+
+
+def _heading(found: Found) -> str:
+    return f"Better values for {Entrant(found.offer).name}"
 
 
 def _search(found: Found) -> str:
@@ -160,6 +164,10 @@ def _protocol(outcome: Outcome) -> str:
         "Many were compared, so the best value on validation flatters the winner; the test does not.",
     ]
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _metric(outcome: Outcome) -> str:
+    return outcome.metric.replace("ndcg", "NDCG").replace("mrr", "MRR")
 
 
 def _name(final: Final, outcome: Outcome) -> str:

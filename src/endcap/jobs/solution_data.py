@@ -333,8 +333,9 @@ class Solution(msgspec.Struct, kw_only=True, frozen=True):
     def of(cls, document: Mapping[str, Any]) -> Solution:
         """From the merged documents of a solution and its version, or of a recommender."""
         config = document.get("solutionConfig") or document.get("recommenderConfig") or {}
+        chosen = document.get("autoMLResult") or {}
         return cls(
-            recipe_arn=str(document.get("recipeArn") or ""),
+            recipe_arn=str(document.get("recipeArn") or chosen.get("bestRecipeArn") or ""),
             config=dict(config),
             event_type=document.get("eventType") or None,
             mode=str(document.get("trainingMode") or "FULL"),

@@ -179,6 +179,7 @@ def _published(
     if (version := _there(workspace, resource, solution, identity)) is not None:
         return version
     read = artefacts.read(staging, identity, report.manifest)
+    beside = artefacts.beside(staging, identity, report.manifest)
     lineage = Lineage.of(msgspec.json.decode((staging / "lineage.json").read_bytes()))
     # Files without a row are what a kill in the middle of publishing leaves: no version, and in the way of one.
     orphan = workspace.settings.home.joinpath("models", *resource.shop_key.parts(), solution, identity)
@@ -190,7 +191,7 @@ def _published(
     )
     dataset = Dataset(Vocabulary.of(pa.array([], pa.string())), read.items, empty, read.event_types, read.time_kind)
     return workspace.versions.publish(
-        resource.shop_key, solution, read.recipe, dataset, lineage, identity=identity, fence=fence
+        resource.shop_key, solution, read.recipe, dataset, lineage, identity=identity, fence=fence, beside=beside
     )
 
 

@@ -19,10 +19,11 @@ import msgspec
 from endcap.errors import DataError, InputError
 from endcap.jobs.children import serve
 from endcap.jobs.profile_groups import SETTINGS, ProfileGroups, with_groups
+from endcap.jobs.solution_choice import Chosen, choose
 from endcap.jobs.solution_data import MINIMUM, Minimum, Solution, View, event_weights, training_data
 from endcap.jobs.solution_metrics import solution_metrics
 from endcap.jobs.training import CHECKPOINT_SECONDS
-from endcap.jobs.tuning import Found, Search, choose, tune
+from endcap.jobs.tuning import Search, tune
 from endcap.lake.dataset import Dataset
 from endcap.lake.tables import Lake, Snapshot
 from endcap.recipes import create, recipe_name
@@ -31,12 +32,10 @@ from endcap.recipes.neural.processes import checkpoints_in
 from endcap.recipes.updated import Updated, weights_hash
 from endcap.registry import artefacts
 from endcap.registry.lineage import File, Lineage, SourceFile
-from endcap.registry.recipe_arns import Offer, offer, offers
+from endcap.registry.recipe_arns import Offer, offer
 from endcap.seams import Disk, Progress
 from endcap.types import AccountKey, ShopKey
 
-AUTOMATIC = "USER_PERSONALIZATION"
-"""The type of recipes that performAutoML chooses from where no recipe says another."""
 STEERED = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING")
 """Types of recipes whose order an `optimizationObjective` pulls."""
 PARAMETERS = ("algorithmHyperParameters", "featureTransformationParameters")
@@ -100,13 +99,14 @@ def run_training(request: Request, progress: Progress) -> Report:
     started = time.perf_counter()
     if solution.mode == "UPDATE":
         recipe, dataset, notes = _updated(request, data(offer(solution.recipe_arn)))
-        chosen = offer(solution.recipe_arn)
+        chosen, files = offer(solution.recipe_arn), _files_beside(request.before)
     else:
-        chosen, given, notes = _chosen(request, data, progress)
+        choice = _chosen(request, data, progress)
+        chosen, files = choice.offer, dict(choice.files)
         dataset = data(chosen)
         with _resumable(request):
-            recipe, metrics = _trained(chosen, given, dataset, solution, request.seed, progress)
-        notes = {**notes, "metrics": metrics, "weights": weights_hash(recipe), **request.groups.notes}
+            recipe, metrics = _trained(chosen, choice.parameters, dataset, solution, request.seed, progress)
+        notes = {**choice.notes, "metrics": metrics, "weights": weights_hash(recipe), **request.groups.notes}
         if dataset.refused:
             notes["refusedNumbers"] = dict(dataset.refused)
         if said := getattr(recipe, "notes", ()):
@@ -121,7 +121,7 @@ def run_training(request: Request, progress: Progress) -> Report:
         trained_until=dataset.last_time,
         seconds=time.perf_counter() - started,
     )
-    return Report(manifest=_stage(request, recipe, dataset, lineage), recipe_arn=chosen.arn)
+    return Report(manifest=_stage(request, recipe, dataset, lineage, files), recipe_arn=chosen.arn)
 
 
 def _resumable(request: Request) -> AbstractContextManager[None]:
@@ -131,39 +131,22 @@ def _resumable(request: Request) -> AbstractContextManager[None]:
     return checkpoints_in(Path(request.checkpoints), every=request.checkpoint_seconds)
 
 
-def candidates(solution: Solution) -> list[Offer]:
-    """The recipes that performAutoML chooses from. Raises `InputError` where those named are of several types."""
-    named = (solution.config.get("autoMLConfig") or {}).get("recipeList") or []
-    if named:
-        found = [offer(arn) for arn in named]
-        if len({each.type for each in found}) > 1:
-            raise InputError("autoMLConfig.recipeList mixes recipes of several types.", fix="Name those of one type.")
-        return found
-    wanted = offer(solution.recipe_arn).type if solution.recipe_arn else AUTOMATIC
-    custom = [each for each in offers() if each.domain is None and not each.legacy and each.type == wanted]
-    return list({each.native: each for each in reversed(custom)}.values())[::-1]
-
-
-def _chosen(request: Request, data: Any, progress: Progress) -> tuple[Offer, Mapping[str, str], dict[str, Any]]:
-    """(recipe, its hyper-parameters, what to note of the search)."""
+def _chosen(request: Request, data: Any, progress: Progress) -> Chosen:
+    """The recipe and its hyper-parameters, searched where the solution says so."""
     solution = request.solution
     members = PARAMETERS[:1] if solution.automatic else PARAMETERS
     told = {name: str(value) for member in members for name, value in (solution.config.get(member) or {}).items()}
     given = {name: value for name, value in told.items() if name not in SETTINGS}
-    found: Found | None = None
     if solution.automatic:
-        offered = candidates(solution)
-        found = choose(
-            offered, given, data, solution.config, Path(request.tuning), seed=request.seed, progress=progress
-        )
-    elif solution.tuned:
-        wanted = offer(solution.recipe_arn)
-        search = Search.of(wanted, solution.config, request.seed)
-        found = tune(wanted, given, data(wanted), search, Path(request.tuning), progress=progress)
-    if found is None:
-        return offer(solution.recipe_arn), given, {}
-    notes: dict[str, Any] = {"tuned": dict(found.parameters), "trials": found.trials, "pruned": found.pruned}
-    return found.offer, found.parameters, notes
+        folder = Path(request.tuning).parent
+        return choose(solution, given, data, folder, shop=request.group, seed=request.seed, progress=progress)
+    wanted = offer(solution.recipe_arn)
+    if not solution.tuned:
+        return Chosen(wanted, given, {}, {})
+    search = Search.of(wanted, solution.config, request.seed)
+    found = tune(wanted, given, data(wanted), search, Path(request.tuning), progress=progress)
+    notes = {"tuned": dict(found.parameters), "trials": found.trials, "pruned": found.pruned}
+    return Chosen(found.offer, found.parameters, notes, {})
 
 
 def _trained(
@@ -207,8 +190,13 @@ def _updated(request: Request, dataset: Dataset) -> tuple[Recipe, Dataset, dict[
     return recipe, replace(dataset, **held), notes  # type: ignore[arg-type]
 
 
-def _stage(request: Request, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> File:
-    files = artefacts.encode(request.identity, recipe, dataset, lineage.stored())
+def _files_beside(before: Trained | None) -> dict[str, bytes]:
+    """What says how the recipe was chosen holds of the version that builds on it, too."""
+    return artefacts.beside(Path(before.path), before.id, before.manifest) if before else {}
+
+
+def _stage(request: Request, recipe: Recipe, dataset: Dataset, lineage: Lineage, beside: Mapping[str, bytes]) -> File:
+    files = artefacts.encode(request.identity, recipe, dataset, lineage.stored(), beside)
     disk, folder = Disk(), Path(request.staging)
     for name, data in files.items():
         disk.write(folder / name, data)

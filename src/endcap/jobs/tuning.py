@@ -1,4 +1,4 @@
-"""performHPO and performAutoML: a search with Optuna that a kill only interrupts.
+"""performHPO, and the searches of `automl`: with Optuna, so that a kill only interrupts.
 
 Every trial is written to a SQLite file of the version before it begins. A trial is judged on shoppers taken from the
 training part of the metrics' split, never on those that the metrics are measured with; it is trained on a quarter, a
@@ -8,9 +8,8 @@ seed of its own, so a search that was killed goes on as if it had not been.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 SHARES = (0.25, 0.5, 1.0)
 """Of the shoppers learned from, at the three reports of a trial."""
-AUTOML_SECONDS = 3600.0
-"""For all recipes of performAutoML together; one that is not done with a trial in its part is no candidate."""
 TRIALS = 16
 """Where the configuration does not say how many."""
 MOST_TRIALS = 1000
@@ -188,51 +185,6 @@ def _start(parameter: HyperParameter, text: str) -> Any:
         return None
     number = int(text) if parameter.kind == "integer" else float(text)
     return number if parameter.search[0] <= number <= parameter.search[1] else None
-
-
-def choose(
-    offers: Sequence[Offer],
-    given: Mapping[str, str],
-    dataset: Callable[[Offer], Dataset],
-    config: Mapping[str, Any],
-    storage: Path,
-    *,
-    seed: int = 0,
-    progress: Progress = no_progress,
-) -> Found:
-    """performAutoML: the recipe that does best on the validation part, each given an equal share of trials and time.
-
-    `autoMLConfig.metricName` is what they are compared by; the first of equals stays. Raises `InputError` for an
-    empty list.
-    """
-    if not offers:
-        raise InputError("performAutoML has no recipe to choose from.", fix="Name some in autoMLConfig.recipeList.")
-    metric = (config.get("autoMLConfig") or {}).get("metricName")
-    whole = Deadline.after(AUTOML_SECONDS)
-    found: Found | None = None
-    for place, offer in enumerate(offers):
-        search = Search.of(offer, _limited(config, offer), seed)
-        own = Deadline.after(whole.left / (len(offers) - place))
-        trials = max(1, search.trials // len(offers))
-        search = replace(search, trials=trials, metric=metric or search.metric, deadline=own)
-        mine = {name: value for name, value in given.items() if name in offer.hyper_parameters}
-        tried = tune(offer, mine, dataset(offer), search, storage, progress=progress)
-        better = found is None or (tried.value > found.value if search.maximize else tried.value < found.value)
-        if better or (found is not None and isnan(found.value)):  # nothing was finished in its time
-            found = tried
-    assert found is not None
-    return found
-
-
-def _limited(config: Mapping[str, Any], offer: Offer) -> dict[str, Any]:
-    """The configuration with the ranges of one recipe's hyper-parameters only."""
-    given = dict(config.get("hpoConfig") or {})
-    ranges = given.get("algorithmHyperParameterRanges") or {}
-    given["algorithmHyperParameterRanges"] = {
-        member: [one for one in listed or () if one["name"] in offer.hyper_parameters]
-        for member, listed in ranges.items()
-    }
-    return {**config, "hpoConfig": given}
 
 
 def _one_trial(

@@ -23,7 +23,7 @@ h2{font-size:1.25rem;margin:36px 0 12px}h3{font-size:1rem;margin:0}p{margin:4px 
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0 0;padding:0}
 .tile,figure,.card{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .tile{padding:12px 14px}.tile dt{color:var(--muted);font-size:.85rem}
-.tile dd{margin:0;font-size:1.25rem;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums}
+.tile dd{margin:0;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px;align-items:start}
 figure{margin:0;padding:16px}figcaption{margin-bottom:10px;font-size:.9rem}
 svg{display:block;width:100%;height:auto;overflow:visible}

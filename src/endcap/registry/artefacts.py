@@ -6,13 +6,14 @@
 | `model.json` | recipe name, hyper-parameters, layout of the arrays, event types, kind of time |
 | `items.arrow` | external id and catalogue ordinal of each row, as Arrow IPC |
 | `lineage.json` | where the version comes from |
+| `choice.json`, `choice.html` | of a recipe chosen among several: by what numbers, and the page that explains it |
 | `manifest.json` | written last: format, version id, size and SHA-256 of every other file |
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from endcap.errors import ArtefactError
 from endcap.lake.dataset import Dataset, TimeKind, Vocabulary
 from endcap.recipes import artefact
 from endcap.recipes.base import Recipe
-from endcap.registry.lineage import File, Lineage
+from endcap.registry.lineage import CHOICE, CHOICE_PAGE, File, Lineage
 from endcap.types import Int32
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS = "model.safetensors"
 FILES = (ARRAYS, "model.json", "items.arrow", "lineage.json")
+BESIDE = (CHOICE, CHOICE_PAGE)
+"""Files that not every version has, and that serving does not read."""
 _FIX = "Publish or train it again; the version before still serves with endcap rollback."
 
 
@@ -66,8 +69,10 @@ class Contents:
     scales: tuple[float, ...] = ()
 
 
-def encode(version: str, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> dict[str, bytes]:
-    """The files of a version by name, in the order to write them."""
+def encode(
+    version: str, recipe: Recipe, dataset: Dataset, lineage: Lineage, beside: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
+    """The files of a version by name, in the order to write them, with those `beside` (of `BESIDE`)."""
     arrays, manifest = artefact.dump(recipe)
     description = Description(manifest, dataset.event_types, dataset.time_kind, dataset.scales)
     files = {
@@ -75,6 +80,7 @@ def encode(version: str, recipe: Recipe, dataset: Dataset, lineage: Lineage) -> 
         "model.json": msgspec.json.encode(description),
         "items.arrow": _write_items(dataset.items),
         "lineage.json": msgspec.json.encode(lineage.data()),
+        **(beside or {}),
     }
     hashes = {name: File.of(data) for name, data in files.items()}
     return {**files, MANIFEST: msgspec.json.encode(Manifest(FORMAT, version, hashes))}
@@ -85,9 +91,7 @@ def read(directory: Path, version: str, manifest: File) -> Contents:
 
     Raises `ArtefactError` naming the file that is missing, changed, cut short or too long.
     """
-    listed = _parse(directory / MANIFEST, verified(directory / MANIFEST, manifest), Manifest)
-    if listed.format != FORMAT or listed.version != version or set(listed.files) != set(FILES):
-        raise ArtefactError(f"{directory / MANIFEST} is not the manifest of version {version}.", fix=_FIX)
+    listed = _listed(directory, version, manifest)
     for name in FILES:
         _check_size(directory / name, listed.files[name])
     files = {name: verified(directory / name, listed.files[name]) for name in FILES if name != ARRAYS}
@@ -98,6 +102,20 @@ def read(directory: Path, version: str, manifest: File) -> Contents:
     if recipe.n_items != len(items):
         raise ArtefactError(f"{directory}: the model has {recipe.n_items} items, items.arrow {len(items)}.", fix=_FIX)
     return Contents(recipe, items, description.event_types, description.time_kind, description.scales)
+
+
+def beside(directory: Path, version: str, manifest: File) -> dict[str, bytes]:
+    """The files of `BESIDE` that a version has, verified. Raises `ArtefactError`."""
+    listed = _listed(directory, version, manifest)
+    return {name: verified(directory / name, listed.files[name]) for name in BESIDE if name in listed.files}
+
+
+def _listed(directory: Path, version: str, manifest: File) -> Manifest:
+    listed = _parse(directory / MANIFEST, verified(directory / MANIFEST, manifest), Manifest)
+    fits = set(FILES) <= set(listed.files) <= {*FILES, *BESIDE}
+    if listed.format != FORMAT or listed.version != version or not fits:
+        raise ArtefactError(f"{directory / MANIFEST} is not the manifest of version {version}.", fix=_FIX)
+    return listed
 
 
 def verified(path: Path, expected: File) -> bytes:

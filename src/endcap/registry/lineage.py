@@ -52,6 +52,9 @@ class SourceFile:
 USER_GROUPS = "userGroups"
 """In a version's metrics: names of the feature groups that told what is known of users."""
 
+CHOICE, CHOICE_PAGE = "choice.json", "choice.html"
+"""Files of a version whose recipe was chosen among several: the numbers, and the page that explains them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lineage:

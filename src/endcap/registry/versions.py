@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -98,12 +98,14 @@ class Versions:
         *,
         identity: str = "",
         fence: Callable[[Connection], None] | None = None,
+        beside: Mapping[str, bytes] | None = None,
     ) -> Version:
         """Store a fitted recipe as a new, pending version. Killed at any moment, it leaves no version behind.
 
         `identity` is the id where one was promised before training; otherwise it is taken now. A recommender's versions
         go under the solution `recommender.NAME`, which is no resource of its own. `fence` is called in the transaction
-        that makes the version, and raises where whoever publishes may do so no longer.
+        that makes the version, and raises where whoever publishes may do so no longer. `beside` are files to keep with
+        it: `artefacts.BESIDE`.
         Raises `InputError` for a name that is impossible or taken by another shop, `ResourceError` when the disk
         refuses, `UnavailableError` when the database does not answer.
         """
@@ -114,7 +116,7 @@ class Versions:
         self._database.write(lambda connection: _ensure_solution(connection, shop, solution, name, now))
         identity = identity or self.unused_id()
         lineage = lineage.stored()
-        files = artefacts.encode(identity, recipe, dataset, lineage)
+        files = artefacts.encode(identity, recipe, dataset, lineage, beside)
         parts = (*shop.parts(), solution)
         publish_directory(self._root.joinpath(*parts), identity, files, self._disk)
         version = Version(
@@ -156,6 +158,12 @@ class Versions:
         found = version if isinstance(version, Version) else self.find(version)
         read = artefacts.read(self._root / found.path, found.id, found.manifest)
         return Model(found, read.recipe, read.items, read.event_types, read.time_kind, read.scales)
+
+    def beside(self, version: Version) -> dict[str, bytes]:
+        """The files kept with a version, by name. Raises `ArtefactError` naming the damaged file."""
+        from endcap.registry import artefacts  # noqa: PLC0415 - as in `publish`
+
+        return artefacts.beside(self._root / version.path, version.id, version.manifest)
 
     def find(self, identity: str) -> Version:
         """The version of this id, whichever shop it belongs to. Raises `UnknownName`."""

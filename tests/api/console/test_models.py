@@ -22,19 +22,47 @@ def console(tmp_path_factory):
         workspace = open_workspace(Settings(home=home / "home"))
         shop = workspace.shop(SHOP)
         found.versions = [train(workspace, shop, recipe).id for recipe in ("popularity", "item-item")]
+        found.chosen = chosen(workspace, found.versions[0])
         workspace.database.close()
         yield found
+
+
+def chosen(workspace, version):
+    """The same model again, as performAutoML leaves one."""
+    model = workspace.versions.load(version)
+    test = [{"recipe": "popularity", "all items": {"value": 0.125}}]
+    told = {"metric": "ndcg@25", "validation": 0.25, "test": test, "left": {}}
+    lineage = replace(model.version.lineage, metrics={"choice": told})
+    dataset = replace(workspace.lake.dataset(model.version.shop), items=model.items, event_types=model.event_types)
+    beside = {"choice.html": b"<!doctype html><p>why"}
+    return workspace.versions.publish(model.version.shop, "auto", model.recipe, dataset, lineage, beside=beside).id
 
 
 class TestVersions:
     def test_each_has_a_card_that_says_where_it_comes_from(self, console):
         listed = console.get("models")["models"]
-        assert {each["id"] for each in listed} == set(console.versions)
+        assert {each["id"] for each in listed} == {*console.versions, console.chosen}
         card = console.get(f"models/{console.versions[1]}")
         assert card["model"]["recipe"] == "item-item" and card["model"]["snapshot"] == "interactions@0,items@0"
         assert [each["path"] for each in card["sources"]] == ["orders.csv", "items.csv"]
         assert all(each["value"] == each["default"] and each["doc"] for each in card["settings"])
         assert card["limits"] and card["libraries"]["numpy"] and len(card["manifest"]) == 64
+
+    def test_how_its_recipe_was_chosen(self, console):
+        assert console.get(f"models/{console.versions[0]}")["choice"] == ""
+        at = f"/console/api/models/{console.versions[0]}/choice"
+        refused = console.http.get(at, params={"shop": SHOP})
+        assert refused.status_code == 404 and "performAutoML chooses one" in refused.text
+        chosen = console.chosen
+        assert console.get(f"models/{chosen}")["choice"] == (
+            "A race chose it: ndcg@25 0.2500 on validation, 0.1250 on the test."
+        )
+        page = console.http.get(f"/console/api/models/{chosen}/choice", params={"shop": SHOP})
+        assert page.status_code == 200 and page.text == "<!doctype html><p>why"
+        assert (
+            page.headers["content-type"].startswith("text/html")
+            and "sandbox" in page.headers["content-security-policy"]
+        )
 
     def test_what_is_not_there(self, console):
         answer = console.http.get("/console/api/models/00000000", params={"shop": SHOP})

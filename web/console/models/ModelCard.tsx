@@ -1,10 +1,10 @@
-import { Drawer, Group, List, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Drawer, Group, List, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 
 import type { ModelCard as Card, ModelList } from "../../api/schema";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { count, day, moment, seconds, size } from "../data/format";
 import { Quality } from "./Quality";
-import { useCard } from "./queries";
+import { choiceAt, useCard } from "./queries";
 
 interface Props {
   shop: string;
@@ -20,12 +20,12 @@ export function ModelCard({ shop, id, list, onClose }: Props) {
     <Drawer closeButtonProps={{ "aria-label": "Close" }} opened={Boolean(id)} onClose={onClose} position="right" size="lg" title={id ? `Model card of ${id}` : ""}>
       {found.error ? <ErrorNote error={found.error} /> : null}
       {id && !found.data && !found.error && <Skeleton h={480} />}
-      {found.data && <Body card={found.data} list={list} />}
+      {found.data && <Body card={found.data} list={list} shop={shop} />}
     </Drawer>
   );
 }
 
-function Body({ card, list }: { card: Card; list: ModelList }) {
+function Body({ card, list, shop }: { card: Card; list: ModelList; shop: string }) {
   const { model } = card;
   return (
     <Stack gap="lg">
@@ -38,6 +38,14 @@ function Body({ card, list }: { card: Card; list: ModelList }) {
           {card.about.split("\n\n")[0]}
         </Text>
       </Part>
+      {card.choice && (
+        <Part title="How it was chosen">
+          <Text size="sm">{card.choice}</Text>
+          <Anchor size="sm" href={choiceAt(shop, model.id)} target="_blank" rel="noreferrer">
+            What was tried, and why it won
+          </Anchor>
+        </Part>
+      )}
       <Part title="How good it is">
         <Quality model={model} list={list} />
         <Text size="xs" c="var(--quiet)" mt={4}>

@@ -23,6 +23,10 @@ export function useCard(shop: string, id: string) {
   });
 }
 
+/** Where the page is that tells how a version's recipe was chosen. */
+export const choiceAt = (shop: string, id: string): string =>
+  `/console/api/models/${encodeURIComponent(id)}/choice?${new URLSearchParams({ shop })}`;
+
 export function useRecipes(shop: string) {
   return useQuery({
     queryKey: ["recipes", shop],

@@ -177,7 +177,8 @@ class SourceLine(Shape, frozen=True):
 
 
 class ModelCard(Shape, frozen=True):
-    """Everything that is known of a version."""
+    """Everything that is known of a version. `choice` says by what its recipe was chosen, where it was one of several:
+    `…/models/{id}/choice` is the page about it."""
 
     model: ModelLine
     arn: str
@@ -191,6 +192,7 @@ class ModelCard(Shape, frozen=True):
     libraries: dict[str, str]
     seed: int
     limits: tuple[str, ...]
+    choice: str
     manifest: str
 
 

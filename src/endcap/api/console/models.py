@@ -38,7 +38,10 @@ from endcap.api.console.model_shapes import (
     VariantLine,
 )
 from endcap.api.console.operation import Call, Operation
+from endcap.api.console.upload_shapes import Nothing
 from endcap.api.console.uploads import shop_of
+from endcap.api.wire import Reply
+from endcap.errors import UnknownName
 from endcap.jobs import comparing
 from endcap.jobs.asked_training import ask_training
 from endcap.jobs.publishing import publish
@@ -47,12 +50,18 @@ from endcap.recipes import RECIPES, recipe_class
 from endcap.recipes.pages import COST, FLOOR, USE
 from endcap.registry.campaigns import POLICY, Deployment
 from endcap.registry.jobs import ENDED, Job
+from endcap.registry.lineage import CHOICE_PAGE
 from endcap.registry.recipe_arns import INNER
 from endcap.registry.resources import Resource
 from endcap.registry.versions import Version
 from endcap.types import ShopKey
 
 LISTED = 200
+PAGE = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"),
+    (b"x-content-type-options", b"nosniff"),
+)
 PAST = 30
 
 
@@ -69,6 +78,10 @@ class Models:
         return (
             Operation("listModels", "GET", models_at, "What was trained, or is.", self.models, ModelAsk, ModelList),
             Operation("getModel", "GET", f"{models_at}/{{id}}", "A model's card.", self.card, ModelAsk, ModelCard),
+            Operation(
+                "getChoice", "GET", f"{models_at}/{{id}}/choice", "The page on how its recipe was chosen.",
+                self.choice, ModelAsk, Nothing,
+            ),
             Operation("trainModel", "POST", models_at, "Train a recipe.", self.train, TrainAsk, TrainingLine, **change),  # type: ignore[arg-type]
             Operation(
                 "listRecipes", "GET", "/console/api/recipes", "What can be trained, with its settings.",
@@ -152,7 +165,18 @@ class Models:
             seed=lineage.seed,
             limits=tuple(limits_of(version)),
             manifest=version.manifest.sha256,
+            choice=_choice(lineage.metrics.get("choice")),
         )
+
+    def choice(self, call: Call, asked: ModelAsk) -> Reply:
+        """HTML without scripts. Raises `UnknownName` for a version whose recipe was given."""
+        workspace = self._workspace
+        version = workspace.versions.get(shop_of(call, asked.shop), call.part)
+        page = workspace.versions.beside(version).get(CHOICE_PAGE)
+        if page is None:
+            fix = "Its recipe was given; performAutoML chooses one."
+            raise UnknownName("choice of a recipe for version", version.id, (), fix=fix)
+        return Reply(200, page, PAGE)
 
     def train(self, call: Call, asked: TrainAsk) -> TrainingLine:
         """Raises `UnknownName` for a recipe, `InputError` for a setting, `StateError` without interactions."""
@@ -314,6 +338,14 @@ def _model(version: Version, shares: Sequence[ServedShare], snapshot: str) -> Mo
         served=tuple(shares),
         metrics={name: float(value) for name, value in (own or {}).items() if _is_number(value)},
     )
+
+
+def _choice(told: Mapping[str, Any] | None) -> str:
+    """In a sentence, where the recipe was chosen."""
+    if not told:
+        return ""
+    value = told["test"][0]["all items"]["value"]
+    return f"A race chose it: {told['metric']} {told['validation']:.4f} on validation, {value:.4f} on the test."
 
 
 def _is_number(value: Any) -> bool:

@@ -16,6 +16,7 @@ from endcap.api.personalize.control.recipes import (
     transformation_parameters,
 )
 from endcap.errors import InputError
+from endcap.evaluation.metric_names import measure_of
 from endcap.jobs.profile_groups import SETTINGS, given_groups, profile_groups
 from endcap.lake.schemas import KEYS, RECORDS, DatasetKind, Schema
 from endcap.registry.feature_groups import FeatureGroups
@@ -44,6 +45,8 @@ def check_solution_config(call: Call, config: Mapping[str, Any], recipe: Offer |
     native = "" if recipe is None else recipe.native
     profile_groups(FeatureGroups(call.desk.workspace.database), call.account, given_groups(config), native)
     _check_search(config.get("hpoConfig", {}), recipe)
+    if (metric := config.get("autoMLConfig", {}).get("metricName")) and recipe is None:
+        measure_of(metric)
     for arn in config.get("autoMLConfig", {}).get("recipeList", ()):
         if find_offer(arn).type != AUTO_TYPE:
             raise InputError(f"autoMLConfig.recipeList names {arn}, expected recipes of type {AUTO_TYPE}.")
