@@ -61,25 +61,20 @@ def opinions(shop: Dataset) -> Dataset:
 
 
 class TestThumbs(RecipeContract):
+    objective = "thumbs"
+
     def make(self) -> Recipe:
-        return FM(factors=8, epochs=60, objective="thumbs")
+        return FM(factors=8, epochs=60, objective=self.objective)
 
     def brief(self) -> Recipe:
-        return FM(factors=8, epochs=2, objective="thumbs")
+        return FM(factors=8, epochs=2, objective=self.objective)
 
     def told(self, shop: Dataset) -> Dataset:
         return opinions(shop)
 
 
-class TestStars(RecipeContract):
-    def make(self) -> Recipe:
-        return FM(factors=8, epochs=60, objective="rating")
-
-    def brief(self) -> Recipe:
-        return FM(factors=8, epochs=2, objective="rating")
-
-    def told(self, shop: Dataset) -> Dataset:
-        return opinions(shop)
+class TestStars(TestThumbs):
+    objective = "rating"
 
 
 @pytest.fixture(scope="module", params=["rating", "quantity", "thumbs"])

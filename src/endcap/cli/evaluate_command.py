@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,10 +52,8 @@ def command(
     if protocol != "click":
         _unsaved(save)
     judged, told = judged_of(context), recipe_settings(hyper_parameters)
-    if judged == "a shop" and protocol == "baskets":
-        _shop_baskets(shop, recipe, at, days, seed, told, as_json)
-    elif judged == "a shop":
-        _shop(shop, recipe, at, days, seed, told, control, as_json)
+    if judged == "a shop":
+        _shop(shop, recipe, protocol, control, as_json, days=days, at=at, seed=seed, settings=told)
     elif protocol == "click":
         _clicks(recipe, train, test, valid, label, told, seed, save, as_json)
     elif train is None:
@@ -152,63 +150,21 @@ def _unsaved(save: Path | None) -> None:
 
 
 def _shop(
-    name: str | None,
-    recipes: list[str] | None,
-    at: int,
-    days: float,
-    seed: int,
-    told: Mapping[str, str],
-    control: bool,
-    as_json: bool,
+    name: str | None, recipes: list[str] | None, protocol: str, control: bool, as_json: bool, **asked: Any
 ) -> None:
     from endcap.jobs.demo import JUDGED
-    from endcap.jobs.judging import judge_shop, report_paths
+    from endcap.jobs.judging import judge_baskets, judge_shop, report_paths
     from endcap.jobs.workspace import open_workspace
 
     workspace = open_workspace(settings())
-    shop = workspace.shop(name)
-    judgement = judge_shop(
-        workspace,
-        shop,
-        recipes or JUDGED,
-        days=days,
-        at=at,
-        seed=seed,
-        settings=told,
-        shuffle=control,
-        progress=ScreenProgress(),
-    )
+    shop, progress = workspace.shop(name), ScreenProgress()
+    if protocol == "baskets":
+        found = judge_baskets(workspace, shop, recipes or COMPLETED, progress=progress, **asked)
+        emit(found.json()) if as_json else show_results(found)
+        return
+    judgement = judge_shop(workspace, shop, recipes or JUDGED, shuffle=control, progress=progress, **asked)
     if as_json:
         emit(judgement.json())
         return
     show_judgement(judgement.json())
     say(f"\nThe page is {report_paths(workspace, shop)[1]}")
-
-
-def _shop_baskets(
-    name: str | None,
-    recipes: list[str] | None,
-    at: int,
-    days: float,
-    seed: int,
-    told: Mapping[str, str],
-    as_json: bool,
-) -> None:
-    from endcap.jobs.judging import judge_baskets
-    from endcap.jobs.workspace import open_workspace
-
-    workspace = open_workspace(settings())
-    found = judge_baskets(
-        workspace,
-        workspace.shop(name),
-        recipes or COMPLETED,
-        days=days,
-        at=at,
-        seed=seed,
-        settings=told,
-        progress=ScreenProgress(),
-    )
-    if as_json:
-        emit(found.json())
-        return
-    show_results(found)

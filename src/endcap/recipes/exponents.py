@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from endcap.lake.dataset import Dataset
+from endcap.recipes.base import param
 from endcap.recipes.mixing import hold_out, ndcg_by_query
 from endcap.recipes.queries import Queries
 from endcap.types import Bool, Float32, Float64
@@ -80,6 +81,24 @@ def _is_level(lead: Float64) -> bool:
     return bool(lead.mean() <= lead.std() / len(lead) ** 0.5)
 
 
-def tried(given: float | None, grid: tuple[float, ...]) -> tuple[float, ...]:
-    """The values to try: the one that was given, else a grid."""
-    return grid if given is None else (given,)
+def exponent(doc: str, search: tuple[float, float], high: float | None = None) -> Any:
+    """A hyper-parameter of 0 or more that is left to the data where it is not given."""
+    told = f"{doc}; None: chosen on the end of the training data."
+    return param(None, told, low=0.0, high=high, search=search)
+
+
+def chosen(
+    dataset: Dataset,
+    given: tuple[float | None, float | None],
+    grids: tuple[tuple[float, ...], tuple[float, ...]],
+    prior: Pair,
+    scored: Callable[[Ending], Callable[[float], Callable[[float], Float32]]],
+    seed: int = 0,
+) -> Pair:
+    """What was given, else the best of the grids (`Ending.best`), or `prior` where there is too little to choose by."""
+    first, second = (usual if told is None else told for told, usual in zip(given, prior, strict=True))
+    ending = Ending.of(dataset, seed) if None in given else None
+    if ending is None:
+        return first, second
+    firsts, seconds = (grid if told is None else () for told, grid in zip(given, grids, strict=True))
+    return ending.best(firsts, seconds, (first, second), scored(ending))

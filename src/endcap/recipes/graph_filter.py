@@ -12,7 +12,7 @@ from scipy import linalg, sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.exponents import Ending
+from endcap.recipes.exponents import Ending, chosen, exponent
 from endcap.recipes.nearest import nearest
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress, Tick, rng
@@ -51,13 +51,7 @@ class GraphFilter(Recipe):
     rank: int = param(448, "Eigenvectors of the ideal low-pass filter.", low=1, search=(32, 512), log=True)
     ideal: float = param(0.05, "Weight of the ideal low-pass filter beside the linear one.", low=0.0, search=(0.0, 0.5))
     sharpening: float = param(1.5, "Length of the sharpening step; 0: GF-CF.", low=0.0, high=4.0, search=(0.0, 4.0))
-    lift: float | None = param(
-        None,
-        "How far scores of popular items are raised; None: chosen on the end of the training data.",
-        low=0.0,
-        high=1.0,
-        search=(0.0, 0.6),
-    )
+    lift: float | None = exponent("How far scores of popular items are raised", (0.0, 0.6), high=1.0)
     neighbours: int = param(1000, "Largest entries kept in each row of the linear filter.", low=1)
     half_life_days: float | None = param(None, "Age at which an event of the history counts half; None: never.", low=1)
     seed: int = param(0, "Seed of the random start of the eigenvectors.", low=0)
@@ -78,22 +72,15 @@ class GraphFilter(Recipe):
     """int32 [1]: 1 where times are times."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        lift = self._lift(dataset, progress) if self.lift is None else self.lift
+        def filtered(ending: Ending) -> Callable[[float], Callable[[float], Float32]]:
+            self._learn(ending.earlier, progress)
+            self.raised_ = np.ones(dataset.n_items, np.float32)
+            scores = np.nan_to_num(self.score(ending.queries), nan=0.0)
+            return lambda _: lambda lift: scores * self.root_degree_ ** np.float32(2 * lift)
+
+        _, lift = chosen(dataset, (0.0, self.lift), ((), LIFTS), (0.0, PRIOR_LIFT), filtered, self.seed)
         self._learn(dataset, progress)
         self.raised_ = self.root_degree_ ** np.float32(2 * lift)
-
-    def _lift(self, dataset: Dataset, progress: Progress) -> float:
-        ending = Ending.of(dataset, self.seed)
-        if ending is None:
-            return PRIOR_LIFT
-        self._learn(ending.earlier, progress)
-        self.raised_ = np.ones(dataset.n_items, np.float32)
-        scores = np.nan_to_num(self.score(ending.queries), nan=0.0)
-
-        def raised(_: float) -> Callable[[float], Float32]:
-            return lambda lift: scores * self.root_degree_ ** np.float32(2 * lift)
-
-        return ending.best((), LIFTS, (0.0, PRIOR_LIFT), raised)[1]
 
     def _learn(self, dataset: Dataset, progress: Progress) -> None:
         self.timed_ = np.array([dataset.time_kind == "micros"], np.int32)

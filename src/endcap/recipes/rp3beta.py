@@ -11,7 +11,7 @@ from scipy import sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import Recipe, fitted, param
-from endcap.recipes.exponents import Ending, Pair, tried
+from endcap.recipes.exponents import Ending, Pair, chosen, exponent
 from endcap.recipes.nearest import nearest
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
@@ -37,15 +37,8 @@ class RP3Beta(Recipe):
     title: ClassVar[str] = "RP3beta"
     reason: ClassVar[str] = "Shoppers like you chose this"
 
-    alpha: float | None = param(
-        None,
-        "Damping of items and shoppers that the walk passes; None: chosen on the end of the training data.",
-        low=0.0,
-        search=(0.3, 2.0),
-    )
-    beta: float | None = param(
-        None, "Damping of items where it ends; None: chosen likewise.", low=0.0, search=(0.0, 1.0)
-    )
+    alpha: float | None = exponent("Damping of items and shoppers that the walk passes", (0.3, 2.0))
+    beta: float | None = exponent("Damping of items where it ends", (0.0, 1.0))
     neighbours: int = param(1000, "Largest entries kept in each row.", low=1)
 
     walk_: sparse.csr_matrix = fitted()
@@ -54,7 +47,7 @@ class RP3Beta(Recipe):
     """float32 [2]: alpha and beta, as given or as chosen."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        alpha, beta = self._exponents(dataset)
+        alpha, beta = chosen(dataset, (self.alpha, self.beta), (ALPHAS, BETAS), PRIOR, _walked)
         self.exponents_ = np.array([alpha, beta], np.float32)
         walks = Walks.of(dataset)
         # `nearest` divides by the roots of what it is given.
@@ -69,20 +62,6 @@ class RP3Beta(Recipe):
                 itself=True,
                 tick=tick,
             )
-
-    def _exponents(self, dataset: Dataset) -> Pair:
-        alphas, betas = tried(self.alpha, ALPHAS), tried(self.beta, BETAS)
-        prior = PRIOR[0] if self.alpha is None else self.alpha, PRIOR[1] if self.beta is None else self.beta
-        ending = Ending.of(dataset) if len(alphas) + len(betas) > 2 else None
-        if ending is None:
-            return prior
-        walks, history = Walks.of(ending.earlier), ending.queries.had(dataset.n_items)
-
-        def scored(alpha: float) -> Callable[[float], Float32]:
-            reached = walks.from_history(history, alpha)
-            return lambda beta: reached * walks.by_item ** np.float32(-beta)
-
-        return ending.best(alphas, betas, prior, scored)
 
     def score(self, queries: Queries, items: Int32 | None = None) -> Float32:
         history = queries.with_current().had(self.n_items)
@@ -115,3 +94,13 @@ class Walks:
         """float32 [q, n]: scores before the ends are damped, every entry of W kept, none of them computed."""
         starts = (history @ sparse.diags(self.by_item**-alpha)).tocsr().astype(np.float32)
         return np.asarray(((starts @ self.taken.T).tocsr() @ self.damped(alpha)).toarray(), np.float32)
+
+
+def _walked(ending: Ending) -> Callable[[float], Callable[[float], Float32]]:
+    walks, history = Walks.of(ending.earlier), ending.queries.had(ending.earlier.n_items)
+
+    def scored(alpha: float) -> Callable[[float], Float32]:
+        reached = walks.from_history(history, alpha)
+        return lambda beta: reached * walks.by_item ** np.float32(-beta)
+
+    return scored

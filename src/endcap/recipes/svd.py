@@ -11,7 +11,7 @@ from scipy import sparse
 
 from endcap.lake.dataset import Dataset
 from endcap.recipes.base import InnerProductRecipe, fitted, param
-from endcap.recipes.exponents import Ending, Pair, tried
+from endcap.recipes.exponents import Ending, Pair, chosen, exponent
 from endcap.recipes.graph_filter import top_eigenvectors
 from endcap.recipes.queries import Queries
 from endcap.seams import Progress
@@ -37,21 +37,9 @@ class SVD(InnerProductRecipe):
     title: ClassVar[str] = "Truncated SVD"
 
     factors: int = param(256, "Singular vectors kept.", low=1, high=2048, search=(16, 512), log=True)
-    scaling: float | None = param(
-        None,
-        "How far popular items are scaled down; None: chosen on the end of the training data.",
-        low=0.0,
-        high=1.0,
-        search=(0.0, 1.0),
-    )
+    scaling: float | None = exponent("How far popular items are scaled down", (0.0, 1.0), high=1.0)
     damping: float = param(0.5, "How far shoppers with many items are scaled down.", low=0.0, high=1.0)
-    lift: float | None = param(
-        None,
-        "How far scores of popular items are raised; None: chosen likewise.",
-        low=0.0,
-        high=1.0,
-        search=(0.0, 1.0),
-    )
+    lift: float | None = exponent("How far scores of popular items are raised", (0.0, 1.0), high=1.0)
     seed: int = param(0, "Seed of the random start.", low=0)
 
     fold_in_: Float32 = fitted()
@@ -60,25 +48,20 @@ class SVD(InnerProductRecipe):
     """float32 [2]: scaling and lift, as given or as chosen."""
 
     def _fit(self, dataset: Dataset, progress: Progress) -> None:
-        scaling, lift = self._exponents(dataset, progress)
+        def filtered(ending: Ending) -> Callable[[float], Callable[[float], Float32]]:
+            history = ending.queries.had(dataset.n_items)
+
+            def scored(scaling: float) -> Callable[[float], Float32]:
+                fold_in, vectors, counts = self._directions(ending.earlier, scaling, progress)
+                scores = np.asarray((history @ fold_in) @ vectors.T, np.float32)
+                return lambda lift: scores * (counts**lift).astype(np.float32)
+
+            return scored
+
+        scaling, lift = chosen(dataset, (self.scaling, self.lift), (SCALINGS, LIFTS), PRIOR, filtered, self.seed)
         self.exponents_ = np.array([scaling, lift], np.float32)
         self.fold_in_, vectors, counts = self._directions(dataset, scaling, progress)
         self.item_vectors_ = np.ascontiguousarray(vectors * (counts**lift)[:, None], np.float32)
-
-    def _exponents(self, dataset: Dataset, progress: Progress) -> Pair:
-        scalings, lifts = tried(self.scaling, SCALINGS), tried(self.lift, LIFTS)
-        prior = PRIOR[0] if self.scaling is None else self.scaling, PRIOR[1] if self.lift is None else self.lift
-        ending = Ending.of(dataset, self.seed) if len(scalings) + len(lifts) > 2 else None
-        if ending is None:
-            return prior
-        history = ending.queries.had(dataset.n_items)
-
-        def scored(scaling: float) -> Callable[[float], Float32]:
-            fold_in, vectors, counts = self._directions(ending.earlier, scaling, progress)
-            scores = np.asarray((history @ fold_in) @ vectors.T, np.float32)
-            return lambda lift: scores * (counts**lift).astype(np.float32)
-
-        return ending.best(scalings, lifts, prior, scored)
 
     def _directions(self, dataset: Dataset, scaling: float, progress: Progress) -> tuple[Float32, Float32, Float64]:
         """float32 [n, d] D^-scaling V, float32 [n, d] V, and float64 [n] D: how many took each item, at least 1."""
